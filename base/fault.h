@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* Named points at which a build for tests can be told to fail or to die. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+/*
+ * `make FAULTS=1` builds a podd in which a test can break each step:
+ *
+ *	PODD_FAULT=POINT  the step fails
+ *	PODD_KILL=DIR     DIR/kill holds "POINT N": podd removes that file and
+ *	                  ends by SIGKILL the Nth time that it comes to the point.
+ *	                  DIR/trace, if it is there, gets a line for each point
+ *	                  that is passed. Both are looked for each time, so a test
+ *	                  can arm a podd that runs.
+ *
+ * Points to die at stand between any two steps that a later podd could tell
+ * apart. In every other build they are nothing and cost nothing.
+ */
+#ifdef PODD_FAULTS
+bool fault_at(const char *point);
+void fault_kill(const char *point);
+#else
+static inline bool fault_at(const char *point)
+{
+	(void)point;
+	return false;
+}
+
+static inline void fault_kill(const char *point)
+{
+	(void)point;
+}
+#endif
+
+int fault_error(const char *point, struct err *err);

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/* Small files and directories, always relative to a directory's descriptor. */
+#include "base/fault.h"
+#include "base/io.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+/**
+ * io_write_all() - write every byte, restarting on EINTR and short writes
+ *
+ * Return: 0 or -errno of the write that failed.
+ */
+int io_write_all(int fd, const void *buf, size_t n)
+{
+	const char *p = buf;
+
+	while (n > 0) {
+		ssize_t w = write(fd, p, n);
+
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w < 0)
+			return -errno;
+		p += w;
+		n -= (size_t)w;
+	}
+	return 0;
+}
+
+/**
+ * io_mkdir_path() - create a directory and its missing parents
+ * @dirfd: where a relative path starts
+ * @mode: of each directory that is made; those that exist keep theirs
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int io_mkdir_path(int dirfd, const char *path, mode_t mode, struct err *err)
+{
+	char part[PATH_MAX];
+
+	if (strlen(path) >= sizeof(part))
+		return err_set(err, ENAMETOOLONG, "create directory '%.80s...': name too long", path);
+	for (const char *end = path; *end;) {
+		end += strspn(end, "/");
+		end += strcspn(end, "/");
+		memcpy(part, path, (size_t)(end - path));
+		part[end - path] = '\0';
+		if (part[0] && mkdirat(dirfd, part, mode) < 0 && errno != EEXIST)
+			return err_sys(err, "create directory '%s'", part);
+	}
+	return 0;
+}
+
+/**
+ * io_read_file() - read a small file whole, as a string
+ * @buf: receives the text, ended by a NUL
+ * @size: room of @buf; a file that does not fit is an error (EFBIG)
+ *
+ * Return: length without the NUL, or -errno with @err filled.
+ */
+ssize_t io_read_file(int dirfd, const char *path, char *buf, size_t size, struct err *err)
+{
+	cleanup_close int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	size_t n = 0;
+
+	if (fd < 0)
+		return err_sys(err, "open '%s'", path);
+	while (n < size) {
+		ssize_t r = read(fd, buf + n, size - n);
+
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			return err_sys(err, "read '%s'", path);
+		if (r == 0) {
+			buf[n] = '\0';
+			return (ssize_t)n;
+		}
+		n += (size_t)r;
+	}
+	return err_set(err, EFBIG, "read '%s': more than %zu bytes", path, size - 1);
+}
+
+/**
+ * io_write_file() - write a text into an existing file in one write(2)
+ *
+ * For kernel files (sysctl, cgroupfs), which take a value whole or refuse it;
+ * nothing is created or truncated.
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int io_write_file(int dirfd, const char *path, const char *text, struct err *err)
+{
+	cleanup_close int fd = openat(dirfd, path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	size_t n = strlen(text);
+
+	if (fd < 0)
+		return err_sys(err, "open '%s'", path);
+	if (write(fd, text, n) != (ssize_t)n)
+		return err_sys(err, "write '%s' to '%s'", text, path);
+	return 0;
+}
+
+/**
+ * io_replace_file() - put a file's new content in place in one step
+ * @name: in @dirfd itself, no slash
+ *
+ * A reader sees the old or the new content, never a part (rename(2)). Not
+ * synced to disk: for what lives in /run.
+ *
+ * Return: 0 or -errno with @err filled; the old file is untouched then.
+ */
+int io_replace_file(int dirfd, const char *name, const void *buf, size_t n, struct err *err)
+{
+	cleanup_close int fd = -EBADF;
+	char tmp[NAME_MAX + 1];
+	int r;
+
+	if (snprintf(tmp, sizeof(tmp), ".%s.new", name) >= (int)sizeof(tmp))
+		return err_set(err, ENAMETOOLONG, "replace '%s': name too long", name);
+	fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_sys(err, "create '%s'", tmp);
+	r = io_write_all(fd, buf, n);
+	if (r < 0) {
+		(void)unlinkat(dirfd, tmp, 0); /* the write's error is the one to tell */
+		return err_set(err, -r, "write '%s': %s", tmp, strerror(-r));
+	}
+	fault_kill("replace-written");
+	if (renameat(dirfd, tmp, dirfd, name) < 0) {
+		r = err_sys(err, "rename '%s' to '%s'", tmp, name);
+		(void)unlinkat(dirfd, tmp, 0);
+		return r;
+	}
+	return 0;
+}
+
+/*
+ * One level of a tree: unlinks what is no directory, removes what is empty,
+ * and moves the directories found one level deeper up beside it, under names
+ * that only podd gives. Two descriptors whatever the depth: a container may
+ * leave a tree of any depth in its upper directory.
+ */
+static int flatten_directory(int topfd, const char *name, unsigned *serial, struct err *err)
+{
+	int fd = openat(topfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	char moved[32];
+	struct dirent *d;
+	DIR *dir;
+	int r = 0;
+
+	if (fd < 0)
+		return err_sys(err, "open directory '%s'", name);
+	dir = fdopendir(fd);
+	if (!dir) {
+		r = err_sys(err, "read directory '%s'", name);
+		(void)close(fd);
+		return r;
+	}
+	while (r == 0 && (d = readdir(dir))) {
+		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+			continue;
+		if (unlinkat(fd, d->d_name, 0) == 0 || unlinkat(fd, d->d_name, AT_REMOVEDIR) == 0)
+			continue;
+		/* One of that name is of a removal that was cut short. */
+		do {
+			snprintf(moved, sizeof(moved), ".podd-rm-%u", (*serial)++);
+			r = renameat(fd, d->d_name, topfd, moved);
+		} while (r < 0 && (errno == ENOTEMPTY || errno == EEXIST));
+		if (r < 0)
+			r = err_sys(err, "remove '%s' in '%s'", d->d_name, name);
+	}
+	(void)closedir(dir);
+	if (r == 0 && unlinkat(topfd, name, AT_REMOVEDIR) < 0)
+		r = err_sys(err, "remove directory '%s'", name);
+	return r;
+}
+
+/**
+ * io_remove_tree() - remove a file or a directory with all that is in it
+ * @name: in @dirfd; nothing there is no error
+ *
+ * Follows no link at any level (openat O_NOFOLLOW), so a tree that somebody
+ * hostile filled can lead it nowhere else. Nobody may write to the tree at the
+ * same time.
+ *
+ * Return: 0 or -errno with @err filled; part of the tree may be gone then.
+ */
+int io_remove_tree(int dirfd, const char *name, struct err *err)
+{
+	cleanup_close int top = -EBADF;
+	unsigned serial = 0;
+	struct dirent *d;
+	DIR *dir;
+	int r = 0;
+
+	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	top = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (top < 0)
+		return err_sys(err, "open directory '%s'", name);
+	dir = fdopendir(dup(top));
+	if (!dir)
+		return err_sys(err, "read directory '%s'", name);
+	/* What is moved up may or may not show in the same pass: go round until
+	 * the directory itself can be removed. */
+	while (r == 0 && unlinkat(dirfd, name, AT_REMOVEDIR) < 0) {
+		if (errno != ENOTEMPTY && errno != EEXIST) {
+			r = errno == ENOENT ? 0 : err_sys(err, "remove directory '%s'", name);
+			break;
+		}
+		rewinddir(dir);
+		while (r == 0 && (d = readdir(dir))) {
+			if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+				continue;
+			if (unlinkat(top, d->d_name, 0) == 0)
+				continue;
+			fault_kill("remove-tree");
+			r = flatten_directory(top, d->d_name, &serial, err);
+		}
+	}
+	(void)closedir(dir);
+	return r;
+}

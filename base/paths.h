@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* The four directories that podd and podctl share, and their common root. */
+#pragma once
+
+#include "base/err.h"
+
+/*
+ * Theory of operation
+ *
+ * Everything of podd's is under four directories: etc/podd (pod files), run/podd
+ * (what dies with the boot), var/lib/podd (images, writable layers) and
+ * var/log/podd. With `--root DIR` they are under DIR, so that tests and a second
+ * instance have their own; the tag then keeps names apart that all instances
+ * of a host share (control groups, nftables tables).
+ */
+enum paths_mode {
+	PATHS_FIND,   /* podctl: what is not there stays -EBADF */
+	PATHS_CREATE, /* podd: all but etc are made, and checked to be ours alone */
+};
+
+struct paths {
+	char *root;  /* canonical, "" for the default: print it before "/run/podd" */
+	int etc, run, lib, log; /* directories, O_PATH, or -EBADF */
+	char tag[9]; /* "" for the default root, else 8 hex digits of its hash */
+};
+
+int paths_open(struct paths *out, const char *root, enum paths_mode mode, struct err *err);
+void paths_close(struct paths *p);

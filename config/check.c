@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* After the last file: what containers take from [Pod], and what must fit together. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "config/loader.h"
+#include "config/names.h"
+
+static const struct assigned *assigned(const struct section_state *state,
+				       enum config_section section, const char *name)
+{
+	return &state->keys[config_key_find(section, name) - config_keys];
+}
+
+/* The members that the container does not set are the ones of [Pod] or its defaults. */
+static void inherit(struct loader *l, size_t i)
+{
+	for (size_t k = 0; k < CONFIG_KEY_N; k++) {
+		const struct config_key *key = &config_keys[k];
+
+		if (key->inherit && !l->containers[i].keys[k].set)
+			memcpy((char *)&l->spec->containers[i] + key->offset,
+			       (char *)&l->defaults + key->offset, key->size);
+	}
+}
+
+static void check_required(struct loader *l, size_t i)
+{
+	const struct section_state *state = &l->containers[i];
+
+	for (size_t k = 0; k < CONFIG_KEY_N; k++)
+		if (config_keys[k].required && !state->keys[k].set)
+			config_diags_add(l->diags, state->first, "container '%s': %s= is missing",
+					 l->spec->containers[i].run.name, config_keys[k].name);
+}
+
+/* Where to complain about two keys that do not fit; false if neither is said here, or wrong. */
+static bool where(const struct section_state *state, enum config_section section, const char *low,
+		  const char *high, struct config_pos *out)
+{
+	const struct assigned *a = assigned(state, section, low);
+	const struct assigned *b = assigned(state, section, high);
+
+	if ((!a->set && !b->set) || a->bad || b->bad)
+		return false;
+	*out = a->set ? a->pos : b->pos;
+	return true;
+}
+
+static void check_memory(struct loader *l, const struct section_state *state,
+			 enum config_section section, const struct cgroup_limits *limits)
+{
+	struct config_pos pos;
+
+	/* Unset and "infinity" are the largest numbers, so they only fit as the maximum. */
+	if (limits->memory_high_bytes >= LIMIT_MAX ||
+	    limits->memory_high_bytes <= limits->memory_max_bytes ||
+	    !where(state, section, "MemoryHigh", "MemoryMax", &pos))
+		return;
+	config_diags_add(l->diags, pos,
+			 "MemoryHigh= (%" PRIu64 " bytes) is above MemoryMax= (%" PRIu64 " bytes)",
+			 limits->memory_high_bytes, limits->memory_max_bytes);
+}
+
+static void check_restart(struct loader *l, const struct section_state *state,
+			  enum config_section section, const struct restart_spec *restart)
+{
+	struct config_pos pos;
+
+	if (restart->first_ns <= restart->max_ns ||
+	    !where(state, section, "RestartSec", "RestartMaxSec", &pos))
+		return;
+	config_diags_add(l->diags, pos, "RestartSec= (%g s) is longer than RestartMaxSec= (%g s)",
+			 (double)restart->first_ns / NSEC_PER_SEC,
+			 (double)restart->max_ns / NSEC_PER_SEC);
+}
+
+static void check_address(struct loader *l)
+{
+	const struct assigned *address = assigned(&l->network, CONFIG_NETWORK, "Address");
+	const struct netns_spec *net = &l->spec->network;
+	uint32_t hosts = UINT32_MAX >> net->prefix_len;
+	char text[INET_ADDRSTRLEN];
+	struct in_addr a = { htonl(net->subnet) };
+	uint32_t host = net->address & hosts;
+
+	if (!net->address || assigned(&l->network, CONFIG_NETWORK, "Subnet")->bad || address->bad)
+		return;
+	inet_ntop(AF_INET, &a, text, sizeof(text));
+	if (net->mode != NETNS_BRIDGE)
+		config_diags_add(l->diags, address->pos, "Address= needs Mode=bridge");
+	else if ((net->address & ~hosts) != net->subnet)
+		config_diags_add(l->diags, address->pos, "Address= is not in Subnet= (%s/%u)", text,
+				 net->prefix_len);
+	else if (host == 0 || host == 1 || host == hosts)
+		config_diags_add(l->diags, address->pos, "Address= is the %s of Subnet= (%s/%u)",
+				 host == 0   ? "network itself" :
+				 host == 1   ? "bridge's own address" :
+					       "broadcast address", text, net->prefix_len);
+}
+
+static int default_hostname(struct pod_spec *spec)
+{
+	char hostname[CONFIG_NAME_MAX + 1];
+
+	if (spec->hostname)
+		return 0;
+	config_hostname_from(spec->name, hostname);
+	spec->hostname = strdup(hostname);
+	return spec->hostname ? 0 : -ENOMEM;
+}
+
+/**
+ * config_finish() - complete the spec and check it as a whole
+ * @l: all files have been read
+ *
+ * Return: 0 also when there were faults, which are in the diags; -ENOMEM.
+ */
+int config_finish(struct loader *l)
+{
+	struct pod_spec *spec = l->spec;
+
+	check_memory(l, &l->pod, CONFIG_POD, &spec->limits);
+	check_restart(l, &l->pod, CONFIG_POD, &l->defaults.restart);
+	check_address(l);
+	if (spec->container_n == 0)
+		config_diags_add(l->diags, (struct config_pos){ l->main_file, 1, 1 },
+				 "no [Container NAME] section");
+	for (size_t i = 0; i < spec->container_n; i++) {
+		const struct pod_container *c = &spec->containers[i];
+
+		inherit(l, i);
+		check_required(l, i);
+		check_memory(l, &l->containers[i], CONFIG_CONTAINER, &c->limits);
+		check_restart(l, &l->containers[i], CONFIG_CONTAINER, &c->restart);
+	}
+	return default_hostname(spec);
+}

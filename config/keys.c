@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of all keys. */
+#include "config/keys.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/nearest.h"
+#include "config/spec.h"
+#include "config/value.h"
+
+const char *const config_section_names[CONFIG_SECTION_N] = {
+	[CONFIG_POD] = "Pod",
+	[CONFIG_NETWORK] = "Network",
+	[CONFIG_CONTAINER] = "Container",
+};
+
+/* In the order of the enums (and of false, true) that they are stored as. */
+static const char *const limits_words[] = { "strict", "best-effort", NULL };
+static const char *const policy_words[] = { "always", "on-failure", "never", NULL };
+static const char *const mode_words[] = { "bridge", "none", "host", NULL };
+static const char *const writable_words[] = { "tmpfs", "yes", "no", NULL };
+static_assert(RESTART_ALWAYS == 0 && RESTART_ON_FAILURE == 1 && RESTART_NEVER == 2, "see above");
+static_assert(NETNS_BRIDGE == 0 && NETNS_NONE == 1 && NETNS_HOST == 2, "see above");
+static_assert(CONTAINER_WRITABLE_TMPFS == 0 && CONTAINER_WRITABLE_DISK == 1 &&
+		      CONTAINER_WRITABLE_NO == 2, "see above");
+
+#define SINCE "0.1"
+
+#define LIVE    CONFIG_CHANGE_LIVE
+#define RESTART CONFIG_CHANGE_RESTART
+#define NEW_POD CONFIG_CHANGE_NEW_POD
+
+#define POD_MEMBER(m)                                                                           \
+	.object = CONFIG_IN_POD, .offset = offsetof(struct pod_spec, m),                        \
+	.size = sizeof(((struct pod_spec *)0)->m)
+#define CONTAINER_MEMBER(m)                                                                     \
+	.object = CONFIG_IN_CONTAINER, .offset = offsetof(struct pod_container, m),             \
+	.size = sizeof(((struct pod_container *)0)->m)
+
+/* Keys of two sections: what differs is where they are stored. */
+#define LIMIT_KEYS(section_, member, who)                                                       \
+	{ "MemoryMax", section_, LIVE, &config_type_size, "SIZE|infinity", .min = "1",          \
+	  .unit = "bytes",                                                                      \
+	  .infinity = LIMIT_MAX, .since = SINCE, member(limits.memory_max_bytes),               \
+	  .about = "Memory of " who ", page cache included; past it, a process is killed." },   \
+	{ "MemoryHigh", section_, LIVE, &config_type_size, "SIZE|infinity", .min = "1",         \
+	  .unit = "bytes",                                                                      \
+	  .infinity = LIMIT_MAX, .since = SINCE, member(limits.memory_high_bytes),              \
+	  .about = "Memory above which " who " is slowed down and its memory reclaimed." },     \
+	{ "CPUQuota", section_, LIVE, &config_type_percent, "PERCENT|infinity", .min = "1%",    \
+	  .max = "1000000%", .infinity = LIMIT_MAX, .since = SINCE,                             \
+	  member(limits.cpu_quota_usec),                                                        \
+	  .about = "CPU time of " who "; 100% is one CPU." },                                   \
+	{ "CPUWeight", section_, LIVE, &config_type_count, "N", .min = "1", .max = "10000",     \
+	  .since = SINCE, member(limits.cpu_weight),                                            \
+	  .about = "Share of the CPU against its siblings; the kernel's default is 100." },     \
+	{ "TasksMax", section_, LIVE, &config_type_count, "N|infinity", .min = "1",             \
+	  .infinity = LIMIT_MAX, .since = SINCE, member(limits.tasks_max),                      \
+	  .about = "Processes and threads of " who "." },                                       \
+	{ "IOWeight", section_, LIVE, &config_type_count, "N", .min = "1", .max = "10000",      \
+	  .since = SINCE, member(limits.io_weight),                                             \
+	  .about = "Share of disk bandwidth against its siblings; the kernel's default is 100." }
+
+/* Keys that [Pod] sets for all containers: the container's rows have no default. */
+#define SUPERVISION_KEYS(section_, FALLBACK)                                                    \
+	{ "RestartPolicy", section_, LIVE, &config_type_choice,                                 \
+	  "always|on-failure|never", policy_words,                                              \
+	  FALLBACK("always"), .since = SINCE, CONTAINER_MEMBER(restart.policy),                 \
+	  .about = "After which exits a container is started again." },                         \
+	{ "RestartSec", section_, LIVE, &config_type_duration, "DURATION", FALLBACK("10s"),     \
+	  .max = "1y", .unit = "seconds", .since = SINCE, CONTAINER_MEMBER(restart.first_ns),   \
+	  .about = "Delay of the second restart in a row; the first one comes at once." },      \
+	{ "RestartMaxSec", section_, LIVE, &config_type_duration, "DURATION", FALLBACK("5min"), \
+	  .max = "1y", .unit = "seconds", .since = SINCE, CONTAINER_MEMBER(restart.max_ns),     \
+	  .about = "The delay doubles with each further restart, up to this." },                \
+	{ "RestartResetSec", section_, LIVE, &config_type_duration, "DURATION|infinity",        \
+	  FALLBACK("10min"), .min = "1s", .max = "1y", .unit = "seconds",               \
+	  .infinity = UINT64_MAX,                                                      \
+	  .since = SINCE, CONTAINER_MEMBER(restart.reset_ns),                                   \
+	  .about = "A container that runs so long has its earlier failures forgotten." },       \
+	{ "LogMaxSize", section_, LIVE, &config_type_size, "SIZE|infinity", FALLBACK("10M"),    \
+	  .min = "1K", .unit = "bytes", .infinity = UINT64_MAX, .since = SINCE,                 \
+	  CONTAINER_MEMBER(log.max_bytes),                                                      \
+	  .about = "A log file that would grow past this is rotated." },                        \
+	{ "LogMaxFiles", section_, LIVE, &config_type_count, "N", FALLBACK("5"), .min = "1",    \
+	  .max = "1000", .since = SINCE, CONTAINER_MEMBER(log.max_files),                       \
+	  .about = "Log files of a container, the current one included." }
+
+#define OWN(text)    .fallback = text
+#define OF_POD(text) .inherit = true
+
+const struct config_key config_keys[] = {
+	{ "Description", CONFIG_POD, LIVE, &config_type_string, "TEXT", .since = SINCE,
+	  POD_MEMBER(description), .about = "What the pod is, for people." },
+	{ "Hostname", CONFIG_POD, NEW_POD, &config_type_hostname, "NAME", .since = SINCE,
+	  POD_MEMBER(hostname), .about = "Hostname in the pod; the pod's name if not given." },
+	{ "TimeoutStopSec", CONFIG_POD, LIVE, &config_type_duration, "DURATION", OWN("30s"),
+	  .max = "1y", .unit = "seconds", .since = SINCE, POD_MEMBER(stop_timeout_ns),
+	  .about = "Time between the stop signal and SIGKILL." },
+	{ "Limits", CONFIG_POD, LIVE, &config_type_choice, "strict|best-effort", limits_words,
+	  OWN("strict"), .since = SINCE, POD_MEMBER(limits_best_effort),
+	  .about = "Whether a limit that the host cannot set is an error or a warning." },
+	LIMIT_KEYS(CONFIG_POD, POD_MEMBER, "the pod"),
+	SUPERVISION_KEYS(CONFIG_POD, OWN),
+
+	{ "Mode", CONFIG_NETWORK, NEW_POD, &config_type_choice, "bridge|none|host", mode_words,
+	  OWN("bridge"), .since = SINCE, POD_MEMBER(network.mode),
+	  .about = "An own network on a bridge, only a loopback, or the network of the host." },
+	{ "Bridge", CONFIG_NETWORK, NEW_POD, &config_type_ifname, "INTERFACE", OWN("podd0"),
+	  .since = SINCE, POD_MEMBER(network.bridge),
+	  .about = "The bridge; created when it is not there." },
+	{ "Subnet", CONFIG_NETWORK, NEW_POD, &config_type_subnet, "ADDRESS/LENGTH",
+	  OWN("10.77.0.0/22"), .since = SINCE, POD_MEMBER(network),
+	  .about = "IPv4 network of the bridge, whose own address is the first one in it." },
+	{ "Address", CONFIG_NETWORK, NEW_POD, &config_type_address, "auto|ADDRESS", OWN("auto"),
+	  .since = SINCE, POD_MEMBER(network.address),
+	  .about = "IPv4 address of the pod, in the subnet; auto takes a free one." },
+	{ "DNS", CONFIG_NETWORK, RESTART, &config_type_dns, "ADDRESS...", .list = true,
+	  .since = SINCE, POD_MEMBER(network.dns),
+	  .about = "Name servers for the pod's resolv.conf; the host's if none is given." },
+
+	{ "Rootfs", CONFIG_CONTAINER, RESTART, &config_type_rootfs, "DIR[:DIR...]",
+	  .required = true, .since = SINCE, CONTAINER_MEMBER(run.lowers),
+	  .about = "Directories of the host that make up the root, the topmost first; "
+		   "./DIR is below the file's own." },
+	{ "Exec", CONFIG_CONTAINER, RESTART, &config_type_command, "COMMAND", .required = true,
+	  .since = SINCE, CONTAINER_MEMBER(run.argv),
+	  .about = "Program and its arguments, quoted as in systemd's ExecStart=." },
+	{ "Environment", CONFIG_CONTAINER, RESTART, &config_type_environment, "NAME=VALUE...",
+	  .list = true, .since = SINCE, CONTAINER_MEMBER(run.env),
+	  .about = "Variables, quoted as in unit files; a later one replaces an earlier one." },
+	{ "WorkingDirectory", CONFIG_CONTAINER, RESTART, &config_type_path, "DIR", OWN("/"),
+	  .since = SINCE, CONTAINER_MEMBER(run.cwd),
+	  .about = "Directory in the container where the program starts." },
+	{ "User", CONFIG_CONTAINER, RESTART, &config_type_user, "USER[:GROUP]",
+	  .since = SINCE, CONTAINER_MEMBER(run.user),
+	  .about = "Ids, or names in the container's own passwd and group; root if not given." },
+	{ "Writable", CONFIG_CONTAINER, RESTART, &config_type_choice, "tmpfs|yes|no",
+	  writable_words, OWN("tmpfs"), .since = SINCE, CONTAINER_MEMBER(run.writable),
+	  .about = "Whether writes to the root go to memory, to the disk, or are refused." },
+	{ "WritableSize", CONFIG_CONTAINER, RESTART, &config_type_size, "SIZE", OWN("256M"),
+	  .min = "4K", .unit = "bytes", .since = SINCE, CONTAINER_MEMBER(run.writable_size_bytes),
+	  .about = "Room for writes to the root with Writable=tmpfs." },
+	{ "Volume", CONFIG_CONTAINER, RESTART, &config_type_volume,
+	  "SOURCE:TARGET[:ro|rw][,optional]", .list = true, .since = SINCE, CONTAINER_MEMBER(run),
+	  .about = "A file or directory of the host, put at a place in the container; "
+		   "./SOURCE is below the file's own directory." },
+	{ "Tmpfs", CONFIG_CONTAINER, RESTART, &config_type_tmpfs,
+	  "TARGET[:size=SIZE,mode=MODE]", .list = true, .since = SINCE, CONTAINER_MEMBER(run),
+	  .about = "An empty directory in memory; mode 1777, half of the memory if not given." },
+	{ "StopSignal", CONFIG_CONTAINER, LIVE, &config_type_signal, "SIGNAL", OWN("SIGTERM"),
+	  .since = SINCE, CONTAINER_MEMBER(stop_signal),
+	  .about = "Signal that asks the program to end." },
+	LIMIT_KEYS(CONFIG_CONTAINER, CONTAINER_MEMBER, "the container"),
+	SUPERVISION_KEYS(CONFIG_CONTAINER, OF_POD),
+};
+
+/**
+ * config_key_find() - the key of that name in a section, NULL if there is none
+ */
+const struct config_key *config_key_find(enum config_section section, const char *name)
+{
+	for (size_t i = 0; i < CONFIG_KEY_N; i++)
+		if (config_keys[i].section == section && strcmp(config_keys[i].name, name) == 0)
+			return &config_keys[i];
+	return NULL;
+}
+
+/**
+ * config_key_reset() - give a member its default
+ *
+ * A number without a default gets all bits set, which is LIMIT_UNSET.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int config_key_reset(const struct config_key *key, void *member)
+{
+	const struct config_value v = { .s = key->fallback, .key = key };
+
+	if (key->type->clear)
+		key->type->clear(member);
+	if (key->fallback)
+		return key->type->parse(&v, member);
+	if (!key->type->clear)
+		memset(member, 0xff, key->size);
+	return 0;
+}
+
+/**
+ * config_key_digest() - a number for what an object says of one key
+ * @object: a struct pod_spec or struct pod_container, as @key->object tells
+ * @h: CONFIG_DIGEST_START, or the digest of what came before
+ */
+uint64_t config_key_digest(const struct config_key *key, const void *object, uint64_t h)
+{
+	const void *member = (const char *)object + key->offset;
+
+	return key->type->digest ? key->type->digest(member, h) :
+				   config_digest_bytes(h, member, key->size);
+}
+
+/**
+ * config_key_is_default() - whether an object says of one key what it would without it
+ * @object: as for config_key_digest()
+ */
+bool config_key_is_default(const struct config_key *key, const void *object)
+{
+	struct pod_spec pod = { 0 };
+	struct pod_container container = { 0 };
+	void *fresh = key->object == CONFIG_IN_POD ? (void *)&pod : &container;
+	uint64_t given = config_key_digest(key, object, CONFIG_DIGEST_START), unsaid = ~given;
+
+	if (config_key_reset(key, (char *)fresh + key->offset) == 0)
+		unsaid = config_key_digest(key, fresh, CONFIG_DIGEST_START);
+	if (key->type->clear)
+		key->type->clear((char *)fresh + key->offset);
+	return given == unsaid;
+}
+
+/**
+ * config_key_nearest() - the known key that was probably meant, or NULL
+ */
+const char *config_key_nearest(enum config_section section, const char *name)
+{
+	struct nearest near = { .word = name };
+
+	for (size_t i = 0; i < CONFIG_KEY_N; i++)
+		if (config_keys[i].section == section)
+			nearest_try(&near, config_keys[i].name);
+	return near.found;
+}
+
+/**
+ * config_section_nearest() - the known section that was probably meant, or NULL
+ */
+const char *config_section_nearest(const char *name)
+{
+	struct nearest near = { .word = name };
+
+	for (size_t i = 0; i < CONFIG_SECTION_N; i++)
+		nearest_try(&near, config_section_names[i]);
+	return near.found;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of all keys: for the parser, podctl verify, the man page, the completions. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum config_section { CONFIG_POD, CONFIG_NETWORK, CONFIG_CONTAINER, CONFIG_SECTION_N };
+
+/* What the offset of a key counts from. */
+enum config_object {
+	CONFIG_IN_POD,       /* struct pod_spec */
+	CONFIG_IN_CONTAINER, /* struct pod_container; from [Pod], the defaults of all */
+};
+
+/* What it takes to put a changed value into force in a pod that runs. */
+enum config_change {
+	CONFIG_CHANGE_LIVE = 1, /* nothing is restarted */
+	CONFIG_CHANGE_RESTART,  /* the container is made anew; from [Network], all are */
+	CONFIG_CHANGE_NEW_POD,  /* the pod has to be stopped and started */
+};
+
+struct config_type;
+
+struct config_key {
+	const char *name;
+	enum config_section section;
+	enum config_change change;
+	const struct config_type *type;
+	const char *form;         /* how a value is written, for people */
+	const char *const *words; /* of a type that chooses: word i is stored as i */
+	const char *fallback;     /* the default, as it would be written; NULL: none */
+	const char *min, *max;    /* as they would be written, NULL: no bound */
+	const char *unit;         /* of a bare number, or NULL */
+	uint64_t infinity;        /* what "infinity" is stored as; 0: it is refused */
+	bool list;                /* assignments add up, an empty one starts over */
+	bool required;
+	bool inherit; /* a container takes the value of the same key in [Pod] */
+	const char *since;
+	const char *about; /* one line, a sentence */
+	enum config_object object;
+	size_t offset, size;
+};
+
+/* In the order of the man page: by section. */
+#define CONFIG_KEY_N 43
+extern const struct config_key config_keys[CONFIG_KEY_N];
+extern const char *const config_section_names[CONFIG_SECTION_N];
+
+const struct config_key *config_key_find(enum config_section section, const char *name);
+const char *config_key_nearest(enum config_section section, const char *name);
+const char *config_section_nearest(const char *name);
+int config_key_reset(const struct config_key *key, void *member);
+
+#define CONFIG_DIGEST_START UINT64_C(0xcbf29ce484222325)
+bool config_key_is_default(const struct config_key *key, const void *object);
+uint64_t config_key_digest(const struct config_key *key, const void *object, uint64_t h);

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* Pod file -> struct pod_spec. */
+#pragma once
+
+#include <stddef.h>
+
+#include "base/err.h"
+#include "config/diag.h"
+#include "config/spec.h"
+
+/*
+ * Theory of operation
+ *
+ * config_load() reads DIR/NAME.pod and then DIR/NAME.pod.d/, its *.conf files, in the byte
+ * order of their names. An instance NAME@INSTANCE without a file of its own is
+ * loaded from the template NAME@.pod; it has two directories of drop-ins, the
+ * template's and then its own.
+ *
+ * A file goes through reader.c, which finds sections and assignments, and
+ * load.c, which looks each key up in the table of keys.c, puts the specifiers
+ * in and calls the parser of the key's type; every step notes what is wrong at
+ * its place and goes on. check.c then gives the containers what [Pod] says for
+ * all of them and checks what only the whole can show.
+ */
+struct config_env {
+	const char *hostname; /* for %H */
+};
+
+struct config_bytes {
+	const char *path;
+	const char *bytes;
+	size_t n;
+};
+
+int config_load(struct pod_spec **out, const char *path, const struct config_env *env,
+		struct config_diags *diags, struct err *err);
+int config_load_bytes(struct pod_spec **out, const struct config_bytes *file,
+		      const struct config_env *env, struct config_diags *diags, struct err *err);
+void pod_spec_free(struct pod_spec *spec);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* What a pod file says, as plain data: no trace of INI in here. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cgroup/limits.h"
+#include "container/spec.h"
+#include "netns/spec.h"
+
+/* The board has room for these and their exec sessions (pause/board.h). */
+#define POD_CONTAINERS_MAX 32
+
+enum restart_policy { RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_NEVER };
+
+struct restart_spec {
+	enum restart_policy policy;
+	uint64_t first_ns; /* RestartSec=: the delay of the second restart in a row */
+	uint64_t max_ns;   /* RestartMaxSec=: the delay doubles up to this */
+	uint64_t reset_ns; /* RestartResetSec=: running so long forgets all failures */
+};
+
+struct log_spec {
+	uint64_t max_bytes; /* LogMaxSize=: rotate when the file would pass it */
+	unsigned max_files; /* LogMaxFiles=: the current one included, at least 1 */
+};
+
+struct pod_container {
+	struct container_spec run;
+	struct cgroup_limits limits;
+	struct restart_spec restart;
+	struct log_spec log;
+	int stop_signal;
+};
+
+struct pod_spec {
+	char *name;        /* "web" of web.pod, "kiosk@left" of an instance */
+	char *instance;    /* "left", or NULL */
+	char *path;        /* the main file, as it was given */
+	char *description; /* or NULL */
+	char *hostname;
+	uint64_t stop_timeout_ns;
+	bool limits_best_effort;
+	struct cgroup_limits limits;
+	struct netns_spec network;
+	struct pod_container *containers; /* in the file's order */
+	size_t container_n;
+};

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* NULL-terminated arrays of strings, each string owned by the array. */
+#pragma once
+
+#include <stddef.h>
+
+int strv_push(char ***list, size_t *n, char *take);
+void strv_free(char **list);

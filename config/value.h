@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* One value on its way from text to a member of the spec; the types of values. */
+#pragma once
+
+#include <stdint.h>
+
+#include "config/diag.h"
+#include "config/keys.h"
+#include "config/text.h"
+
+/*
+ * Theory of operation
+ *
+ * A type's parse() reads the whole value and stores it, or notes each fault in
+ * @diags at its place and leaves the member as it was. A list's parse() appends.
+ * clear() frees what the member owns and empties it; a type without one is a
+ * plain number. digest() goes on with a number that two values share only when
+ * they say the same.
+ */
+struct config_value {
+	const char *s; /* specifiers put in, no blanks around, not empty */
+	const struct config_text *text; /* whose bytes start at @s; NULL: a default */
+	const struct config_key *key;
+	struct config_diags *diags;
+};
+
+struct config_type {
+	int (*parse)(const struct config_value *v, void *member);
+	void (*clear)(void *member);
+	/* NULL: of the bytes of the key's size. */
+	uint64_t (*digest)(const void *member, uint64_t h);
+	/* Of types that count; on failure @bad is the part of @s that is no such number. */
+	int (*number)(const char *s, const char **bad, uint64_t *out);
+	const char *what; /* for "'x' is no ..." */
+};
+
+extern const struct config_type config_type_size, config_type_duration, config_type_percent,
+	config_type_count, config_type_choice, config_type_signal, config_type_string,
+	config_type_hostname, config_type_user, config_type_command, config_type_environment,
+	config_type_path, config_type_rootfs, config_type_volume, config_type_tmpfs,
+	config_type_ifname, config_type_subnet, config_type_address, config_type_dns;
+
+/* At @at, which points into v->s. Return -EINVAL. */
+int config_value_bad(const struct config_value *v, const char *at, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+void config_value_store(const struct config_value *v, void *member, uint64_t number);
+int config_value_string(char **member, const char *s, size_t n);
+void config_clear_string(void *member);
+void config_clear_strv(void *member);
+
+uint64_t config_digest_bytes(uint64_t h, const void *bytes, size_t n);
+uint64_t config_digest_text(uint64_t h, const char *s);
+uint64_t config_digest_string(const void *member, uint64_t h);
+uint64_t config_digest_strv(const void *member, uint64_t h);
+
+int config_word_next(const struct config_value *v, const char **p, const char **at, char **out);
+
+int config_size_parse(const char *s, const char **bad, uint64_t *out);
