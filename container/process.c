@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: MIT */
+/* Starting a program in a container: child A joins, child B becomes it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/magic.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+
+#include "base/child.h"
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/sys.h"
+#include "container/container.h"
+#include "container/identity.h"
+#include "container/pidns.h"
+#include "container/user.h"
+
+#ifndef CLONE_CLEAR_SIGHAND
+#define CLONE_CLEAR_SIGHAND 0x100000000ULL
+#endif
+#ifndef TIOCGPTPEER
+#define TIOCGPTPEER _IO('T', 0x41)
+#endif
+
+#define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+/* Until B's first instruction. */
+static const char clone_stage[] = "clone";
+/* How long an execve may take that nobody watches any more. */
+#define EXEC_WAIT_MS 1000
+/* What we may add to the environment, and the NULL. */
+#define ENV_EXTRA 4
+
+/* Everything that A and B work on, in memory that they share with the caller. */
+struct start {
+	const struct container_process *p;
+	struct user_ids ids;
+	char **env;
+	char home[sizeof("HOME=") + 256];
+	int stdio[3];
+	int null_fd;
+	int slave_fd;
+	int master_fd;
+	int pidfd;
+	const char *stage; /* NULL once the program runs */
+	struct err *err;   /* @told */
+	struct err told;
+};
+
+/* ------------------------------------------------------------------ child B */
+
+struct stage {
+	const char *name;
+	int (*run)(struct start *s);
+};
+
+/* Should: put the program into a session of its own, with the terminal if any. */
+static int make_session(struct start *s)
+{
+	if (setsid() < 0)
+		return err_sys(s->err, "make a session");
+	if (s->p->tty && ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0)
+		return err_sys(s->err, "take the terminal");
+	return 0;
+}
+
+/* Should: leave descriptors 0, 1 and 2 and no other. */
+static int arrange_stdio(struct start *s)
+{
+	for (int i = 0; i < 3; i++) {
+		int from = s->p->tty ? s->slave_fd : s->stdio[i];
+
+		/* All of them are above 2: podd keeps 0 to 2 open from its start. */
+		if (dup2(from, i) < 0)
+			return err_sys(s->err, "set up descriptor %d", i);
+	}
+	return 0;
+}
+
+/*
+ * Should: change to WorkingDirectory= while still able to enter any directory.
+ * Mustn't: end up outside of the root (CVE-2024-21626): getcwd(2) says
+ * "(unreachable)" then.
+ */
+static int enter_directory(struct start *s)
+{
+	const char *dir = s->p->cwd ? s->p->cwd : "/";
+	char cwd[PATH_MAX];
+
+	if (chdir(dir) < 0)
+		return err_sys(s->err, "enter the directory '%s'", dir);
+	if (syscall(SYS_getcwd, cwd, sizeof(cwd)) < 0)
+		return err_sys(s->err, "enter the directory '%s'", dir);
+	if (cwd[0] != '/')
+		return err_set(s->err, EXDEV, "the directory '%s' lies outside the root", dir);
+	return 0;
+}
+
+static int limit_capabilities(struct start *s)
+{
+	return identity_drop_bounding(s->p->bounding_set, s->err);
+}
+
+static int take_identity(struct start *s)
+{
+	return identity_become(&s->ids, s->p->bounding_set, s->err);
+}
+
+/* After no_new_privs, and last of all: what follows must pass the filter. */
+static int load_filter(struct start *s)
+{
+	const struct sock_fprog prog = { .len = s->p->filter.len,
+					 .filter = (struct sock_filter *)s->p->filter.program };
+
+	if (prog.len == 0)
+		return 0;
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) < 0)
+		return err_sys(s->err, "load the seccomp filter");
+	return 0;
+}
+
+/* Every other descriptor is O_CLOEXEC already; this is the second lock. */
+static int close_others(struct start *s)
+{
+	if (sys_close_range(3, ~0U, 0) < 0)
+		return err_sys(s->err, "close the other descriptors");
+	return 0;
+}
+
+/*
+ * From here on the pause reports this process's end. Its own pid is what it
+ * knows and podd does not: the number in the pod's namespace.
+ */
+static int enter_slot(struct start *s)
+{
+	if (!s->p->slot)
+		return 0;
+	s->p->slot->pid = getpid();
+	__atomic_store_n(&s->p->slot->state, BOARD_RUNNING, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static int exec_path(struct start *s, const char *path)
+{
+	sigset_t none;
+
+	/* Blocked since before the clone; handlers: CLONE_CLEAR_SIGHAND; none is
+	 * ignored in the caller, as container.h asks for. */
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	s->stage = NULL;
+	(void)execve(path, s->p->argv, s->env);
+	s->stage = "exec";
+	return -errno;
+}
+
+static const char *search_path(char *const *env)
+{
+	for (; *env; env++)
+		if (strncmp(*env, "PATH=", 5) == 0)
+			return *env + 5;
+	return &DEFAULT_PATH[5];
+}
+
+/* execvp(3) with the *container's* PATH. EACCES outlives ENOENT, as there. */
+static int exec_program(struct start *s)
+{
+	const char *name = s->p->argv[0];
+	int r = -ENOENT, found = -ENOENT;
+	char path[PATH_MAX];
+
+	if (strchr(name, '/')) {
+		found = exec_path(s, name);
+	} else {
+		for (const char *p = search_path(s->env); found == -ENOENT || found == -EACCES;) {
+			size_t n = strcspn(p, ":");
+
+			if ((size_t)snprintf(path, sizeof(path), "%.*s/%s", (int)n, p, name) <
+			    sizeof(path))
+				r = exec_path(s, path);
+			if (r != -ENOENT && r != -ENOTDIR)
+				found = r;
+			if (!p[n])
+				break;
+			p += n + 1;
+		}
+	}
+	if (s->p->slot) /* not dead yet, so the pause has not looked at it */
+		__atomic_store_n(&s->p->slot->state, BOARD_STARTING, __ATOMIC_RELEASE);
+	return err_set(s->err, -found, "execute '%s': %s", name, strerror(-found));
+}
+
+/*
+ * In this order. user-namespace: the pod's own, before all others, once pods
+ * have one.
+ */
+static const struct stage stages[] = {
+	{ "stdio", arrange_stdio },
+	{ "close-descriptors", close_others }, /* podd's lock among them: early */
+	{ "session", make_session },
+	{ "working-directory", enter_directory },
+	{ "bounding-set", limit_capabilities },
+	{ "identity", take_identity },
+	{ "seccomp", load_filter },
+	{ "board", enter_slot },
+	{ "exec", exec_program },
+};
+
+static int become_program(void *arg)
+{
+	struct start *s = arg;
+
+	for (size_t i = 0; i < ARRAY_SIZE(stages); i++) {
+		s->stage = stages[i].name;
+		if (stages[i].run(s) < 0)
+			return 1;
+	}
+	return 1;
+}
+
+/* ------------------------------------------------------------------ child A */
+
+static int join_namespaces(struct start *s)
+{
+	if (setns(s->p->pause_pidfd, CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
+		return err_sys(s->err, "join the pod's namespaces");
+	if (setns(s->p->mntns_fd, CLONE_NEWNS) < 0)
+		return err_sys(s->err, "join the container's mount namespace");
+	return 0;
+}
+
+/*
+ * A terminal of the container's own devpts, so that its name means something
+ * in there. The master comes from an instance that was verified to be one, and
+ * the slave from the master, never from a path (CVE-2025-52565).
+ */
+static int open_terminal(struct start *s)
+{
+	struct winsize size = { .ws_row = s->p->rows, .ws_col = s->p->cols };
+	int unlock = 0;
+	struct statfs fs;
+
+	s->master_fd = open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
+	if (s->master_fd < 0 || fstatfs(s->master_fd, &fs) < 0)
+		return err_sys(s->err, "open '/dev/pts/ptmx'");
+	if (fs.f_type != DEVPTS_SUPER_MAGIC)
+		return err_set(s->err, ENOTTY, "'/dev/pts' is no devpts");
+	if (ioctl(s->master_fd, TIOCSPTLCK, &unlock) < 0)
+		return err_sys(s->err, "unlock the terminal");
+	s->slave_fd = ioctl(s->master_fd, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (s->slave_fd < 0)
+		return err_sys(s->err, "open the terminal");
+	if (fchown(s->slave_fd, s->ids.uid, (gid_t)-1) < 0)
+		return err_sys(s->err, "give the terminal to user %u", s->ids.uid);
+	(void)ioctl(s->master_fd, TIOCSWINSZ, &size); /* a size is a comfort */
+	return 0;
+}
+
+static int open_stdio(struct start *s)
+{
+	if (s->p->tty)
+		return open_terminal(s);
+	for (int i = 0; i < 3; i++) {
+		s->stdio[i] = s->p->stdio[i];
+		if (s->stdio[i] >= 0)
+			continue;
+		if (s->null_fd < 0)
+			s->null_fd = open("/dev/null", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+		if (s->null_fd < 0)
+			return err_sys(s->err, "open '/dev/null'");
+		s->stdio[i] = s->null_fd;
+	}
+	/* So that a program that is not root can open /dev/stdout by name. */
+	for (int i = 1; i < 3 && s->p->own_stdio; i++)
+		(void)fchown(s->stdio[i], s->ids.uid, s->ids.gid);
+	return 0;
+}
+
+static int find_identity(struct start *s)
+{
+	cleanup_close int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (root < 0)
+		return err_sys(s->err, "open the container's root");
+	return user_resolve(&s->ids, root, s->p->user, s->err);
+}
+
+static bool env_has(char *const *env, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (; *env; env++)
+		if (strncmp(*env, name, n) == 0)
+			return true;
+	return false;
+}
+
+/* @s->env has room for ENV_EXTRA more than the caller's. */
+static int complete_environment(struct start *s)
+{
+	static char path[] = DEFAULT_PATH, container[] = "container=podd";
+	size_t n = 0;
+
+	for (char *const *e = s->p->env; *e; e++)
+		s->env[n++] = *e;
+	snprintf(s->home, sizeof(s->home), "HOME=%s", s->ids.home);
+	if (!env_has(s->p->env, "PATH="))
+		s->env[n++] = path;
+	if (!env_has(s->p->env, "HOME="))
+		s->env[n++] = s->home;
+	if (!env_has(s->p->env, "container="))
+		s->env[n++] = container;
+	s->env[n] = NULL;
+	return 0;
+}
+
+static const struct stage preparations[] = {
+	{ "namespaces", join_namespaces },
+	{ "user", find_identity },
+	{ "environment", complete_environment },
+	{ "stdio", open_stdio },
+};
+
+/*
+ * A cgroup namespace whose root is the target group: the program sees itself at
+ * "/" and nothing of its neighbours (tests/kernel). Made by the clone, and A
+ * stays in podd's: with nsdelegate, CLONE_INTO_CGROUP must see both groups below
+ * its own root (cgroups(7)).
+ */
+static int clone_program(struct start *s, uint64_t into_cgroup)
+{
+	const struct child_args args = {
+		.flags = CLONE_PIDFD | CLONE_NEWCGROUP | CLONE_CLEAR_SIGHAND | into_cgroup,
+		.cgroup_fd = s->p->cgroup_fd,
+		.pidfd = &s->pidfd,
+		.exit_signal = SIGCHLD,
+		.stack_size = CHILD_STACK_INNER,
+	};
+	pid_t pid;
+
+	s->stage = clone_stage;
+	pid = child_spawn(&args, become_program, s);
+	return pid < 0 ? err_set(s->err, -pid, "clone the process: %s", strerror(-pid)) : 0;
+}
+
+/*
+ * A group that cgroup.kill was once used on is closed to CLONE_INTO_CGROUP, in
+ * Linux 6.14 and older kernels that have its kill_seq: cgroup_css_set_fork()
+ * counts the kills of the *caller's* group, cgroup_post_fork() those of the
+ * target, and ends a child for which they differ before its first instruction.
+ * So A goes into the group itself, which takes an RCU grace period (12 ms), and
+ * B is born there.
+ */
+static int clone_inside_group(struct start *s)
+{
+	int r = io_write_file(s->p->cgroup_fd, "cgroup.procs", "0", s->err);
+
+	close_fd(&s->pidfd); /* of the one that is dead; the pause reaps it */
+	return r < 0 ? r : clone_program(s, 0);
+}
+
+static int prepare_and_clone(void *arg)
+{
+	struct start *s = arg;
+
+	for (size_t i = 0; i < ARRAY_SIZE(preparations); i++) {
+		s->stage = preparations[i].name;
+		if (preparations[i].run(s) < 0)
+			return 1;
+	}
+	if (clone_program(s, CLONE_INTO_CGROUP) == 0 && s->stage == clone_stage)
+		(void)clone_inside_group(s); /* the stage tells */
+	return s->stage ? 1 : 0;
+}
+
+/* ----------------------------------------------------------------- the caller */
+
+/*
+ * A was ended when B had reached its execve: somebody in the pod, perhaps the
+ * new program itself, was quick to signal it. Find out what became of B.
+ */
+static bool runs_after_all(const struct start *s)
+{
+	struct pollfd gone = { .fd = s->pidfd, .events = POLLIN };
+
+	for (int ms = 0; ms < EXEC_WAIT_MS && !__atomic_load_n(&s->stage, __ATOMIC_ACQUIRE); ms++) {
+		if (child_has_execed(s->pidfd))
+			return true;
+		/* Ended already: as the program if the slot still says so. */
+		if (poll(&gone, 1, 1) > 0)
+			return s->p->slot && __atomic_load_n(&s->p->slot->state, __ATOMIC_ACQUIRE) !=
+						     BOARD_STARTING;
+	}
+	return false;
+}
+
+/*
+ * Until its execve B shares our memory and is charged to the container's group.
+ * The kernel never picks such a process for an OOM kill (in_vfork() in
+ * mm/oom_kill.c), but memory.oom.group would end it with the others, and then
+ * all that share its memory: podd. So not while there is a B.
+ */
+static void set_oom_group(int cgroup_fd, const char *value)
+{
+	(void)io_write_file(cgroup_fd, "memory.oom.group", value, NULL); /* no such controller */
+}
+
+/* @r: what the call returned. No process is left afterwards. */
+static int give_up(struct container_started *out, struct start *s, int r, struct err *err)
+{
+	struct pollfd gone = { .fd = s->pidfd, .events = POLLIN };
+
+	if (s->pidfd >= 0) { /* B may live though A was ended */
+		(void)sys_pidfd_send_signal(s->pidfd, SIGKILL);
+		(void)poll(&gone, 1, EXEC_WAIT_MS);
+	}
+	if (r > 0 && s->told.code)
+		*err = s->told;
+	else if (r > 0)
+		(void)err_set(err, ECHILD, "killed before it could execute '%s'", s->p->argv[0]);
+	close_fd(&s->master_fd);
+	close_fd(&s->pidfd);
+	out->stage = s->stage ? s->stage : "exec";
+	return r < 0 ? r : -err->code;
+}
+
+/**
+ * container_spawn() - start a program in a container
+ * @out: filled on success; on failure only @out->stage is, with the name of
+ * the stage that failed
+ * @p: borrowed
+ *
+ * Comes back when the program was exec'd (or could not be).
+ *
+ * Return: 0 or -errno with @err filled; -ENOENT and -EACCES of stage "exec"
+ * say that there is no such program or that it is none.
+ */
+int container_spawn(struct container_started *out, const struct container_process *p,
+		    struct err *err)
+{
+	struct start *s = child_shared(sizeof(*s));
+	const struct child_args a = { .inner_pidfd = s ? &s->pidfd : NULL };
+	cleanup_free char **env = NULL;
+	size_t n = 0;
+	int r;
+
+	while (p->env[n])
+		n++;
+	env = calloc(n + ENV_EXTRA, sizeof(*env));
+	if (!env || !s)
+		return err_set(err, ENOMEM, "start '%s': out of memory", p->argv[0]);
+	*s = (struct start){
+		.p = p,
+		.env = env,
+		.stdio = { -EBADF, -EBADF, -EBADF },
+		.null_fd = -EBADF,
+		.slave_fd = -EBADF,
+		.master_fd = -EBADF,
+		.pidfd = -EBADF,
+		.stage = clone_stage,
+		.err = &s->told,
+	};
+	set_oom_group(p->cgroup_fd, "0");
+	r = pidns_child_call(p->pause_pidfd, &a, prepare_and_clone, s, err);
+	set_oom_group(p->cgroup_fd, "1");
+	if (r < 0 && s->pidfd >= 0 && runs_after_all(s))
+		r = 0;
+	close_fd(&s->null_fd);
+	close_fd(&s->slave_fd);
+	if (r != 0)
+		return give_up(out, s, r, err);
+	*out = (struct container_started){
+		.pidfd = s->pidfd,
+		.pid = child_pid(s->pidfd),
+		.master_fd = s->master_fd,
+	};
+	return 0;
+}

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: MIT */
+/* A container's root: an overlay in a mount namespace of its own. */
+
+/*
+ * Theory of operation
+ *
+ * The builder is a child inside the pod's PID namespace, and works in two
+ * places. First in the caller's mount namespace, where the host's paths are:
+ * there it makes the overlay and copies each volume's tree, all of them
+ * *detached*. Then it joins the pause's mount namespace, which holds nothing
+ * but an empty root and the pod's /dev/shm, takes a copy of that (one mount,
+ * however many the host has), and attaches what it brought. From the first
+ * attachment on no path of the host can be named any more.
+ *
+ * An overlay cannot be made from detached layers before Linux 6.15
+ * (clone_private_mount() wants them in the caller's namespace), so the upper
+ * tmpfs is mounted for a moment at the caller's scratch directory.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/sys.h"
+#include "container/container.h"
+#include "container/mount.h"
+#include "container/pidns.h"
+#include "container/system.h"
+
+/* mount(2) takes one page of options; a lower is "/proc/self/fd/NNNN:". */
+#define OVERLAY_OPTIONS_MAX 4096
+#define LOWERS_MAX	    128
+#define VOLUMES_MAX	    128
+
+/* In memory that the builder shares with the caller, as it shares the table of
+ * descriptors: all of these are closed there. */
+struct builder {
+	const struct container_root_args *args;
+	int lower_fds[LOWERS_MAX];
+	int volume_fds[VOLUMES_MAX]; /* detached; -EBADF: optional and not there */
+	int overlay_fd;
+	int root_fd; /* == overlay_fd once it is attached */
+	int mntns_fd;
+	bool begun;
+	struct err *err; /* @told */
+	struct err told;
+};
+
+static int open_lowers(char *options, size_t size, struct builder *b)
+{
+	char *const *lowers = b->args->spec->lowers;
+	size_t n = (size_t)snprintf(options, size, "lowerdir=");
+
+	for (size_t i = 0; lowers[i]; i++) {
+		if (i == LOWERS_MAX)
+			return err_set(b->err, E2BIG, "more than %d root directories", LOWERS_MAX);
+		b->lower_fds[i] = open(lowers[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (b->lower_fds[i] < 0)
+			return err_sys(b->err, "open the root '%s'", lowers[i]);
+		n += (size_t)snprintf(options + n, size - n, "%s/proc/self/fd/%d",
+				      i == 0 ? "" : ":", b->lower_fds[i]);
+	}
+	return (int)n;
+}
+
+/* The tmpfs of a container's upper directory, mounted on "root". */
+static int mount_upper_tmpfs(int *out, const struct builder *b)
+{
+	char size[32];
+	const struct mount_fs fs = {
+		.type = "tmpfs",
+		.attributes = MOUNT_ATTR_NODEV,
+		.options = { { "size", size }, { "mode", "0700" } },
+	};
+	cleanup_close int fd = -EBADF;
+	int r;
+
+	snprintf(size, sizeof(size), "%llu",
+		 (unsigned long long)b->args->spec->writable_size_bytes);
+	r = mount_fs_create(&fd, &fs, b->err);
+	if (r < 0)
+		return r;
+	if (sys_move_mount(fd, "", AT_FDCWD, "root", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return err_sys(b->err, "mount the upper directory's tmpfs");
+	if (mkdirat(fd, "upper", 0755) < 0 || mkdirat(fd, "work", 0700) < 0)
+		return err_sys(b->err, "make the upper directory");
+	*out = take_fd(&fd);
+	return 0;
+}
+
+static int overlay_error(const struct builder *b)
+{
+	if (errno == ELOOP)
+		return err_set(b->err, ELOOP,
+			       b->args->spec->writable == CONTAINER_WRITABLE_DISK ?
+				       "mount the overlay: one of the root's directories, or of "
+				       "podd's own for Writable=yes, lies inside another" :
+				       "mount the overlay: one of the root's directories lies inside "
+				       "another");
+	return err_sys(b->err, "mount the overlay");
+}
+
+/*
+ * The overlay, mounted on "root" in the scratch directory and copied from
+ * there as a detached tree.
+ */
+static int make_overlay(struct builder *b)
+{
+	bool on_disk = b->args->spec->writable == CONTAINER_WRITABLE_DISK;
+	cleanup_close int upper = -EBADF;
+	char options[OVERLAY_OPTIONS_MAX];
+	int n, r, upper_fd = b->args->disk_dirfd;
+
+	n = open_lowers(options, sizeof(options), b);
+	if (n < 0)
+		return n;
+	if (!on_disk) {
+		r = mount_upper_tmpfs(&upper, b);
+		if (r < 0)
+			return r;
+		upper_fd = upper;
+	}
+	snprintf(options + n, sizeof(options) - (size_t)n,
+		 ",upperdir=/proc/self/fd/%d/upper,workdir=/proc/self/fd/%d/work", upper_fd,
+		 upper_fd);
+	if (sys_mount("overlay", "root", "overlay", MS_NODEV, options) < 0)
+		return overlay_error(b);
+	return mount_clone(&b->overlay_fd, AT_FDCWD, "root", b->err);
+}
+
+/* Both mounts that may be stacked there; EINVAL: none is left. */
+static void clear_scratch(void)
+{
+	while (sys_umount2("root", MNT_DETACH) == 0)
+		;
+}
+
+static int collect_volume(struct builder *b, size_t i)
+{
+	const struct container_volume *v = &b->args->spec->volumes[i];
+	unsigned attributes = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID;
+	int r;
+
+	if (v->optional && access(v->source, F_OK) < 0 && errno == ENOENT)
+		return 0;
+	r = mount_clone(&b->volume_fds[i], AT_FDCWD, v->source, b->err);
+	if (r < 0)
+		return err_wrap(b->err, r, "volume '%s'", v->target);
+	if (v->read_only)
+		attributes |= MOUNT_ATTR_RDONLY;
+	return mount_restrict(b->volume_fds[i], attributes, v->target, b->err);
+}
+
+static int collect_from_host(struct builder *b)
+{
+	const struct container_spec *spec = b->args->spec;
+	int r;
+
+	if (spec->volume_n > VOLUMES_MAX)
+		return err_set(b->err, E2BIG, "more than %d volumes", VOLUMES_MAX);
+	if (fchdir(b->args->scratch_dirfd) < 0)
+		return err_sys(b->err, "enter the scratch directory");
+	r = make_overlay(b);
+	clear_scratch();
+	if (r < 0)
+		return r;
+	r = mount_restrict(b->overlay_fd, 0, "/", b->err);
+	for (size_t i = 0; r == 0 && i < spec->volume_n; i++)
+		r = collect_volume(b, i);
+	return r;
+}
+
+/*
+ * Should: leave the builder rooted in the overlay, in a namespace of its own.
+ * Mustn't: leave a mount of the lean namespace reachable.
+ */
+static int enter_new_root(struct builder *b, int *shm_fd)
+{
+	int r;
+
+	if (setns(b->args->pause_pidfd, CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS) < 0)
+		return err_sys(b->err, "join the pod's namespaces");
+	if (unshare(CLONE_NEWNS) < 0)
+		return err_sys(b->err, "make a mount namespace");
+	r = mount_clone(shm_fd, AT_FDCWD, "/shm", b->err);
+	if (r < 0)
+		return r;
+	if (sys_move_mount(b->overlay_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return err_sys(b->err, "attach the root");
+	/* The same place for both: the old root comes to lie on top of the new
+	 * one and is taken away from there (pivot_root(2), NOTES). */
+	if (fchdir(b->overlay_fd) < 0 || sys_pivot_root(".", ".") < 0)
+		return err_sys(b->err, "pivot_root");
+	if (sys_umount2(".", MNT_DETACH) < 0)
+		return err_sys(b->err, "detach the former root");
+	if (chdir("/") < 0)
+		return err_sys(b->err, "enter the new root");
+	b->root_fd = b->overlay_fd;
+	return 0;
+}
+
+static int attach_tmpfs(const struct builder *b, const struct container_tmpfs *t)
+{
+	char size[32], mode[16];
+	struct mount_fs fs = {
+		.type = "tmpfs",
+		.attributes = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID,
+		.options = { { "mode", mode } },
+	};
+	cleanup_close int fd = -EBADF, target = -EBADF;
+	int r;
+
+	snprintf(mode, sizeof(mode), "%#o", (unsigned)t->mode);
+	snprintf(size, sizeof(size), "%llu", (unsigned long long)t->size_bytes);
+	if (t->size_bytes)
+		fs.options[1] = (struct mount_option){ "size", size };
+	r = mount_fs_create(&fd, &fs, b->err);
+	if (r == 0)
+		r = mount_open_target(&target, b->root_fd, t->target, S_IFDIR, b->err);
+	return r < 0 ? r : mount_attach(fd, target, t->target, b->err);
+}
+
+static int attach_volume(const struct builder *b, size_t i)
+{
+	const struct container_volume *v = &b->args->spec->volumes[i];
+	cleanup_close int target = -EBADF;
+	struct stat st;
+	int r;
+
+	if (b->volume_fds[i] < 0)
+		return 0;
+	if (fstat(b->volume_fds[i], &st) < 0)
+		return err_sys(b->err, "look at the volume '%s'", v->source);
+	r = mount_open_target(&target, b->root_fd, v->target, st.st_mode & S_IFMT, b->err);
+	if (r == 0) {
+		r = mount_attach(b->volume_fds[i], target, v->target, b->err);
+		if (r == -EINVAL) /* directories fit on directories only, files on the rest */
+			(void)err_set(b->err, EINVAL, "mount on '%s': it is %s directory",
+				      v->target, S_ISDIR(st.st_mode) ? "no" : "a");
+	}
+	return r < 0 ? err_wrap(b->err, r, "volume '%s'", v->source) : 0;
+}
+
+/* Volumes and tmpfs by their targets' names, so that a parent precedes what
+ * lies below it, in whatever order the file has them. */
+static int attach_all(const struct builder *b)
+{
+	const struct container_spec *s = b->args->spec;
+	const char *done = "";
+	int r = 0;
+
+	for (size_t n = 0; r == 0 && n < s->volume_n + s->tmpfs_n; n++) {
+		const char *next = NULL;
+		size_t at = 0;
+
+		for (size_t i = 0; i < s->volume_n + s->tmpfs_n; i++) {
+			const char *t = i < s->volume_n ? s->volumes[i].target :
+							  s->tmpfs[i - s->volume_n].target;
+
+			if (strcmp(t, done) > 0 && (!next || strcmp(t, next) < 0)) {
+				next = t;
+				at = i;
+			}
+		}
+		if (!next) /* the same target twice: the first one stands */
+			break;
+		r = at < s->volume_n ? attach_volume(b, at) :
+				       attach_tmpfs(b, &s->tmpfs[at - s->volume_n]);
+		done = next;
+	}
+	return r;
+}
+
+/* A regular file of ours, whatever the root has there; only the upper changes. */
+static int put_file(const struct builder *b, int etc_fd, const char *name, const char *text)
+{
+	cleanup_close int fd = -EBADF;
+	int r;
+
+	if (!text)
+		return 0;
+	if (unlinkat(etc_fd, name, 0) < 0 && errno != ENOENT)
+		return err_sys(b->err, "replace '/etc/%s'", name);
+	fd = openat(etc_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return err_sys(b->err, "create '/etc/%s'", name);
+	r = io_write_all(fd, text, strlen(text));
+	return r < 0 ? err_set(b->err, -r, "write '/etc/%s': %s", name, strerror(-r)) : 0;
+}
+
+static int put_files(const struct builder *b)
+{
+	const struct container_files *f = &b->args->files;
+	cleanup_close int path_fd = -EBADF, etc = -EBADF;
+	int r = mount_open_dir(&path_fd, b->root_fd, "etc", 0755, b->err);
+
+	if (r < 0)
+		return r;
+	etc = openat(path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (etc < 0)
+		return err_sys(b->err, "open '/etc' in the root");
+	r = put_file(b, etc, "hostname", f->hostname);
+	if (r == 0)
+		r = put_file(b, etc, "hosts", f->hosts);
+	return r < 0 ? r : put_file(b, etc, "resolv.conf", f->resolv_conf);
+}
+
+static int build(struct builder *b)
+{
+	struct mount_attr read_only = { .attr_set = MOUNT_ATTR_RDONLY };
+	cleanup_close int shm = -EBADF;
+	int r;
+
+	r = collect_from_host(b);
+	if (r == 0)
+		r = enter_new_root(b, &shm);
+	if (r == 0)
+		r = system_mounts(b->root_fd, shm, b->err);
+	if (r == 0)
+		r = put_files(b);
+	if (r == 0)
+		r = attach_all(b);
+	if (r < 0)
+		return r;
+	if (b->args->spec->writable == CONTAINER_WRITABLE_NO &&
+	    sys_mount_setattr(b->root_fd, "", AT_EMPTY_PATH, &read_only) < 0)
+		return err_sys(b->err, "make the root read-only");
+	b->mntns_fd = openat(b->root_fd, "proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	return b->mntns_fd < 0 ? err_sys(b->err, "open the container's mount namespace") : 0;
+}
+
+static int build_child(void *arg)
+{
+	struct builder *b = arg;
+
+	b->begun = true;
+	umask(022);
+	return build(b) < 0 ? 1 : 0;
+}
+
+/* For a group that nobody can be cloned into: see clone_inside_group() in
+ * container/process.c. */
+static int enter_group_and_build(void *arg)
+{
+	struct builder *b = arg;
+
+	if (io_write_file(b->args->cgroup_fd, "cgroup.procs", "0", b->err) < 0)
+		return 1;
+	if (unshare(CLONE_NEWCGROUP) < 0)
+		return err_sys(b->err, "make a cgroup namespace") != 0;
+	return build_child(b);
+}
+
+/**
+ * container_root_build() - make a container's mount namespace
+ * @mntns_fd_out: receives it, O_CLOEXEC, the caller's; the mounts live as long
+ * @args: borrowed
+ *
+ * Return: 0 or -errno with @err filled; nothing is left mounted then.
+ */
+int container_root_build(int *mntns_fd_out, const struct container_root_args *args,
+			 struct err *err)
+{
+	struct builder *b = child_shared(sizeof(*b));
+	/* In the container's group and a cgroup namespace with that as its root,
+	 * for /sys/fs/cgroup shows the root of whoever mounts it. */
+	const struct child_args child = {
+		.flags = CLONE_INTO_CGROUP | CLONE_NEWCGROUP,
+		.cgroup_fd = args->cgroup_fd,
+		.copy = true,
+	};
+	const struct child_args outside = { .copy = true };
+	int r;
+
+	if (!b)
+		return err_set(err, ENOMEM, "build the root: out of memory");
+	b->args = args;
+	b->err = &b->told;
+	b->overlay_fd = b->root_fd = b->mntns_fd = -EBADF;
+	for (size_t i = 0; i < LOWERS_MAX; i++)
+		b->lower_fds[i] = -EBADF;
+	for (size_t i = 0; i < VOLUMES_MAX; i++)
+		b->volume_fds[i] = -EBADF;
+	r = pidns_child_call(args->pause_pidfd, &child, build_child, b, err);
+	if (r == -ECHILD && !b->begun)
+		r = pidns_child_call(args->pause_pidfd, &outside, enter_group_and_build, b, err);
+	for (size_t i = 0; i < LOWERS_MAX; i++)
+		close_fd(&b->lower_fds[i]);
+	for (size_t i = 0; i < VOLUMES_MAX; i++)
+		close_fd(&b->volume_fds[i]);
+	close_fd(&b->overlay_fd);
+	if (r == 0) {
+		*mntns_fd_out = b->mntns_fd;
+		return 0;
+	}
+	close_fd(&b->mntns_fd);
+	if (r > 0)
+		*err = b->told;
+	return r < 0 ? r : -err->code;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* What a container is made of: plain data, from the pod file today. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum container_writable {
+	CONTAINER_WRITABLE_TMPFS, /* upper directory in memory, bounded */
+	CONTAINER_WRITABLE_DISK,  /* upper directory under var/lib */
+	CONTAINER_WRITABLE_NO,    /* the root is mounted read-only */
+};
+
+struct container_volume {
+	char *source; /* absolute path on the host */
+	char *target; /* absolute path in the container */
+	bool read_only;
+	bool optional; /* a source that is not there is no error */
+};
+
+struct container_tmpfs {
+	char *target;        /* absolute path in the container */
+	uint64_t size_bytes; /* 0: the kernel's default, half of the memory */
+	mode_t mode;
+};
+
+/* Owned by whoever built it; container/ only reads it. */
+struct container_spec {
+	char *name;
+	char **lowers; /* absolute host paths, the topmost first, NULL-terminated */
+	enum container_writable writable;
+	uint64_t writable_size_bytes; /* of the tmpfs upper */
+	struct container_volume *volumes;
+	size_t volume_n;
+	struct container_tmpfs *tmpfs;
+	size_t tmpfs_n;
+	char **argv; /* NULL-terminated, at least one */
+	char **env;  /* "NAME=value", NULL-terminated; what the file says */
+	char *cwd;   /* absolute, in the container */
+	char *user;  /* "UID", "NAME", either with ":GID" or ":GROUP"; NULL: 0:0 */
+};

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/* What every container finds in its root: /proc, /sys, /dev, and what is hidden. */
+#include "container/system.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "base/fd.h"
+#include "base/sys.h"
+#include "container/mount.h"
+
+#define NOSUID_NODEV (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+#define NO_ALL	     (NOSUID_NODEV | MOUNT_ATTR_NOEXEC)
+
+/* The standard nodes, Documentation/admin-guide/devices.txt. */
+static const struct {
+	const char *name;
+	unsigned major, minor;
+} nodes[] = {
+	{ "null", 1, 3 },   { "zero", 1, 5 },	 { "full", 1, 7 },
+	{ "random", 1, 8 }, { "urandom", 1, 9 }, { "tty", 5, 0 },
+};
+
+static const struct {
+	const char *target, *name;
+} links[] = {
+	{ "/proc/self/fd", "fd" },	 { "/proc/self/fd/0", "stdin" },
+	{ "/proc/self/fd/1", "stdout" }, { "/proc/self/fd/2", "stderr" },
+	{ "pts/ptmx", "ptmx" },
+};
+
+/* The union of what moby, containerd and podman hide. */
+static const char *const masked[] = {
+	"proc/acpi",	    "proc/asound",     "proc/interrupts",
+	"proc/kcore",	    "proc/keys",       "proc/latency_stats",
+	"proc/sched_debug", "proc/scsi",       "proc/timer_list",
+	"proc/timer_stats", "sys/firmware",    "sys/devices/virtual/powercap",
+	"sys/fs/selinux",
+};
+
+static const char *const read_only[] = {
+	"proc/bus", "proc/fs", "proc/irq", "proc/sys", "proc/sysrq-trigger",
+};
+
+/* Make @fs and attach it at @path, which is made when it is absent. */
+static int add_fs(int root_fd, const char *path, const struct mount_fs *fs, struct err *err)
+{
+	cleanup_close int fd = -EBADF, target = -EBADF;
+	int r = mount_fs_create(&fd, fs, err);
+
+	if (r == 0)
+		r = mount_open_dir(&target, root_fd, path, 0755, err);
+	return r < 0 ? r : mount_attach(fd, target, path, err);
+}
+
+static int add_devices(int dev, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) {
+		dev_t number = makedev(nodes[i].major, nodes[i].minor);
+
+		/* fchmodat: the mode that mknodat gives is cut by the umask. */
+		if (mknodat(dev, nodes[i].name, S_IFCHR | 0666, number) < 0 ||
+		    fchmodat(dev, nodes[i].name, 0666, 0) < 0)
+			return err_sys(err, "make '/dev/%s'", nodes[i].name);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
+		if (symlinkat(links[i].target, dev, links[i].name) < 0)
+			return err_sys(err, "make '/dev/%s'", links[i].name);
+	return 0;
+}
+
+static int add_dev(int root_fd, int shm_fd, struct err *err)
+{
+	static const struct mount_fs dev_fs = {
+		.type = "tmpfs",
+		.attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_STRICTATIME,
+		.options = { { "mode", "0755" }, { "size", "64k" } },
+	};
+	static const struct mount_fs pts_fs = {
+		.type = "devpts",
+		.attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+		.options = { { "newinstance", NULL }, { "ptmxmode", "0666" },
+			     { "mode", "0620" }, { "gid", "5" } },
+	};
+	static const struct mount_fs mqueue_fs = { .type = "mqueue", .attributes = NO_ALL };
+	cleanup_close int dev = -EBADF, target = -EBADF, shm = -EBADF;
+	int r = mount_fs_create(&dev, &dev_fs, err);
+
+	if (r == 0)
+		r = add_devices(dev, err);
+	if (r == 0)
+		r = mount_open_dir(&target, root_fd, "dev", 0755, err);
+	if (r == 0)
+		r = mount_attach(dev, target, "/dev", err);
+	if (r == 0)
+		r = mount_open_dir(&shm, dev, "shm", 0755, err);
+	if (r == 0)
+		r = mount_attach(shm_fd, shm, "/dev/shm", err);
+	if (r == 0)
+		r = add_fs(dev, "pts", &pts_fs, err);
+	return r < 0 ? r : add_fs(dev, "mqueue", &mqueue_fs, err);
+}
+
+/* An O_PATH descriptor of what is there, or -ENOENT without an error. */
+static int open_present(int root_fd, const char *path)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+	};
+
+	return sys_openat2(root_fd, path, &how);
+}
+
+/*
+ * Hide one path. The cover of a file is the null device that add_devices()
+ * made a moment ago, by descriptor, so no image can plant another one
+ * (CVE-2025-31133); of a directory, an empty read-only tmpfs.
+ */
+static int mask_path(int root_fd, const char *path, struct err *err)
+{
+	static const struct mount_fs empty = {
+		.type = "tmpfs",
+		.attributes = NO_ALL | MOUNT_ATTR_RDONLY,
+		.options = { { "size", "0" }, { "nr_inodes", "1" }, { "mode", "0555" } },
+	};
+	cleanup_close int target = open_present(root_fd, path), cover = -EBADF;
+	struct stat st;
+	int r;
+
+	if (target < 0 && errno == ENOENT)
+		return 0;
+	if (target < 0 || fstat(target, &st) < 0)
+		return err_sys(err, "hide '/%s'", path);
+	if (S_ISDIR(st.st_mode))
+		r = mount_fs_create(&cover, &empty, err);
+	else
+		r = mount_clone(&cover, root_fd, "dev/null", err);
+	return r < 0 ? r : mount_attach(cover, target, path, err);
+}
+
+/* One directory for each processor; the first that is absent ends the list. */
+static int mask_thermal(int root_fd, struct err *err)
+{
+	char path[80];
+
+	for (unsigned cpu = 0;; cpu++) {
+		int fd, r;
+
+		snprintf(path, sizeof(path), "sys/devices/system/cpu/cpu%u", cpu);
+		fd = open_present(root_fd, path);
+		if (fd < 0)
+			return 0;
+		(void)close(fd);
+		strcat(path, "/thermal_throttle");
+		r = mask_path(root_fd, path, err);
+		if (r < 0)
+			return r;
+	}
+}
+
+static int protect_path(int root_fd, const char *path, struct err *err)
+{
+	cleanup_close int target = open_present(root_fd, path), tree = -EBADF;
+	int r;
+
+	if (target < 0 && errno == ENOENT)
+		return 0;
+	if (target < 0)
+		return err_sys(err, "protect '/%s'", path);
+	r = mount_clone(&tree, target, "", err);
+	if (r == 0)
+		r = mount_restrict(tree, NO_ALL | MOUNT_ATTR_RDONLY, path, err);
+	return r < 0 ? r : mount_attach(tree, target, path, err);
+}
+
+/**
+ * system_mounts() - mount what every container has, hide what none may see
+ * @root_fd: the container's root; the caller is rooted there, in the pod's
+ * namespaces, and a member of its PID namespace
+ * @shm_fd: the pod's /dev/shm, detached; the caller's
+ *
+ * Return: 0 or -errno with @err filled. Any failure is fatal for the container:
+ * there is no such thing as a mask that did not work.
+ */
+int system_mounts(int root_fd, int shm_fd, struct err *err)
+{
+	static const struct mount_fs proc_fs = { .type = "proc", .attributes = NO_ALL };
+	static const struct mount_fs sys_fs = { .type = "sysfs",
+						.attributes = NO_ALL | MOUNT_ATTR_RDONLY };
+	static const struct mount_fs cgroup_fs = { .type = "cgroup2",
+						   .attributes = NO_ALL | MOUNT_ATTR_RDONLY };
+	int r = add_fs(root_fd, "proc", &proc_fs, err);
+
+	if (r == 0)
+		r = add_fs(root_fd, "sys", &sys_fs, err);
+	if (r == 0)
+		r = add_fs(root_fd, "sys/fs/cgroup", &cgroup_fs, err);
+	if (r == 0)
+		r = add_dev(root_fd, shm_fd, err);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(masked); i++)
+		r = mask_path(root_fd, masked[i], err);
+	if (r == 0)
+		r = mask_thermal(root_fd, err);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(read_only); i++)
+		r = protect_path(root_fd, read_only[i], err);
+	return r;
+}
