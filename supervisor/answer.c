@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/* What the control socket asks a pod to do. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+
+#include "base/fault.h"
+#include "base/fd.h"
+#include "supervisor/describe.h"
+#include "supervisor/pod.h"
+#include "supervisor/reload.h"
+#include "supervisor/say.h"
+
+/* The board's slots after the containers' belong to exec sessions. */
+#define SESSION_SLOT_FIRST POD_CONTAINERS_MAX
+
+/* One exec; listed in the pod until the pause has recorded its end. */
+struct session {
+	struct session *next;
+	uint64_t id; /* as the control socket names it */
+	char container[CONFIG_NAME_MAX + 1];
+	struct board_slot *slot;
+	pid_t pid;
+};
+
+static const char *container_name(void *ctx, size_t i)
+{
+	const struct pod *pod = ctx;
+
+	return i < pod->member_n ? pod->members[i]->spec->run.name : NULL;
+}
+
+/* @name: has been checked by the control socket. */
+static unsigned index_of(const struct pod *pod, const char *name)
+{
+	unsigned i = 0;
+
+	while (i + 1 < pod->member_n && strcmp(pod->members[i]->spec->run.name, name) != 0)
+		i++;
+	return i;
+}
+
+static json_t *status(void *ctx)
+{
+	return describe_status(ctx);
+}
+
+static json_t *inspect(void *ctx)
+{
+	return describe_inspect(ctx);
+}
+
+static int stop(void *ctx, struct err *err)
+{
+	(void)err;
+	drive_stop(ctx);
+	return 0;
+}
+
+static int restart(void *ctx, const char *container, struct err *err)
+{
+	struct pod *pod = ctx;
+	const struct pod_event ev = {
+		.type = POD_EV_RESTART,
+		.container = container ? index_of(pod, container) : POD_ITSELF,
+	};
+
+	if (container && pod->machine.containers[ev.container].leaving)
+		return err_set(err, EBUSY, "container '%s' is being removed", container);
+	if (drive_event(pod, &ev) < 0)
+		return err_set(err, EBUSY, "pod '%s' is %s", pod->spec->name,
+			       pod_state_name(pod->machine.state));
+	return 0;
+}
+
+static int upgrade(void *ctx, struct err *err)
+{
+	return upgrade_exec(ctx, err);
+}
+
+static int send_signal(void *ctx, const char *container, int sig, struct err *err)
+{
+	struct pod *pod = ctx;
+	unsigned sent = 0;
+
+	for (unsigned i = 0; i < pod->member_n; i++) {
+		struct member *m = pod->members[i];
+
+		if (m->pid == 0 || (container && strcmp(m->spec->run.name, container) != 0))
+			continue;
+		member_signal(m, sig);
+		sent++;
+	}
+	if (sent)
+		return 0;
+	return container ? err_set(err, ESRCH, "container '%s' is not running", container) :
+			   err_set(err, ESRCH, "no container of pod '%s' is running", pod->spec->name);
+}
+
+static json_t *reload(void *ctx, bool dry_run, struct err *err)
+{
+	return reload_answer(ctx, dry_run, err);
+}
+
+/* ------------------------------------------------------------------------ exec */
+
+static struct board_slot *free_slot(struct pod *pod)
+{
+	for (unsigned i = SESSION_SLOT_FIRST; i < BOARD_SLOTS; i++)
+		if (pod->pause.board->slots[i].state == BOARD_FREE)
+			return &pod->pause.board->slots[i];
+	return NULL;
+}
+
+static bool names_same(const char *a, const char *b)
+{
+	size_t n = strcspn(a, "=");
+
+	return strncmp(a, b, n + 1) == 0;
+}
+
+/* The session's variables and those of the container that it does not replace. */
+static char **merge_environment(char *const *own, char *const *of_container)
+{
+	size_t n = 0, own_n = 0, container_n = 0;
+	char **env;
+
+	while (own && own[own_n])
+		own_n++;
+	while (of_container && of_container[container_n])
+		container_n++;
+	env = calloc(own_n + container_n + 1, sizeof(*env));
+	if (!env)
+		return NULL;
+	while (n < own_n) {
+		env[n] = own[n];
+		n++;
+	}
+	for (size_t i = 0; i < container_n; i++) {
+		bool replaced = false;
+
+		for (size_t k = 0; k < own_n && !replaced; k++)
+			replaced = names_same(of_container[i], own[k]);
+		if (!replaced)
+			env[n++] = of_container[i];
+	}
+	return env;
+}
+
+static int spawn_session(struct pod *pod, struct session *s, const struct control_exec *exec,
+			 int *master_fd, struct err *err)
+{
+	const struct member *m = pod->members[index_of(pod, exec->container)];
+	const struct container_spec *run = &m->spec->run;
+	cleanup_free char **env = merge_environment(exec->env, run->env);
+	const struct container_process p = {
+		.argv = exec->argv,
+		.env = env,
+		.cwd = exec->cwd ? exec->cwd : run->cwd,
+		.user = exec->user ? exec->user : run->user,
+		.bounding_set = container_default_bounding_set(),
+		.pause_pidfd = pod->pause.pidfd,
+		.mntns_fd = m->mntns_fd,
+		.cgroup_fd = m->cgroup.dirfd,
+		.stdio = { exec->stdio[0], exec->stdio[1], exec->stdio[2] },
+		.tty = exec->tty,
+		.rows = exec->rows,
+		.cols = exec->cols,
+		.slot = s->slot,
+	};
+	struct container_started started;
+	int r;
+
+	if (!env)
+		return err_set(err, ENOMEM, "execute '%s': out of memory", exec->argv[0]);
+	if (pod->machine.containers[m->index].leaving)
+		return err_set(err, EBUSY, "container '%s' is being removed", exec->container);
+	if (m->pid == 0)
+		return err_set(err, ESRCH, "container '%s' is not running", exec->container);
+	s->slot->generation++;
+	__atomic_store_n(&s->slot->state, BOARD_STARTING, __ATOMIC_RELEASE);
+	fault_kill("session-starting");
+	r = container_spawn(&started, &p, err);
+	fault_kill("session-spawned");
+	if (r < 0) {
+		__atomic_store_n(&s->slot->state, BOARD_FREE, __ATOMIC_RELEASE);
+		/* ENOENT and the like are for the program: podctl exits with 127. */
+		if (strcmp(started.stage, "exec") != 0)
+			err->code = EINVAL;
+		return -err->code;
+	}
+	close_fd(&started.pidfd); /* the board tells its end */
+	s->pid = started.pid;
+	snprintf(s->container, sizeof(s->container), "%s", run->name);
+	*master_fd = started.master_fd;
+	return 0;
+}
+
+static void publish_session(struct pod *pod, const struct session *s, const struct board_slot *ended)
+{
+	const struct event event = {
+		.kind = ended ? EVENT_EXEC_ENDED : EVENT_EXEC_STARTED,
+		.container = s->container,
+		.pid = s->pid,
+		.exited = ended != NULL,
+		.wait_status = ended ? ended->wait_status : 0,
+	};
+
+	events_add(&pod->events, &event);
+	control_events_added(pod->control);
+}
+
+static int start_exec(void *ctx, const struct control_exec *exec, struct err *err)
+{
+	struct pod *pod = ctx;
+	struct board_slot *slot = free_slot(pod);
+	cleanup_free struct session *s = calloc(1, sizeof(*s));
+	int r, master_fd = -EBADF;
+
+	if (!slot || !s)
+		return err_set(err, EAGAIN, "too many exec sessions in pod '%s'", pod->spec->name);
+	s->id = exec->session;
+	s->slot = slot;
+	r = spawn_session(pod, s, exec, &master_fd, err);
+	if (r < 0)
+		return r;
+	publish_session(pod, s, NULL);
+	control_exec_reply(pod->control, s->id, master_fd);
+	s->next = pod->sessions;
+	pod->sessions = take_ptr(s);
+	return 0;
+}
+
+/**
+ * answer_session_exits() - report the exec sessions whose end the pause has recorded
+ */
+void answer_session_exits(struct pod *pod)
+{
+	for (struct session **at = &pod->sessions; *at;) {
+		struct session *s = *at;
+
+		if (__atomic_load_n(&s->slot->state, __ATOMIC_ACQUIRE) != BOARD_EXITED) {
+			at = &s->next;
+			continue;
+		}
+		*at = s->next;
+		publish_session(pod, s, s->slot);
+		control_exec_done(pod->control, s->id, s->slot->wait_status);
+		fault_kill("session-told");
+		__atomic_store_n(&s->slot->state, BOARD_FREE, __ATOMIC_RELEASE);
+		free(s);
+	}
+	/* Sessions of a podd that was killed: nobody waits for them. */
+	for (unsigned i = SESSION_SLOT_FIRST; !pod->sessions && i < BOARD_SLOTS; i++) {
+		struct board_slot *slot = &pod->pause.board->slots[i];
+
+		if (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) == BOARD_EXITED)
+			__atomic_store_n(&slot->state, BOARD_FREE, __ATOMIC_RELEASE);
+	}
+}
+
+/**
+ * answer_sessions_done() - forget all sessions; their processes end with the pod
+ */
+void answer_sessions_done(struct pod *pod)
+{
+	while (pod->sessions) {
+		struct session *s = pod->sessions;
+
+		pod->sessions = s->next;
+		free(s);
+	}
+}
+
+static void note(void *ctx, const char *line)
+{
+	const struct pod *pod = ctx;
+
+	say(SAY_WARNING, "pod '%s': %s, ignoring", pod->spec->name, line);
+}
+
+const struct control_ops answer_ops = {
+	.container_name = container_name,
+	.status = status,
+	.inspect = inspect,
+	.stop = stop,
+	.restart = restart,
+	.upgrade = upgrade,
+	.kill = send_signal,
+	.reload = reload,
+	.exec = start_exec,
+	.note = note,
+};

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/* A pod as JSON documents: what `podctl status` and `podctl inspect` print. */
+#include "supervisor/describe.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/json.h"
+
+/* Both documents carry it; a member is only ever added within one version. */
+#define DOCUMENT_VERSION 1
+
+static json_t *time_or_null(uint64_t realtime_ns)
+{
+	char text[CLOCK_RFC3339_SIZE];
+
+	if (!realtime_ns)
+		return json_null();
+	clock_rfc3339(text, realtime_ns);
+	return json_string(text);
+}
+
+static json_t *text_or_null(const char *s)
+{
+	return s ? json_text_string(s) : json_null();
+}
+
+static json_t *address_or_null(uint32_t a)
+{
+	return a ? json_sprintf("%u.%u.%u.%u", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255) :
+		   json_null();
+}
+
+static json_t *last_exit(const struct pod *pod, unsigned i)
+{
+	const struct machine_exit *last = &pod->machine.containers[i].last;
+	json_t *o;
+
+	if (last->reason == EXIT_REASON_NONE)
+		return json_null();
+	/* One of the two is a number: how it ended is either. */
+	o = json_pack("{s:o, s:o, s:s, s:o}", "exit_code",
+		      last->signal ? json_null() : json_integer(last->exit_code), "signal",
+		      last->signal ? json_integer(last->signal) : json_null(), "reason", exit_reason_name(last->reason), "finished_at",
+		      time_or_null(pod->members[i]->finished_realtime_ns));
+	if (last->reason == EXIT_REASON_START_ERROR && pod->members[i]->stage)
+		json_object_set_new(o, "stage", json_string(pod->members[i]->stage));
+	if (pod->members[i]->message[0])
+		json_object_set_new(o, "message", json_text_string(pod->members[i]->message));
+	return o;
+}
+
+static json_t *container_status(const struct pod *pod, unsigned i)
+{
+	const struct machine *c = &pod->machine.containers[i];
+	const struct member *m = pod->members[i];
+
+	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:I, s:b, s:o}", "name",
+			 json_text_string(m->spec->run.name), "type", "main", "state",
+			 machine_state_name(c->state), "pid",
+			 m->pid > 0 ? json_integer(m->pid) : json_null(), "started_at",
+			 time_or_null(m->started_realtime_ns), "restarts", (json_int_t)c->restarts,
+			 "ready", c->state == MACHINE_RUNNING, "last", last_exit(pod, i));
+}
+
+/* One warning for each limit that Limits=best-effort let pass. */
+static void add_missing(json_t *list, const struct cgroup *cg, unsigned missing)
+{
+	for (unsigned i = 0; i < CGROUP_LIMIT_N; i++) {
+		struct err err = { 0 };
+
+		if (!(missing & (1u << i)))
+			continue;
+		(void)cgroup_limit_missing(cg, (enum cgroup_limit)i, &err); /* only its words */
+		json_array_append_new(list, json_text_string(err.msg));
+	}
+}
+
+static json_t *warnings(const struct pod *pod)
+{
+	json_t *list = json_array();
+
+	add_missing(list, &pod->cgroup, pod->limits_missing);
+	for (unsigned i = 0; i < pod->member_n; i++) {
+		const struct member *m = pod->members[i];
+		struct log_lost lost = log_lost(&m->log);
+
+		add_missing(list, &m->cgroup, m->limits_missing);
+		if (m->outdated && m->pid)
+			json_array_append_new(
+				list, json_sprintf("container '%s' runs what an earlier file said: "
+						   "'podctl reload %s' restarts it",
+						   m->spec->run.name, pod->spec->name));
+		if (lost.lines || lost.bytes)
+			json_array_append_new(
+				list, json_sprintf("container '%s': %llu log lines (%llu bytes) "
+						   "could not be written",
+						   m->spec->run.name,
+						   (unsigned long long)lost.lines,
+						   (unsigned long long)lost.bytes));
+	}
+	return list;
+}
+
+/**
+ * describe_status() - how the pod stands now
+ *
+ * Return: a document of the caller's, or NULL without memory.
+ */
+json_t *describe_status(const struct pod *pod)
+{
+	json_t *containers = json_array();
+
+	for (unsigned i = 0; i < pod->member_n; i++)
+		json_array_append_new(containers, container_status(pod, i));
+	return json_pack("{s:i, s:o, s:s, s:b, s:o, s:o, s:o, s:o}", "version", DOCUMENT_VERSION,
+			 "name", json_text_string(pod->spec->name), "state",
+			 pod_state_name(pod->machine.state), "ready",
+			 pod_machine_is_ready(&pod->machine), "address",
+			 address_or_null(pod->lease.address), "started_at",
+			 time_or_null(pod->started_realtime_ns), "containers", containers, "warnings",
+			 warnings(pod));
+}
+
+/* -------------------------------------------------------------------- inspect */
+
+static json_t *strings(char *const *list)
+{
+	json_t *a = json_array();
+
+	for (; list && *list; list++)
+		json_array_append_new(a, json_text_string(*list));
+	return a;
+}
+
+static void put_limit(json_t *o, const char *name, uint64_t value)
+{
+	if (value == LIMIT_MAX)
+		json_object_set_new(o, name, json_string("infinity"));
+	else if (value != LIMIT_UNSET)
+		json_object_set_new(o, name, json_integer((json_int_t)value));
+}
+
+static json_t *limits(const struct cgroup_limits *l)
+{
+	json_t *o = json_object();
+
+	put_limit(o, "memory_max_bytes", l->memory_max_bytes);
+	put_limit(o, "memory_high_bytes", l->memory_high_bytes);
+	put_limit(o, "cpu_quota_usec", l->cpu_quota_usec);
+	put_limit(o, "cpu_weight", l->cpu_weight);
+	put_limit(o, "tasks_max", l->tasks_max);
+	put_limit(o, "io_weight", l->io_weight);
+	return o;
+}
+
+static json_t *group(const struct cgroup *cg)
+{
+	struct cgroup_stats stats;
+	char path[PATH_MAX];
+	json_t *o = json_object();
+
+	if (cgroup_path(cg, path, sizeof(path)) == 0)
+		json_object_set_new(o, "path", json_text_string(path));
+	cgroup_stats(cg, &stats);
+	if (stats.memory_bytes != CGROUP_STAT_ABSENT)
+		json_object_set_new(o, "memory_bytes", json_integer((json_int_t)stats.memory_bytes));
+	if (stats.cpu_usec != CGROUP_STAT_ABSENT)
+		json_object_set_new(o, "cpu_usec", json_integer((json_int_t)stats.cpu_usec));
+	if (stats.tasks != CGROUP_STAT_ABSENT)
+		json_object_set_new(o, "tasks", json_integer((json_int_t)stats.tasks));
+	return o;
+}
+
+static json_t *mounts(const struct container_spec *run)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < run->volume_n; i++)
+		json_array_append_new(
+			a, json_pack("{s:s, s:o, s:o, s:b}", "type", "volume", "source",
+				     json_text_string(run->volumes[i].source), "target",
+				     json_text_string(run->volumes[i].target), "read_only",
+				     run->volumes[i].read_only));
+	for (size_t i = 0; i < run->tmpfs_n; i++)
+		json_array_append_new(a, json_pack("{s:s, s:o, s:I}", "type", "tmpfs", "target",
+						   json_text_string(run->tmpfs[i].target),
+						   "size_bytes", (json_int_t)run->tmpfs[i].size_bytes));
+	return a;
+}
+
+static json_t *container_details(const struct pod *pod, unsigned i)
+{
+	static const char *const writable[] = { [CONTAINER_WRITABLE_TMPFS] = "tmpfs",
+						[CONTAINER_WRITABLE_DISK] = "yes",
+						[CONTAINER_WRITABLE_NO] = "no" };
+	static const char *const policy[] = { [RESTART_ALWAYS] = "always",
+					      [RESTART_ON_FAILURE] = "on-failure",
+					      [RESTART_NEVER] = "never" };
+	const struct member *m = pod->members[i];
+	const struct container_spec *run = &m->spec->run;
+	struct log_lost lost = log_lost(&m->log);
+	json_t *o = container_status(pod, i);
+
+	json_object_set_new(o, "rootfs", strings(run->lowers));
+	json_object_set_new(o, "writable", json_string(writable[run->writable]));
+	json_object_set_new(o, "mounts", mounts(run));
+	json_object_set_new(o, "exec", strings(run->argv));
+	json_object_set_new(o, "environment", strings(run->env));
+	json_object_set_new(o, "user", text_or_null(run->user));
+	json_object_set_new(o, "working_directory", text_or_null(run->cwd));
+	json_object_set_new(o, "stop_signal", json_integer(m->spec->stop_signal));
+	json_object_set_new(o, "restart_policy", json_string(policy[m->spec->restart.policy]));
+	json_object_set_new(o, "limits", limits(&m->spec->limits));
+	json_object_set_new(o, "cgroup", group(&m->cgroup));
+	json_object_set_new(o, "log_lost_lines", json_integer((json_int_t)lost.lines));
+	json_object_set_new(o, "log_lost_bytes", json_integer((json_int_t)lost.bytes));
+	return o;
+}
+
+static json_t *network(const struct pod *pod)
+{
+	static const char *const mode[] = { [NETNS_BRIDGE] = "bridge",
+					    [NETNS_NONE] = "none",
+					    [NETNS_HOST] = "host" };
+	json_t *o = json_pack("{s:s, s:o}", "mode", mode[pod->spec->network.mode], "address",
+			      address_or_null(pod->lease.address));
+
+	if (pod->spec->network.mode != NETNS_BRIDGE)
+		return o;
+	json_object_set_new(o, "bridge", json_string(pod->lease.bridge));
+	json_object_set_new(o, "gateway", address_or_null(pod->lease.gateway));
+	json_object_set_new(o, "prefix_length", json_integer(pod->lease.prefix_len));
+	return o;
+}
+
+/**
+ * describe_inspect() - all that is known of the pod: status, file, kernel objects
+ *
+ * Return: a document of the caller's, or NULL without memory.
+ */
+json_t *describe_inspect(const struct pod *pod)
+{
+	json_t *o = describe_status(pod), *containers = json_array();
+
+	for (unsigned i = 0; i < pod->member_n; i++)
+		json_array_append_new(containers, container_details(pod, i));
+	json_object_set_new(o, "containers", containers);
+	json_object_set_new(o, "file", text_or_null(pod->spec->path));
+	json_object_set_new(o, "description", text_or_null(pod->spec->description));
+	json_object_set_new(o, "hostname", text_or_null(pod->spec->hostname));
+	json_object_set_new(o, "network", network(pod));
+	json_object_set_new(o, "limits", limits(&pod->spec->limits));
+	json_object_set_new(o, "cgroup", group(&pod->cgroup));
+	json_object_set_new(o, "pause_pid", json_integer(pod->pause.pid));
+	json_object_set_new(o, "loop", json_string(loop_backend(pod->loop) == LOOP_EPOLL ? "epoll" :
+											  "io_uring"));
+	return o;
+}

@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: MIT */
+/* One container of a running pod: its kernel objects, its log, its process. */
+#include "supervisor/member.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/sys.h"
+#include "base/fault.h"
+#include "supervisor/plan.h"
+
+#define REMOVE_TIMEOUT_MS 1000
+
+static const int pipe_of[CRI_STREAMS] = {
+	[CRI_STDOUT] = PAUSE_LOG_STDOUT_READ,
+	[CRI_STDERR] = PAUSE_LOG_STDERR_READ,
+};
+
+/* ---------------------------------------------------------------------- logs */
+
+static void pump(struct member_stream *s)
+{
+	struct loop *loop = s->member->host->loop;
+	uint64_t now = clock_boottime_ns();
+	struct log_next next = log_pump(&s->member->log, s->id, now);
+
+	/* A watch that cannot be changed leaves the stream to its timer. */
+	(void)loop_watch_set(loop, &s->watch, next.watch ? EPOLLIN : 0, NULL);
+	if (next.delay_ns == LOG_NEVER_NS)
+		loop_timer_clear(loop, &s->timer);
+	else
+		loop_timer_set(loop, &s->timer, now + next.delay_ns);
+}
+
+static void on_pipe(struct watch *watch, uint32_t events)
+{
+	(void)events;
+	pump(container_of(watch, struct member_stream, watch));
+}
+
+static void on_rest_over(struct timer *timer)
+{
+	pump(container_of(timer, struct member_stream, timer));
+}
+
+/* What came before the watch did is in the pipe: the first round is for that. */
+static int watch_stream(struct member *m, unsigned i, int pipe_fd, struct err *err)
+{
+	struct member_stream *s = &m->streams[i];
+	int r;
+
+	*s = (struct member_stream){ .member = m, .id = i };
+	s->watch.fn = on_pipe;
+	s->timer.fn = on_rest_over;
+	r = loop_watch_add(m->host->loop, &s->watch, pipe_fd, EPOLLIN, err);
+	if (r == 0)
+		pump(s);
+	return r;
+}
+
+static int open_log(struct member *m, struct err *err)
+{
+	const int *fds = m->host->pause->logs[m->place];
+	const struct log_params params = {
+		.dirfd = m->host->log_dirfd,
+		.name = m->spec->run.name,
+		.spec = m->spec->log,
+		.buffer_fd = fds[PAUSE_LOG_BUFFER],
+		.pipe_fds = { [CRI_STDOUT] = fds[PAUSE_LOG_STDOUT_READ],
+			      [CRI_STDERR] = fds[PAUSE_LOG_STDERR_READ] },
+		.shared = m->host->log_shared,
+	};
+	int r = log_open(&m->log, &params, err);
+
+	if (r < 0)
+		return r;
+	m->log_open = true;
+	for (unsigned i = 0; r == 0 && i < CRI_STREAMS; i++)
+		r = watch_stream(m, i, fds[pipe_of[i]], err);
+	return r;
+}
+
+static void close_log(struct member *m)
+{
+	if (!m->log_open)
+		return;
+	for (unsigned i = 0; i < CRI_STREAMS; i++) {
+		loop_watch_remove(m->host->loop, &m->streams[i].watch);
+		loop_timer_clear(m->host->loop, &m->streams[i].timer);
+	}
+	log_close(&m->log);
+	m->log_open = false;
+}
+
+/* ------------------------------------------------------------------ the end */
+
+static void report_exit(struct member *m)
+{
+	uint64_t kills = 0;
+	bool oom;
+
+	if (m->events_fd >= 0)
+		loop_watch_remove(m->host->loop, &m->empty_watch);
+	member_drain(m); /* its last line may lack the newline */
+	oom = cgroup_oom_kills(&m->cgroup, &kills, NULL) == 0 && kills > m->oom_kills;
+	m->pid = 0;
+	close_fd(&m->pidfd);
+	m->host->exited(m, m->wait_status, oom);
+}
+
+static void on_group_event(struct watch *watch, uint32_t events)
+{
+	struct member *m = container_of(watch, struct member, empty_watch);
+
+	(void)events;
+	if (cgroup_events_populated(m->events_fd, NULL) <= 0)
+		report_exit(m);
+}
+
+/**
+ * member_check_exit() - look whether the pause has recorded this member's end
+ *
+ * The end itself may be reported later, by member_host.exited: when nothing of
+ * the container is left.
+ *
+ * Return: whether there was one.
+ */
+bool member_check_exit(struct member *m)
+{
+	if (__atomic_load_n(&m->slot->state, __ATOMIC_ACQUIRE) != BOARD_EXITED)
+		return false;
+	if (m->empty_watch.slot) /* seen before: waiting for the group */
+		return true;
+	m->wait_status = m->slot->wait_status;
+	m->finished_realtime_ns = m->slot->exited_realtime_ns;
+	if (cgroup_events_populated(m->events_fd, NULL) <= 0) {
+		report_exit(m);
+		return true;
+	}
+	(void)cgroup_kill(&m->cgroup, NULL); /* a group that is gone is empty */
+	fault_kill("rest-killed");
+	if (loop_watch_add(m->host->loop, &m->empty_watch, m->events_fd, EPOLLPRI, NULL) < 0 ||
+	    cgroup_events_populated(m->events_fd, NULL) <= 0)
+		report_exit(m);
+	return true;
+}
+
+/**
+ * member_forget_exit() - free the slot: the end that it tells is on the record
+ */
+void member_forget_exit(struct member *m)
+{
+	__atomic_store_n(&m->slot->state, BOARD_FREE, __ATOMIC_RELEASE);
+}
+
+/**
+ * member_signal() - send a signal to the container's first process, if it lives
+ */
+void member_signal(struct member *m, int sig)
+{
+	if (m->pidfd >= 0)
+		(void)sys_pidfd_send_signal(m->pidfd, sig); /* ESRCH: its end is on its way */
+}
+
+/**
+ * member_kill() - kill whatever is in the container's group
+ */
+void member_kill(struct member *m)
+{
+	if (m->cgroup.dirfd >= 0 && cgroup_events_populated(m->events_fd, NULL) != 0)
+		(void)cgroup_kill(&m->cgroup, NULL); /* nobody is left, or the group is gone */
+}
+
+/* ------------------------------------------------------------------ the start */
+
+static void on_timer(struct timer *timer)
+{
+	struct member *m = container_of(timer, struct member, timer);
+
+	m->host->timer_passed(m);
+}
+
+static int prepare_disk(struct member *m, struct err *err)
+{
+	const char *name = m->spec->run.name;
+	int r;
+
+	if (m->spec->run.writable != CONTAINER_WRITABLE_DISK)
+		return 0;
+	r = io_mkdir_path(m->host->disk_dirfd, name, 0700, err);
+	if (r < 0)
+		return r;
+	m->disk_fd = openat(m->host->disk_dirfd, name, O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (m->disk_fd < 0)
+		return err_sys(err, "open the directory of the upper directory");
+	r = io_mkdir_path(m->disk_fd, "upper", 0755, err);
+	return r < 0 ? r : io_mkdir_path(m->disk_fd, "work", 0700, err);
+}
+
+static int prepare_cgroup(struct member *m, struct err *err)
+{
+	const char *name = m->spec->run.name;
+	int r = m->host->adopting ?
+			cgroup_container_open(&m->cgroup, m->host->pod_cgroup, name, err) :
+			cgroup_container_create(&m->cgroup, m->host->pod_cgroup, name, err);
+
+	if (r < 0)
+		return r;
+	fault_kill("member-group");
+	r = cgroup_limits_apply(&m->cgroup, &m->spec->limits,
+				m->host->best_effort ? &m->limits_missing : NULL, err);
+	if (r < 0)
+		return r;
+	m->events_fd = cgroup_events_open(&m->cgroup, err);
+	return m->events_fd < 0 ? m->events_fd : 0;
+}
+
+/**
+ * member_prepare() - make the group and the log of a container; start nothing
+ * @m: overwritten; give it to member_done() in the end, also after a failure
+ * @host, @spec: borrowed as long as the member lives
+ * @place: its slot on the board, its log pipes, its numbers in the store
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int member_prepare(struct member *m, const struct member_host *host,
+		   const struct pod_container *spec, unsigned place, struct err *err)
+{
+	int r;
+
+	*m = (struct member){
+		.spec = spec,
+		.host = host,
+		.place = place,
+		.index = m->index,
+		.cgroup = { .dirfd = -EBADF },
+		.events_fd = -EBADF,
+		.disk_fd = -EBADF,
+		.mntns_fd = -EBADF,
+		.pidfd = -EBADF,
+		.slot = &host->pause->board->slots[place],
+		.empty_watch = { .fn = on_group_event },
+		.timer = { .fn = on_timer },
+	};
+	r = prepare_cgroup(m, err);
+	if (r == 0)
+		r = prepare_disk(m, err);
+	if (r == 0)
+		r = open_log(m, err);
+	return r < 0 ? err_wrap(err, r, "container '%s'", spec->run.name) : 0;
+}
+
+static int build_root(struct member *m, struct err *err)
+{
+	const struct container_root_args args = {
+		.spec = &m->spec->run,
+		.files = *m->host->files,
+		.pause_pidfd = m->host->pause->pidfd,
+		.cgroup_fd = m->cgroup.dirfd,
+		.scratch_dirfd = m->host->scratch_dirfd,
+		.disk_dirfd = m->disk_fd,
+	};
+	int r;
+
+	if (m->mntns_fd >= 0)
+		return 0;
+	if (fault_at("root"))
+		return fault_error("root", err);
+	r = container_root_build(&m->mntns_fd, &args, err);
+	fault_kill("root-built");
+	if (r < 0)
+		return r;
+	/* Also for a later podd, while no process of the container lives. */
+	return fd_store_put(&m->host->pause->store, pause_store_root(m->place), m->mntns_fd, err);
+}
+
+/* The root first: an upper directory must not be in two overlays at a time. */
+static int drop_root(struct member *m, struct err *err)
+{
+	int r;
+
+	close_fd(&m->mntns_fd);
+	r = fd_store_remove(&m->host->pause->store, pause_store_root(m->place), err);
+	close_fd(&m->disk_fd);
+	if (r == 0 && m->host->disk_dirfd >= 0)
+		r = io_remove_tree(m->host->disk_dirfd, m->spec->run.name, err);
+	return r;
+}
+
+/* All that a restart puts into force, new. */
+static int bring_up_to_date(struct member *m, struct err *err)
+{
+	int r;
+
+	if (!m->outdated)
+		return 0;
+	r = drop_root(m, err);
+	if (r == 0)
+		r = prepare_disk(m, err);
+	if (r == 0)
+		m->outdated = false;
+	return r;
+}
+
+/**
+ * member_spawn() - start the container's process
+ * @stage: on failure, the name of the stage that failed; a constant
+ *
+ * Return: 0 or -errno with @err filled; no process is left then.
+ */
+int member_spawn(struct member *m, const char **stage, struct err *err)
+{
+	static char *no_env[] = { NULL };
+	const struct container_spec *run = &m->spec->run;
+	const int *fds = m->host->pause->logs[m->place];
+	struct container_started started = { .stage = "spawn" };
+	struct container_process p;
+	int r;
+
+	*stage = "root";
+	if (!run->argv) /* a podd that was killed was about to; supervisor/reload.h */
+		return err_set(err, ENOENT, "container '%s' is not in the file any more", run->name);
+	r = bring_up_to_date(m, err);
+	if (r == 0)
+		r = build_root(m, err);
+	if (r < 0)
+		return err_wrap(err, r, "container '%s'", run->name);
+	m->definition = plan_definition(m->host->pod_spec, m->spec);
+	p = (struct container_process){
+		.argv = run->argv,
+		.env = run->env ? run->env : no_env,
+		.cwd = run->cwd,
+		.user = run->user,
+		.bounding_set = container_default_bounding_set(),
+		.pause_pidfd = m->host->pause->pidfd,
+		.mntns_fd = m->mntns_fd,
+		.cgroup_fd = m->cgroup.dirfd,
+		.stdio = { -EBADF, fds[PAUSE_LOG_STDOUT_WRITE], fds[PAUSE_LOG_STDERR_WRITE] },
+		.own_stdio = true,
+		.slot = m->slot,
+	};
+	(void)cgroup_oom_kills(&m->cgroup, &m->oom_kills, NULL); /* 0 without a controller */
+	/* O_NONBLOCK and O_DIRECT belong to the pipe's end, not to the program
+	 * before this one that set them. */
+	(void)fcntl(fds[PAUSE_LOG_STDOUT_WRITE], F_SETFL, 0);
+	(void)fcntl(fds[PAUSE_LOG_STDERR_WRITE], F_SETFL, 0);
+	m->slot->generation++;
+	__atomic_store_n(&m->slot->state, BOARD_STARTING, __ATOMIC_RELEASE);
+	fault_kill("slot-starting");
+	r = fault_at("spawn") ? fault_error("spawn", err) : container_spawn(&started, &p, err);
+	fault_kill("spawned");
+	if (r < 0) {
+		__atomic_store_n(&m->slot->state, BOARD_FREE, __ATOMIC_RELEASE);
+		*stage = started.stage;
+		return err_wrap(err, r, "container '%s'", run->name);
+	}
+	m->pidfd = started.pidfd;
+	m->pid = started.pid;
+	m->started_realtime_ns = clock_realtime_ns();
+	return 0;
+}
+
+/**
+ * member_respec() - the container has another spec from now on
+ * @spec: borrowed; of the same name. What a restart takes of it waits for that
+ */
+void member_respec(struct member *m, const struct pod_container *spec)
+{
+	m->spec = spec;
+	m->log.file.name = spec->run.name;
+	m->log.file.spec = spec->log;
+	m->outdated = m->definition != plan_definition(m->host->pod_spec, spec);
+}
+
+/* ------------------------------------------------------------------- adoption */
+
+/*
+ * The pid that a process has in the pod, or -1: the last of two numbers in
+ * NSpid (proc(5)) when podd is in the host's namespace. One in a namespace of
+ * its own further down has more numbers than the pause.
+ */
+static int pid_in_pod(pid_t pid, int levels)
+{
+	char path[64], text[8192], *line;
+	int n = 0, last = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	if (io_read_file(AT_FDCWD, path, text, sizeof(text), NULL) < 0)
+		return -1;
+	line = strstr(text, "\nNSpid:");
+	if (!line)
+		return -1;
+	line += strlen("\nNSpid:");
+	line[strcspn(line, "\n")] = '\0';
+	for (char *word; (word = strsep(&line, "\t ")) != NULL;)
+		if (*word) {
+			last = atoi(word);
+			n++;
+		}
+	return levels == 0 || n == levels ? last : -1;
+}
+
+static int levels_of(pid_t pause_pid)
+{
+	int n = 1;
+
+	/* The pause is 1 at its own level: count until that fits. */
+	while (n < 32 && pid_in_pod(pause_pid, n) != 1)
+		n++;
+	return n;
+}
+
+/*
+ * The process of the slot among those of the group. Its pidfd first, the slot
+ * again afterwards: while that says RUNNING the pid was not given away.
+ */
+static void find_process(struct member *m)
+{
+	int want = m->slot->pid, levels = levels_of(m->host->pause->pid);
+	cleanup_close int fd = openat(m->cgroup.dirfd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "re");
+	int pid;
+
+	if (!f)
+		return;
+	(void)take_fd(&fd);
+	while (m->pidfd < 0 && fscanf(f, "%d", &pid) == 1) {
+		if (pid_in_pod(pid, levels) != want)
+			continue;
+		m->pidfd = sys_pidfd_open(pid, 0);
+		if (__atomic_load_n(&m->slot->state, __ATOMIC_ACQUIRE) == BOARD_RUNNING)
+			m->pid = pid;
+		else
+			close_fd(&m->pidfd);
+	}
+	(void)fclose(f);
+}
+
+/**
+ * member_resume() - find again what an earlier podd has made of this container
+ * @m: prepared
+ *
+ * Return: 0 or -errno with @err filled. That no process is there is no error:
+ * the slot says whether one was.
+ */
+int member_resume(struct member *m, const struct record_member *record, struct err *err)
+{
+	m->started_realtime_ns = record->started_realtime_ns;
+	m->finished_realtime_ns = record->finished_realtime_ns;
+	m->oom_kills = record->oom_kills;
+	m->ended = record->ended;
+	/* Acted on, but podd was killed before it freed the slot. */
+	if (m->slot->state == BOARD_EXITED && m->slot->generation == m->ended)
+		member_forget_exit(m);
+	m->definition = record->definition;
+	m->outdated = m->definition != plan_definition(m->host->pod_spec, m->spec);
+	m->mntns_fd = fd_store_get(&m->host->pause->store, pause_store_root(m->place), err);
+	if (m->mntns_fd == -ENOENT)
+		m->mntns_fd = -EBADF;
+	else if (m->mntns_fd < 0)
+		return err_wrap(err, m->mntns_fd, "container '%s'", m->spec->run.name);
+	if (__atomic_load_n(&m->slot->state, __ATOMIC_ACQUIRE) == BOARD_RUNNING)
+		find_process(m);
+	return 0;
+}
+
+/**
+ * member_drain() - write what is left of the log when nobody writes any more
+ */
+void member_drain(struct member *m)
+{
+	if (m->log_open)
+		log_drain(&m->log);
+}
+
+/**
+ * member_done() - let go of everything; the group itself goes with the pod's
+ *
+ * The pod's processes are gone by now. Accepts a half-prepared member.
+ */
+void member_done(struct member *m)
+{
+	if (!m->host)
+		return;
+	close_log(m);
+	loop_timer_clear(m->host->loop, &m->timer);
+	loop_watch_remove(m->host->loop, &m->empty_watch);
+	close_fd(&m->pidfd);
+	close_fd(&m->mntns_fd);
+	close_fd(&m->disk_fd);
+	close_fd(&m->events_fd);
+	cgroup_close(&m->cgroup);
+	m->host = NULL;
+}
+
+/**
+ * member_remove() - member_done(), and its group, its pipes and what it wrote go too
+ *
+ * None of its processes lives. What cannot be removed goes with the pod: @err
+ * says what that is first, and is left alone otherwise.
+ */
+void member_remove(struct member *m, struct err *err)
+{
+	const struct member_host *host = m->host;
+	struct err second; /* one is told */
+	int r = drop_root(m, err);
+
+	(void)cgroup_container_remove(host->pod_cgroup, m->spec->run.name, REMOVE_TIMEOUT_MS,
+				      r < 0 ? &second : err);
+	member_done(m);
+	pause_logs_remove(host->pause, m->place);
+	__atomic_store_n(&m->slot->state, BOARD_FREE, __ATOMIC_RELEASE);
+	m->spec = NULL;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* Telling the service manager: sd_notify(3)'s protocol. */
+#include "supervisor/notify.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/fd.h"
+
+/**
+ * notify_send() - one datagram to $NOTIFY_SOCKET, if there is one
+ * @text: lines of NAME=value (sd_notify(3))
+ *
+ * Nothing depends on its arrival, so nothing is told about a failure.
+ */
+void notify_send(const char *text)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	cleanup_close int fd = -EBADF;
+	size_t n;
+
+	if (!path || (path[0] != '/' && path[0] != '@'))
+		return;
+	n = strlen(path);
+	if (n >= sizeof(addr.sun_path))
+		return;
+	memcpy(addr.sun_path, path, n);
+	if (path[0] == '@') /* abstract: unix(7) */
+		addr.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return;
+	(void)sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&addr,
+		     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
+}

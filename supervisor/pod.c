@@ -1,0 +1,533 @@
+/* SPDX-License-Identifier: MIT */
+/* A running pod: all of its kernel objects, and the steps that make them. */
+#include "supervisor/pod.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/fault.h"
+#include "config/load.h"
+#include "supervisor/plan.h"
+#include "supervisor/reload.h"
+#include "supervisor/say.h"
+
+#define SHM_SIZE	UINT64_C(67108864) /* 64 MiB, as the other engines have it */
+#define EMPTY_TIMEOUT_MS 10000
+#define LOCK_TIMEOUT_MS	 1000
+#define NET_DIRECTORY	".net" /* beside the pods' directories; no pod is named so */
+
+/* What goes wrong while traces are removed is told and ends nothing. */
+static void note_failure(const struct pod *pod, int r, const struct err *err)
+{
+	if (r < 0)
+		say(SAY_WARNING, "pod '%s': %s, ignoring", pod->spec->name, err->msg);
+}
+
+/* ---------------------------------------------------------------- directories */
+
+static int open_dir(int parent, const char *name, struct err *err)
+{
+	int fd, r = io_mkdir_path(parent, name, 0700, err);
+
+	if (r < 0)
+		return r;
+	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? err_sys(err, "open the directory '%s'", name) : fd;
+}
+
+static bool same_file(int fd, int parent, const char *name)
+{
+	struct stat a, b;
+
+	return fstat(fd, &a) == 0 && fstatat(parent, name, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/*
+ * The children of a podd that was killed in the middle of a start hold its lock,
+ * and its sockets, for the moment that they still have to live.
+ */
+static int take_lock(int fd, struct err *err)
+{
+	const struct timespec pause = { .tv_nsec = (long)(2 * NSEC_PER_MSEC) };
+
+	for (unsigned ms = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; ms += 2) {
+		if (errno != EWOULDBLOCK)
+			return err_sys(err, "lock the run directory");
+		if (ms > LOCK_TIMEOUT_MS)
+			return err_set(err, EBUSY, "another podd runs it already");
+		(void)nanosleep(&pause, NULL); /* cut short is fine */
+	}
+	return 0;
+}
+
+/*
+ * The run directory and the lock on it. Whoever held the lock before removes
+ * the directory last of all, so it is looked up again once the lock is ours.
+ */
+static int lock_run_directory(struct pod *pod, struct err *err)
+{
+	int r;
+
+	for (;;) {
+		cleanup_close int fd = open_dir(pod->paths->run, pod->spec->name, err);
+
+		if (fd < 0)
+			return fd;
+		fault_kill("run-directory");
+		r = take_lock(fd, err);
+		if (r < 0)
+			return r;
+		if (same_file(fd, pod->paths->run, pod->spec->name)) {
+			pod->run_fd = take_fd(&fd);
+			return 0;
+		}
+	}
+}
+
+static int open_directories(struct pod *pod, struct err *err)
+{
+	pod->log_fd = open_dir(pod->paths->log, pod->spec->name, err);
+	if (pod->log_fd < 0)
+		return pod->log_fd;
+	pod->net_fd = open_dir(pod->paths->run, NET_DIRECTORY, err);
+	if (pod->net_fd < 0)
+		return pod->net_fd;
+	pod->scratch_fd = open_dir(pod->run_fd, "scratch", err);
+	if (pod->scratch_fd < 0)
+		return pod->scratch_fd;
+	return io_mkdir_path(pod->scratch_fd, "root", 0700, err);
+}
+
+static bool needs_disk(const struct pod_spec *spec)
+{
+	for (size_t i = 0; i < spec->container_n; i++)
+		if (spec->containers[i].run.writable == CONTAINER_WRITABLE_DISK)
+			return true;
+	return false;
+}
+
+/* var/lib/podd/pods/NAME, only as long as the pod lives. */
+static int remove_disk(const struct pod *pod, struct err *err)
+{
+	cleanup_close int pods = openat(pod->paths->lib, "pods", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (pods < 0)
+		return errno == ENOENT ? 0 : err_sys(err, "open the directory 'pods'");
+	return io_remove_tree(pods, pod->spec->name, err);
+}
+
+/**
+ * pod_open_disk() - open, or make, the place for what containers write to disk
+ * @spec: that has the containers; nothing is done when none of them needs it
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int pod_open_disk(struct pod *pod, const struct pod_spec *spec, struct err *err)
+{
+	char path[NAME_MAX + 8];
+
+	if (pod->disk_fd >= 0 || !needs_disk(spec))
+		return 0;
+	snprintf(path, sizeof(path), "pods/%s", pod->spec->name);
+	pod->disk_fd = open_dir(pod->paths->lib, path, err);
+	return pod->disk_fd < 0 ? pod->disk_fd : 0;
+}
+
+/*
+ * What a pod has left whose pause is dead. Its processes may still be on their
+ * way out: PID 1 drops the lock of "alive" before it ends the others (do_exit()).
+ */
+static int clear_away(struct pod *pod, struct err *err)
+{
+	int r = cgroup_pod_remove(&pod->cgroups, pod->spec->name, EMPTY_TIMEOUT_MS, err);
+
+	return r < 0 ? r : remove_disk(pod, err);
+}
+
+static int open_disk(struct pod *pod, struct err *err)
+{
+	return pod_open_disk(pod, pod->spec, err);
+}
+
+/* What cannot be adopted, since it never ran or its containers were others. */
+static int end_former(struct pod *pod, const char *why, struct err *err)
+{
+	int r;
+
+	say(SAY_WARNING, "pod '%s': ending what a podd that was killed has left: %s",
+	    pod->spec->name, why);
+	pause_done(&pod->pause);
+	fault_kill("former-begun");
+	r = cgroup_pod_remove(&pod->cgroups, pod->spec->name, EMPTY_TIMEOUT_MS, err);
+	if (r < 0)
+		return r;
+	/* The lock goes with the last process that holds it. */
+	if (flock(pod->alive_fd, LOCK_EX) < 0)
+		return err_sys(err, "lock 'alive'");
+	fault_kill("former-gone");
+	return remove_disk(pod, err);
+}
+
+/* The pause of a podd that was killed holds the lock of "alive". */
+static int look_for_former(struct pod *pod, struct err *err)
+{
+	/* A group of this name is only ours to clear when a podd was here. */
+	bool was_here = faccessat(pod->run_fd, "alive", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	int r;
+
+	pod->alive_fd = openat(pod->run_fd, "alive", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (pod->alive_fd < 0)
+		return err_sys(err, "open 'alive'");
+	r = cgroup_root_open(&pod->cgroups, pod->paths->tag, err);
+	if (r < 0)
+		return r;
+	if (flock(pod->alive_fd, LOCK_EX | LOCK_NB) == 0)
+		return was_here ? clear_away(pod, err) : remove_disk(pod, err);
+	r = pause_adopt(&pod->pause, pod->run_fd, pod->alive_fd, err);
+	if (r == -ENOENT)
+		return end_former(pod, "it had only begun to start", err);
+	if (r < 0 && flock(pod->alive_fd, LOCK_EX | LOCK_NB) == 0) {
+		pause_done(&pod->pause); /* it was dying while we looked */
+		return clear_away(pod, err);
+	}
+	if (r < 0) {
+		pod->hands_off = true;
+		return err_wrap(err, r, "the pod runs already and cannot be adopted");
+	}
+	if (!record_current(pod->pause.record))
+		return end_former(pod, "it had only begun to start", err);
+	if (pod->pause.record->definition != plan_pod_definition(pod->spec))
+		return end_former(pod, "the file asks for another network or hostname", err);
+	pod->adopting = true;
+	return 0;
+}
+
+/* ------------------------------------------------------------- kernel objects */
+
+static int make_groups(struct pod *pod, struct err *err)
+{
+	unsigned children = CGROUP_MEMORY;
+	int r;
+
+	for (size_t i = 0; i < pod->spec->container_n; i++)
+		children |= cgroup_limits_controllers(&pod->spec->containers[i].limits);
+	r = cgroup_root_enter_leaf(&pod->cgroups, err);
+	if (r == 0 && pod->adopting)
+		r = cgroup_pod_open(&pod->cgroup, &pod->cgroups, pod->spec->name, err);
+	else if (r == 0)
+		r = cgroup_pod_create(&pod->cgroup, &pod->cgroups, pod->spec->name,
+				      children | cgroup_limits_controllers(&pod->spec->limits), err);
+	if (r == 0)
+		r = cgroup_limits_apply(&pod->cgroup, &pod->spec->limits,
+					pod->spec->limits_best_effort ? &pod->limits_missing : NULL,
+					err);
+	if (r < 0)
+		return r;
+	cgroup_enable(pod->cgroup.dirfd, children);
+	if (pod->adopting)
+		return cgroup_open(&pod->pause_cgroup, pod->cgroup.dirfd, "pause", err);
+	return cgroup_create(&pod->pause_cgroup, pod->cgroup.dirfd, "pause", err);
+}
+
+static struct netns_pod net_identity(const struct pod *pod)
+{
+	return (struct netns_pod){
+		.net_dirfd = pod->net_fd,
+		.owner = pod->paths->root[0] ? pod->paths->root : "/",
+		.name = pod->spec->name,
+	};
+}
+
+static void say_collected(void *ctx, const char *kind, const char *name)
+{
+	const struct pod *pod = ctx;
+
+	say(SAY_NOTICE, "pod '%s': removed the %s '%s', which no pod uses", pod->spec->name, kind,
+	    name);
+}
+
+/*
+ * The former pod did not end in order, and its network may have been another.
+ * With the new lease taken, so that the pod keeps its address and its bridge.
+ */
+static void collect_network(struct pod *pod)
+{
+	const struct netns_pod id = net_identity(pod);
+	struct err err = { 0 };
+
+	if (pod->adopting || !pause_identity_exists(pod->run_fd))
+		return;
+	note_failure(pod, netns_collect(id.net_dirfd, id.owner, false, say_collected, pod, &err),
+		     &err);
+}
+
+static int acquire_address(struct pod *pod, struct err *err)
+{
+	const struct netns_pod id = net_identity(pod);
+
+	if (pod->spec->network.mode != NETNS_BRIDGE)
+		return 0;
+	if (pod->adopting) {
+		int fd = pause_take_fd(&pod->pause, PAUSE_FD_LEASE, err);
+
+		return fd < 0 ? fd : netns_adopt(&pod->lease, fd, err);
+	}
+	return netns_acquire(&pod->lease, &id, &pod->spec->network, err);
+}
+
+static int lease_address(struct pod *pod, struct err *err)
+{
+	int r = acquire_address(pod, err);
+
+	if (r == 0)
+		collect_network(pod);
+	return r;
+}
+
+static int start_pause(struct pod *pod, struct err *err)
+{
+	const struct pause_args args = {
+		.pod = pod->spec->name,
+		.hostname = pod->spec->hostname,
+		.host_network = pod->spec->network.mode == NETNS_HOST,
+		.shm_size_bytes = SHM_SIZE,
+		.cgroup_fd = pod->pause_cgroup.dirfd,
+		.lease_fd = pod->lease.lock_fd,
+		.alive_fd = pod->alive_fd,
+	};
+	int r;
+
+	if (pod->adopting)
+		return 0;
+	r = pause_identity_remove(pod->run_fd, err);
+	if (r == 0)
+		r = pause_prepare(&pod->pause, pod->spec->container_n, err);
+	if (r == 0)
+		pod->pause.record->definition = plan_pod_definition(pod->spec);
+	if (r == 0)
+		r = pause_start(&pod->pause, &args, err);
+	return r < 0 ? r : pause_identity_write(&pod->pause, pod->run_fd, err);
+}
+
+static int attach_network(struct pod *pod, struct err *err)
+{
+	const struct netns_pod id = net_identity(pod);
+	cleanup_close int ns = -EBADF;
+	char path[64];
+
+	if (pod->spec->network.mode == NETNS_HOST || pod->adopting)
+		return 0;
+	/* The pause cannot be gone and its pid another's: it is our own child
+	 * and nobody has waited for it. */
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", pod->pause.pid);
+	ns = open(path, O_RDONLY | O_CLOEXEC);
+	if (ns < 0)
+		return err_sys(err, "open the pod's network namespace");
+	return pod->spec->network.mode == NETNS_NONE ? netns_loopback_up(ns, err) :
+						       netns_attach(&id, &pod->lease, ns, err);
+}
+
+/**
+ * pod_add_member() - make a container's kernel objects, at the end of the order
+ * @spec: borrowed as long as the member lives
+ * @place: a free one
+ *
+ * Return: 0 or -errno with @err filled. Counted in any case: it is half there.
+ */
+int pod_add_member(struct pod *pod, const struct pod_container *spec, unsigned place,
+		   struct err *err)
+{
+	struct member *m = &pod->pool[place];
+
+	pod->members[pod->member_n] = m;
+	m->index = pod->member_n++;
+	return member_prepare(m, &pod->host, spec, place, err);
+}
+
+static int prepare_members(struct pod *pod, struct err *err)
+{
+	int r = log_shared_open(&pod->log_shared, err);
+
+	etc_compose(&pod->etc, pod->spec, pod->lease.address);
+	pod->files = (struct container_files){
+		.hostname = pod->etc.hostname,
+		.hosts = pod->etc.hosts,
+		.resolv_conf = pod->etc.resolv_conf,
+	};
+	pod->host = (struct member_host){
+		.loop = pod->loop,
+		.pause = &pod->pause,
+		.pod_cgroup = &pod->cgroup,
+		.files = &pod->files,
+		.log_shared = &pod->log_shared,
+		.log_dirfd = pod->log_fd,
+		.scratch_dirfd = pod->scratch_fd,
+		.disk_dirfd = pod->disk_fd,
+		.pod_spec = pod->spec,
+		.best_effort = pod->spec->limits_best_effort,
+		.adopting = pod->adopting,
+		.exited = drive_member_exited,
+		.timer_passed = drive_member_timer,
+	};
+	if (r == 0 && pod->adopting)
+		r = reload_find_members(pod, err);
+	for (unsigned i = 0; r == 0 && !pod->adopting && i < pod->spec->container_n; i++)
+		r = pod_add_member(pod, &pod->spec->containers[i], i, err);
+	pod->host.adopting = false; /* who comes from here on is new */
+	return r;
+}
+
+static int open_control(struct pod *pod, struct err *err)
+{
+	const struct control_config config = {
+		.run_fd = pod->run_fd,
+		.ops = &answer_ops,
+		.ctx = pod,
+		.events = &pod->events,
+	};
+	const struct record_state *former =
+		pod->adopting ? record_current(pod->pause.record) : NULL;
+	int r = events_init(&pod->events, former ? former->events_next : 1, err);
+
+	return r < 0 ? r : control_new(&pod->control, pod->loop, &config, err);
+}
+
+static int begin_or_resume(struct pod *pod, struct err *err)
+{
+	return pod->adopting ? drive_resume(pod, err) : drive_begin(pod, err);
+}
+
+/* In this order; pod_end() is its inverse. */
+static const struct {
+	const char *name;
+	int (*run)(struct pod *pod, struct err *err);
+} steps[] = {
+	{ "lock", lock_run_directory },
+	{ "directories", open_directories },
+	{ "former", look_for_former },
+	{ "disk", open_disk },
+	{ "cgroup", make_groups },
+	{ "lease", lease_address },
+	{ "pause", start_pause },
+	{ "network", attach_network },
+	{ "containers", prepare_members },
+	{ "control", open_control },
+	{ "drive", begin_or_resume },
+};
+
+/**
+ * pod_start() - make everything a pod needs and start its first container
+ *
+ * Or take over a pod that runs already, because its podd was killed: nothing of
+ * it is started, stopped or changed then but what was left half done.
+ *
+ * @pod: all zero but @argv; give it to pod_end() in the end, also after a failure
+ * @spec, @paths, @loop: borrowed as long as the pod lives
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int pod_start(struct pod *pod, const struct pod_spec *spec, const struct paths *paths,
+	      struct loop *loop, struct err *err)
+{
+	pod->spec = spec;
+	pod->paths = paths;
+	pod->loop = loop;
+	pod->run_fd = pod->log_fd = pod->disk_fd = pod->scratch_fd = -EBADF;
+	pod->alive_fd = pod->net_fd = -EBADF;
+	pod->cgroups.dirfd = pod->cgroup.dirfd = pod->pause_cgroup.dirfd = -EBADF;
+	pod->lease = NETNS_LEASE_NONE;
+	pause_init(&pod->pause);
+	pod->log_shared.peek_read_fd = pod->log_shared.peek_write_fd = -EBADF;
+	pod->started_realtime_ns = clock_realtime_ns();
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		int r = steps[i].run(pod, err);
+
+		fault_kill(steps[i].name);
+		if (r == 0 && fault_at(steps[i].name))
+			r = fault_error(steps[i].name, err);
+		if (r == 0)
+			continue;
+		/* Adopted or not, it ran before us and runs on without us. */
+		pod->hands_off |= pod->adopting;
+		return err_wrap(err, r, "pod '%s'", spec->name);
+	}
+	return 0;
+}
+
+static void remove_kernel_objects(struct pod *pod)
+{
+	const struct netns_pod id = net_identity(pod);
+	struct err err = { 0 };
+
+	if (!pod->hands_off)
+		pause_kill(&pod->pause);
+	for (unsigned i = 0; i < pod->member_n; i++) {
+		if (!pod->hands_off)
+			member_drain(pod->members[i]);
+		member_done(pod->members[i]);
+	}
+	log_shared_close(&pod->log_shared);
+	pause_done(&pod->pause);
+	fault_kill("end-processes");
+	if (pod->spec->network.mode == NETNS_BRIDGE && pod->net_fd >= 0 && !pod->hands_off)
+		note_failure(pod, netns_release(&id, &pod->lease, &err), &err);
+	cgroup_close(&pod->pause_cgroup);
+	if (pod->cgroup.dirfd >= 0 && !pod->hands_off) {
+		cgroup_close(&pod->cgroup);
+		note_failure(pod,
+			     cgroup_pod_remove(&pod->cgroups, pod->spec->name, EMPTY_TIMEOUT_MS, &err),
+			     &err);
+	}
+	cgroup_root_close(&pod->cgroups);
+}
+
+/**
+ * pod_end() - take everything away that pod_start() and the pod made
+ *
+ * Idempotent, and right for a pod at any step: processes first, since they
+ * hold all else, the lock last. Only the logs stay.
+ */
+void pod_end(struct pod *pod)
+{
+	struct err err = { 0 };
+
+	if (pod->run_fd < 0) /* not ours: another podd's, or nothing was made */
+		return;
+	answer_sessions_done(pod);
+	loop_watch_remove(pod->loop, &pod->exits_watch);
+	loop_watch_remove(pod->loop, &pod->lost_watch);
+	loop_timer_clear(pod->loop, &pod->timer);
+	fault_kill("end-begun");
+	remove_kernel_objects(pod);
+	fault_kill("end-objects");
+	if ((pod->disk_fd >= 0 || pod->adopting) && !pod->hands_off)
+		note_failure(pod, remove_disk(pod, &err), &err);
+	close_fd(&pod->disk_fd);
+	close_fd(&pod->scratch_fd);
+	close_fd(&pod->alive_fd);
+	close_fd(&pod->net_fd);
+	close_fd(&pod->log_fd);
+	if (pod->control) {
+		/* Now that all is gone, whoever waits for the stop may know. */
+		control_finish(pod->control, CONTROL_WAIT_STOP, NULL, NULL);
+		control_free(pod->control);
+	}
+	pod->control = NULL;
+	events_done(&pod->events);
+	fault_kill("end-told");
+	if (!pod->hands_off)
+		note_failure(pod, io_remove_tree(pod->paths->run, pod->spec->name, &err), &err);
+	fault_kill("end-removed");
+	close_fd(&pod->run_fd);
+	pod_spec_free(take_ptr(pod->own_spec));
+	pod_spec_free(take_ptr(pod->former_spec));
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* A running pod: all of its kernel objects, and the steps that make them. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/paths.h"
+#include "cgroup/cgroup.h"
+#include "config/spec.h"
+#include "netns/netns.h"
+#include "supervisor/control.h"
+#include "supervisor/etc.h"
+#include "supervisor/events.h"
+#include "supervisor/loop.h"
+#include "supervisor/member.h"
+#include "supervisor/pause.h"
+#include "supervisor/pod_machine.h"
+#include "supervisor/upgrade.h"
+
+/*
+ * Theory of operation
+ *
+ * pod.c    makes the kernel objects, step by step in one table, and takes all
+ *          of them away again in one function that accepts any half-built pod;
+ *          it is the same one that ends a healthy pod.
+ * drive.c  feeds the machine with what happens and does what it says.
+ * answer.c tells the control socket how things stand.
+ * reload.c gives a pod that runs other containers, or other settings for them.
+ *
+ * The run directory itself carries the lock that makes podd the pod's only
+ * supervisor (flock on the directory). "alive" in it is a lock that the pause
+ * holds too: whoever finds it held without a podd has found a pod whose podd
+ * was killed, and adopts it: the same steps, each in its second form, open
+ * what the first would have made. The supervisor's lock also waits for the
+ * last children of the killed podd (base/child.h: they share its descriptors),
+ * so that nothing of it is under way any more.
+ */
+struct session;
+
+struct pod {
+	const struct pod_spec *spec;	  /* in force */
+	struct pod_spec *own_spec;	  /* that too, when it came with a reload; else NULL */
+	struct pod_spec *former_spec;	  /* of containers that are being taken out */
+	const struct paths *paths;
+	struct loop *loop;
+	struct pod_machine machine;
+
+	int run_fd; /* the pod's run directory; carries the lock */
+	int log_fd;
+	int disk_fd;
+	int scratch_fd;
+	int alive_fd;
+	int net_fd;
+	struct cgroup_root cgroups;
+	struct cgroup cgroup;
+	struct cgroup pause_cgroup;
+	unsigned limits_missing; /* of the pod's own group, mask of enum cgroup_limit */
+	struct netns_lease lease;
+	struct pause pause;
+	struct etc_texts etc;
+	struct container_files files;
+	struct log_shared log_shared;
+	struct member_host host;
+	struct member pool[POD_CONTAINERS_MAX]; /* by place: they never move */
+	struct member *members[POD_CONTAINERS_MAX]; /* in the machine's order */
+	unsigned member_n;
+
+	struct events events;
+	struct control *control;
+	struct session *sessions; /* exec */
+	char *const *argv;	  /* podd's own command line, borrowed */
+	uint64_t started_realtime_ns;
+	struct watch exits_watch;
+	struct watch lost_watch;
+	struct timer timer;
+	bool adopting;	  /* it runs already: a podd that was killed has made it */
+	unsigned stepping; /* a step's actions are being done: no container comes or goes */
+	bool hands_off;	  /* somebody else's pod: release what we hold, touch nothing */
+	bool broken;	  /* a first start failed: the end is a failure */
+	struct err why;	  /* what broke it */
+};
+
+int pod_start(struct pod *pod, const struct pod_spec *spec, const struct paths *paths,
+	      struct loop *loop, struct err *err);
+void pod_end(struct pod *pod);
+int pod_add_member(struct pod *pod, const struct pod_container *spec, unsigned place,
+		   struct err *err);
+int pod_open_disk(struct pod *pod, const struct pod_spec *spec, struct err *err);
+
+int drive_begin(struct pod *pod, struct err *err);
+int drive_resume(struct pod *pod, struct err *err);
+void drive_stop(struct pod *pod);
+int drive_event(struct pod *pod, const struct pod_event *ev);
+int drive_status(const struct pod *pod);
+void drive_commit(struct pod *pod);
+void drive_member_exited(struct member *m, int wait_status, bool oom);
+void drive_member_timer(struct member *m);
+
+extern const struct control_ops answer_ops;
+void answer_session_exits(struct pod *pod);
+void answer_sessions_done(struct pod *pod);
+
+static inline struct pod *pod_of(struct member *m)
+{
+	return container_of(m - m->place, struct pod, pool);
+}

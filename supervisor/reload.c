@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: MIT */
+/* Another pod file for a pod that runs. */
+#include "supervisor/reload.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "config/load.h"
+#include "supervisor/say.h"
+
+static struct member *find_member(const struct pod *pod, const char *name)
+{
+	for (unsigned i = 0; i < pod->member_n; i++)
+		if (strcmp(pod->members[i]->spec->run.name, name) == 0)
+			return pod->members[i];
+	return NULL;
+}
+
+static bool is_leaving(const struct pod *pod, const struct member *m)
+{
+	return pod->machine.containers[m->index].leaving;
+}
+
+/* Whether the file in force has it; else its spec is one of the former ones. */
+static bool is_in_file(const struct pod *pod, const struct member *m)
+{
+	return plan_find(pod->spec, m->spec->run.name) != NULL;
+}
+
+/* Who leaves, if somebody does. */
+static const struct member *somebody_leaving(const struct pod *pod)
+{
+	for (unsigned i = 0; i < pod->member_n; i++)
+		if (is_leaving(pod, pod->members[i]))
+			return pod->members[i];
+	return NULL;
+}
+
+/**
+ * reload_plan() - what a reload of @new would do
+ * @out: its names are borrowed from @new and from the spec in force
+ */
+void reload_plan(struct plan *out, const struct pod *pod, const struct pod_spec *new)
+{
+	uint64_t running[POD_CONTAINERS_MAX];
+
+	for (size_t i = 0; i < pod->spec->container_n; i++) {
+		const struct pod_container *c = &pod->spec->containers[i];
+		const struct member *m = find_member(pod, c->run.name);
+
+		running[i] = m && m->definition ? m->definition : plan_definition(pod->spec, c);
+	}
+	plan_make(out, pod->spec, new, running);
+}
+
+/* --------------------------------------------------------- what can fail, first */
+
+static unsigned free_place(const struct pod *pod)
+{
+	unsigned place = 0;
+
+	while (place < POD_CONTAINERS_MAX && pod->pool[place].host)
+		place++;
+	return place;
+}
+
+static int add_member(struct pod *pod, const struct pod_container *spec, struct err *err)
+{
+	unsigned place = free_place(pod);
+	int r;
+
+	if (place == POD_CONTAINERS_MAX || pod->member_n == POD_CONTAINERS_MAX)
+		return err_set(err, EBUSY, "no place is free for container '%s'", spec->run.name);
+	/* A podd that was killed may have left what one of that name wrote. */
+	r = pod->disk_fd >= 0 ? io_remove_tree(pod->disk_fd, spec->run.name, err) : 0;
+	if (r == 0)
+		r = pause_logs_create(&pod->pause, place, err);
+	if (r < 0)
+		return err_wrap(err, r, "container '%s'", spec->run.name);
+	r = pod_add_member(pod, spec, place, err);
+	pod->pool[place].logs_stored = true;
+	return r;
+}
+
+/* The kernel objects of those that are new; they have no machine yet. */
+static int add_members(struct pod *pod, const struct pod_spec *spec, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < spec->container_n; i++)
+		if (!find_member(pod, spec->containers[i].run.name))
+			r = add_member(pod, &spec->containers[i], err);
+	return r;
+}
+
+static void undo_members(struct pod *pod)
+{
+	while (pod->member_n > pod->machine.n) {
+		struct err ignored; /* what it leaves goes with the pod */
+
+		member_remove(pod->members[--pod->member_n], &ignored);
+	}
+}
+
+static unsigned controllers_of(const struct pod_spec *spec)
+{
+	unsigned set = CGROUP_MEMORY;
+
+	for (size_t i = 0; i < spec->container_n; i++)
+		set |= cgroup_limits_controllers(&spec->containers[i].limits);
+	return set;
+}
+
+struct limits_target {
+	const struct cgroup_limits *limits;
+	bool lax; /* one that cannot be set is noted in @missing, no error */
+	unsigned *missing;
+};
+
+static int change_limits_of(const struct cgroup *cg, const struct cgroup_limits *from,
+			    const struct limits_target *target, struct err *err)
+{
+	struct cgroup_limits dropped;
+	unsigned missing = 0; /* what could not be set need not be taken back */
+	int r;
+
+	cgroup_limits_dropped(&dropped, from, target->limits);
+	r = cgroup_limits_apply(cg, &dropped, &missing, err);
+	missing = 0;
+	if (r == 0)
+		r = cgroup_limits_apply(cg, target->limits, target->lax ? &missing : NULL, err);
+	if (r == 0)
+		*target->missing = missing;
+	return r;
+}
+
+/* Return: the first failure; the others are changed all the same. */
+static int change_limits(struct pod *pod, const struct pod_spec *from, const struct pod_spec *to,
+			 struct err *err)
+{
+	bool lax = to->limits_best_effort;
+	struct err other;
+	struct limits_target target = { &to->limits, lax, &pod->limits_missing };
+	int r = change_limits_of(&pod->cgroup, &from->limits, &target, err);
+
+	for (unsigned i = 0; i < pod->machine.n; i++) {
+		struct member *m = pod->members[i];
+		const char *name = m->spec->run.name;
+		const struct pod_container *was = plan_find(from, name), *is = plan_find(to, name);
+		int r2;
+
+		if (!was || !is)
+			continue;
+		target = (struct limits_target){ &is->limits, lax, &m->limits_missing };
+		r2 = change_limits_of(&m->cgroup, &was->limits, &target, r < 0 ? &other : err);
+		r = r < 0 ? r : r2;
+	}
+	return r;
+}
+
+static int prepare(struct pod *pod, const struct pod_spec *spec, struct err *err)
+{
+	unsigned controllers = controllers_of(spec);
+	int r = cgroup_pod_enable(&pod->cgroups,
+				  controllers | cgroup_limits_controllers(&spec->limits), err);
+
+	if (r == 0)
+		r = pod_open_disk(pod, spec, err);
+	if (r < 0)
+		return r;
+	cgroup_enable(pod->cgroup.dirfd, controllers);
+	pod->host.disk_dirfd = pod->disk_fd;
+	pod->host.best_effort = spec->limits_best_effort;
+	r = add_members(pod, spec, err);
+	if (r == 0)
+		r = change_limits(pod, pod->spec, spec, err);
+	if (r < 0) {
+		struct err ignored; /* these were in force before */
+
+		(void)change_limits(pod, spec, pod->spec, &ignored);
+		undo_members(pod);
+		pod->host.best_effort = pod->spec->limits_best_effort;
+	}
+	return r;
+}
+
+/* ---------------------------------------------------------- what cannot, after */
+
+/**
+ * reload_point_machines() - the machines go by the spec in force
+ */
+void reload_point_machines(struct pod *pod)
+{
+	pod->machine.stop_timeout_ns = pod->spec->stop_timeout_ns;
+	for (unsigned i = 0; i < pod->machine.n; i++)
+		pod->machine.containers[i].restart = &pod->members[i]->spec->restart;
+}
+
+static void put_in_order(struct pod *pod, struct member *const order[], unsigned n)
+{
+	unsigned from[POD_CONTAINERS_MAX];
+
+	for (unsigned i = 0; i < n; i++) {
+		from[i] = order[i]->index < pod->machine.n ? order[i]->index : POD_ITSELF;
+		pod->members[i] = order[i];
+		order[i]->index = i;
+	}
+	pod->member_n = n;
+	pod_machine_arrange(&pod->machine, from, n);
+	reload_point_machines(pod);
+	drive_commit(pod);
+}
+
+/* The order of the file; those that are not in it any more last. */
+static void follow_file(struct pod *pod)
+{
+	struct member *order[POD_CONTAINERS_MAX];
+	unsigned n = 0;
+
+	for (size_t i = 0; i < pod->spec->container_n; i++)
+		order[n++] = find_member(pod, pod->spec->containers[i].run.name);
+	for (unsigned i = 0; i < pod->member_n; i++)
+		if (!is_in_file(pod, pod->members[i]))
+			order[n++] = pod->members[i];
+	put_in_order(pod, order, n);
+}
+
+static void tell(struct pod *pod, const struct member *m, enum pod_event_type type)
+{
+	(void)drive_event(pod, &(struct pod_event){ .type = type, .container = m->index });
+}
+
+/*
+ * Tell each one what it is to do. By place: telling one may take it, or another
+ * one, out of the order. A pod that ends meanwhile refuses the rest.
+ */
+static void tell_all(struct pod *pod, bool restart_outdated)
+{
+	for (unsigned i = 0; i < POD_CONTAINERS_MAX; i++) { /* first: the pod shall not end */
+		struct member *m = &pod->pool[i];
+
+		if (m->host && pod->machine.containers[m->index].state == MACHINE_WAITING)
+			tell(pod, m, POD_EV_RESTART);
+	}
+	for (unsigned i = 0; i < POD_CONTAINERS_MAX; i++) {
+		struct member *m = &pod->pool[i];
+
+		if (m->host && !is_in_file(pod, m))
+			tell(pod, m, POD_EV_REMOVE);
+		else if (m->host && m->outdated && restart_outdated)
+			tell(pod, m, POD_EV_RESTART);
+	}
+}
+
+static void take_spec(struct pod *pod, struct pod_spec *spec_take)
+{
+	pod_spec_free(pod->former_spec);
+	pod->former_spec = pod->own_spec; /* NULL: the first one is the caller's, and stays */
+	pod->spec = pod->own_spec = spec_take;
+	pod->host.pod_spec = spec_take;
+	etc_compose(&pod->etc, spec_take, pod->lease.address);
+	for (unsigned i = 0; i < pod->member_n; i++) {
+		struct member *m = pod->members[i];
+		const struct pod_container *c = plan_find(spec_take, m->spec->run.name);
+
+		if (c && m->spec != c)
+			member_respec(m, c);
+	}
+}
+
+/**
+ * reload_apply() - put another spec of the same pod into force
+ * @spec_take: the pod's from here on, freed on failure; of the same name
+ *
+ * Return: 0; -EBUSY: not now; -EXDEV: that takes a new pod; or -errno; with
+ * @err filled and nothing changed.
+ */
+int reload_apply(struct pod *pod, struct pod_spec *spec_take, struct err *err)
+{
+	const struct member *leaving = somebody_leaving(pod);
+	int r = 0;
+
+	if (pod->machine.state != POD_RUNNING)
+		r = err_set(err, EBUSY, "it is %s", pod_state_name(pod->machine.state));
+	else if (pod->stepping)
+		r = err_set(err, EBUSY, "it is changing just now");
+	else if (leaving)
+		r = err_set(err, EBUSY, "container '%s' is still being stopped",
+			    leaving->spec->run.name);
+	else if (plan_pod_definition(pod->spec) != plan_pod_definition(spec_take))
+		r = err_set(err, EXDEV, "the file asks for another network or hostname");
+	if (r == 0)
+		r = prepare(pod, spec_take, err);
+	if (r < 0) {
+		pod_spec_free(spec_take);
+		return err_wrap(err, r, "reload");
+	}
+	take_spec(pod, spec_take);
+	follow_file(pod);
+	tell_all(pod, true);
+	return 0;
+}
+
+/* Out of the record first: a podd that comes between finds nothing half there. */
+static void take_out(struct pod *pod, struct member *m)
+{
+	struct member *order[POD_CONTAINERS_MAX];
+	struct err err = { 0 };
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < pod->member_n; i++)
+		if (pod->members[i] != m)
+			order[n++] = pod->members[i];
+	put_in_order(pod, order, n);
+	say(SAY_INFO, "pod '%s': container '%s': removed", pod->spec->name, m->spec->run.name);
+	member_remove(m, &err);
+	if (err.code)
+		say(SAY_WARNING, "pod '%s': %s, ignoring", pod->spec->name, err.msg);
+}
+
+/**
+ * reload_take_out() - let go of the containers that were to leave and have ended
+ *
+ * One that the file has again, by the time that podd was started anew, comes back.
+ */
+void reload_take_out(struct pod *pod)
+{
+	if (pod->machine.state != POD_RUNNING)
+		return;
+	for (unsigned i = pod->member_n; i-- > 0;) {
+		struct member *m = pod->members[i];
+
+		if (!is_leaving(pod, m) || !machine_is_final(&pod->machine.containers[i]))
+			continue;
+		if (is_in_file(pod, m)) {
+			tell(pod, m, POD_EV_RESTART);
+			return; /* that has gone through all the others too */
+		}
+		take_out(pod, m);
+	}
+	for (unsigned i = 0; i < pod->member_n; i++)
+		if (!is_in_file(pod, pod->members[i]))
+			return;
+	pod_spec_free(take_ptr(pod->former_spec));
+}
+
+/* ------------------------------------------------------------------- adoption */
+
+/* As much as is known of a container that the file has not: to stop it. */
+static const struct pod_container *remember(struct pod *pod, const struct record_member *record)
+{
+	struct pod_spec *former = pod->former_spec;
+	struct pod_container *c = &former->containers[former->container_n];
+
+	c->run.name = strdup(record->name);
+	if (!c->run.name)
+		return NULL;
+	former->container_n++;
+	c->run.writable = CONTAINER_WRITABLE_NO;
+	c->restart.policy = RESTART_NEVER;
+	c->log = (struct log_spec){ .max_bytes = UINT64_MAX, .max_files = 1 };
+	c->stop_signal = record->stop_signal;
+	cgroup_limits_init(&c->limits);
+	return c;
+}
+
+static int find_member_of(struct pod *pod, const struct record_member *record, struct err *err)
+{
+	const struct pod_container *spec = plan_find(pod->spec, record->name);
+	int r;
+
+	if (!spec)
+		spec = remember(pod, record);
+	if (!spec)
+		return err_set(err, ENOMEM, "container '%s': out of memory", record->name);
+	if (pod->pool[record->place].host)
+		return err_set(err, EPROTO, "the pod's record is damaged");
+	r = pod_add_member(pod, spec, record->place, err);
+	pod->pool[record->place].logs_stored = record->logs_stored;
+	return r;
+}
+
+static bool is_recorded(unsigned number, const void *ctx)
+{
+	const struct record_state *state = ctx;
+
+	for (unsigned i = 0; i < state->machine.n; i++) {
+		const struct record_member *m = &state->members[i];
+		unsigned first = pause_store_log(m->place, 0);
+
+		if (number == pause_store_root(m->place))
+			return true;
+		if (m->logs_stored && number >= first && number < first + PAUSE_LOG_FDS)
+			return true;
+	}
+	return false;
+}
+
+/**
+ * reload_find_members() - the containers of the record, in its order
+ *
+ * Those that the file has not are among them; what nobody has on record is
+ * taken out of the store.
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int reload_find_members(struct pod *pod, struct err *err)
+{
+	const struct record_state *state = record_current(pod->pause.record);
+	int r = 0;
+
+	pod->former_spec = calloc(1, sizeof(*pod->former_spec));
+	if (pod->former_spec)
+		pod->former_spec->containers =
+			calloc(POD_CONTAINERS_MAX, sizeof(*pod->former_spec->containers));
+	if (!pod->former_spec || !pod->former_spec->containers)
+		return err_set(err, ENOMEM, "adopt: out of memory");
+	for (unsigned i = 0; r == 0 && i < state->machine.n; i++)
+		r = find_member_of(pod, &state->members[i], err);
+	return r < 0 ? r : fd_store_prune(&pod->pause.store, is_recorded, state, err);
+}
+
+static void tell_outdated(const struct pod *pod)
+{
+	for (unsigned i = 0; i < pod->member_n; i++)
+		if (pod->members[i]->outdated && !is_leaving(pod, pod->members[i]))
+			say(SAY_NOTICE, "pod '%s': container '%s' runs what an earlier file said; "
+					"'podctl reload %s' restarts it",
+			    pod->spec->name, pod->members[i]->spec->run.name, pod->spec->name);
+}
+
+/**
+ * reload_adopted() - a pod that was adopted gets the containers of its file
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int reload_adopted(struct pod *pod, struct err *err)
+{
+	int r;
+
+	if (pod->machine.state != POD_RUNNING)
+		return 0;
+	r = add_members(pod, pod->spec, err);
+	if (r < 0) {
+		undo_members(pod);
+		return r;
+	}
+	follow_file(pod);
+	tell_outdated(pod);
+	tell_all(pod, false);
+	return 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* Another pod file for a pod that runs: who comes, goes, changes and stays. */
+#pragma once
+
+#include "base/err.h"
+#include "base/json.h"
+#include "supervisor/plan.h"
+#include "supervisor/pod.h"
+
+/*
+ * Theory of operation
+ *
+ * A reload reads the file again, compares it with what is in force (plan.h) and
+ * puts the difference into force. All that can fail comes first and is undone
+ * when it does: new containers' kernel objects, limits. Then the new spec takes
+ * the old one's place, the machines are put into its order, and that is on the
+ * record before the first container is told anything. From there nothing fails:
+ * what is new is started, what is gone stopped, what must is restarted. A file
+ * that is bad, or that only a new pod could follow, changes nothing.
+ *
+ * A container that goes stays in the order, last, until it is final; then it is
+ * taken out, from the record first. The old spec is kept for it.
+ *
+ * The same is done for a pod that was adopted, since its file may have changed,
+ * or a reload may have been cut short: what the record has and the file has not
+ * is stopped, what the file has and the record has not is started. But nothing
+ * is restarted: a container that runs what an earlier file said runs on, until
+ * a reload is asked for or its own restart puts the new definition into force.
+ */
+int reload_apply(struct pod *pod, struct pod_spec *spec_take, struct err *err);
+void reload_plan(struct plan *out, const struct pod *pod, const struct pod_spec *new);
+void reload_take_out(struct pod *pod);
+void reload_point_machines(struct pod *pod);
+int reload_find_members(struct pod *pod, struct err *err);
+int reload_adopted(struct pod *pod, struct err *err);
+
+/* reload_answer.c */
+json_t *reload_answer(struct pod *pod, bool dry_run, struct err *err);
+void reload_by_signal(struct pod *pod);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* Another podd binary in place of this one, over the running pod. */
+#pragma once
+
+#include "base/err.h"
+
+/*
+ * Theory of operation
+ *
+ * podd becomes the new binary by execve(2): the same process, so the same pid
+ * for systemd, and still the parent of the pause. All of its descriptors are
+ * O_CLOEXEC and all that must outlive it is with the pause, so nothing has to
+ * be taken apart before: for the pod it is as if podd had been killed at a
+ * moment when nothing was under way, and the new podd adopts it
+ * (supervisor/pod.h). When execve fails nothing has happened.
+ *
+ * The binary is the one at the path that podd was started by, whatever is there
+ * now. The new podd reads the pod file, so one that it would refuse, or that has
+ * changed, is refused here: a change of podd is not to change the pod.
+ *
+ * Connections to the control socket end. Another podd may take the pod's lock
+ * in between; then that one supervises it, and this process ends.
+ */
+struct pod;
+
+int upgrade_exec(const struct pod *pod, struct err *err);
