@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* podctl stop, restart, kill: what changes a running pod. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "config/signal.h"
+#include "ctl/conn.h"
+#include "ctl/ctl.h"
+
+enum { OPT_NO_WAIT = CTL_OPT_FIRST };
+
+/* Calls and throws the empty answer away. */
+static int command(struct ctl *ctl, const char *pod, const char *method, json_t *parameters_take,
+		   bool wait)
+{
+	json_auto_t *parameters = parameters_take, *reply = NULL;
+	struct conn conn;
+	struct err err;
+	int code = ctl_connect(ctl, pod, &conn), r = 0;
+
+	if (code)
+		return code;
+	if (wait)
+		r = conn_patience(&conn, &err);
+	if (r == 0)
+		r = conn_call(&conn, method, json_incref(parameters), &reply, &err);
+	conn_close(&conn);
+	return r < 0 ? ctl_fail(ctl, conn_exit_code(r), &err) : CTL_OK;
+}
+
+/* stop and restart have the same form. */
+static int stop_or_restart(struct ctl *ctl, int argc, char **argv, const char *method,
+			   bool takes_container)
+{
+	static const struct option longs[] = { { "no-wait", no_argument, NULL, OPT_NO_WAIT },
+					       CTL_COMMON_OPTIONS };
+	bool wait = true;
+	const char *container;
+	int c, code;
+
+	while ((c = ctl_option(ctl, argc, argv, ":", longs)) > 0)
+		wait = false;
+	if (c == CTL_STOP)
+		return ctl->exit_code;
+	code = ctl_positional(ctl, argc, argv, 1, takes_container ? 2 : 1);
+	if (code)
+		return code;
+	container = takes_container ? argv[optind + 1] : NULL;
+	return command(ctl, argv[optind], method,
+		       json_pack("{s:b, s:s*}", "wait", wait, "container", container), wait);
+}
+
+/* podctl stop */
+int cmd_stop(struct ctl *ctl, int argc, char **argv)
+{
+	return stop_or_restart(ctl, argc, argv, "io.podd.Pod.Stop", false);
+}
+
+/* podctl restart */
+int cmd_restart(struct ctl *ctl, int argc, char **argv)
+{
+	return stop_or_restart(ctl, argc, argv, "io.podd.Pod.Restart", true);
+}
+
+/* podctl kill */
+int cmd_kill(struct ctl *ctl, int argc, char **argv)
+{
+	static const struct option longs[] = { { "signal", required_argument, NULL, 's' },
+					       CTL_COMMON_OPTIONS };
+	int c, code, signal = SIGTERM;
+
+	while ((c = ctl_option(ctl, argc, argv, ":s:", longs)) > 0) {
+		signal = signal_parse(optarg);
+		if (signal < 0)
+			return ctl_usage_error(ctl, "'%s' is no signal, such as TERM or 15",
+					       optarg);
+	}
+	if (c == CTL_STOP)
+		return ctl->exit_code;
+	code = ctl_positional(ctl, argc, argv, 1, 2);
+	if (code)
+		return code;
+	return command(ctl, argv[optind], "io.podd.Pod.Kill",
+		       json_pack("{s:i, s:s*}", "signal", signal, "container", argv[optind + 1]),
+		       false);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* podctl logs: what the containers printed, from their files. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+
+#include "base/fd.h"
+#include "config/names.h"
+#include "ctl/ctl.h"
+#include "ctl/logs.h"
+
+enum { OPT_TAIL = CTL_OPT_FIRST };
+
+static int open_log_dir(struct ctl *ctl, const char *pod, int *out, struct err *err)
+{
+	int fd = -EBADF;
+
+	errno = ENOENT;
+	if (config_pod_name_valid(pod) && ctl->paths.log >= 0)
+		fd = openat(ctl->paths.log, pod, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		return err_set(err, ESRCH, "no logs of a pod '%s'", pod);
+	if (fd < 0 && errno == EACCES)
+		return err_set(err, EACCES, "logs of pod '%s': not permitted", pod);
+	if (fd < 0)
+		return err_sys(err, "logs of pod '%s'", pod);
+	*out = fd;
+	return 0;
+}
+
+/* Prints; when following, until podd ends: its socket hangs up then. A pod
+ * without podd is followed until podctl is told to end. */
+static int show(struct ctl *ctl, int dirfd, struct logs_query *query, const char *pod,
+		struct err *err)
+{
+	struct conn conn = { .sock = -EBADF };
+	int r;
+
+	if (query->follow && conn_open(&conn, &ctl->paths, pod, err) == 0)
+		query->stop_fd = conn.sock;
+	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail; as logs_show() asks */
+	r = logs_show(dirfd, query, ctl->out, err);
+	conn_close(&conn);
+	return r;
+}
+
+/* podctl logs: reads the files, so it works without podd */
+int cmd_logs(struct ctl *ctl, int argc, char **argv)
+{
+	static const struct option longs[] = { { "follow", no_argument, NULL, 'f' },
+					       { "timestamps", no_argument, NULL, 't' },
+					       { "tail", required_argument, NULL, OPT_TAIL },
+					       { "container", required_argument, NULL, 'c' },
+					       CTL_COMMON_OPTIONS };
+	struct logs_query query = { .tail = LOGS_ALL, .stop_fd = -EBADF };
+	cleanup_close int dirfd = -EBADF;
+	struct err err;
+	int c, code, r;
+	long lines;
+
+	while ((c = ctl_option(ctl, argc, argv, ":ftc:", longs)) > 0) {
+		if (c == 'f')
+			query.follow = true;
+		else if (c == 't')
+			query.timestamps = true;
+		else if (c == 'c')
+			query.container = optarg;
+		else if (ctl_count(optarg, &lines) < 0)
+			return ctl_usage_error(ctl, "'%s' is no number of lines", optarg);
+		else
+			query.tail = (uint64_t)lines;
+	}
+	if (c == CTL_STOP)
+		return ctl->exit_code;
+	code = ctl_positional(ctl, argc, argv, 1, 1);
+	if (code == 0)
+		code = ctl_open(ctl);
+	if (code)
+		return code;
+	r = open_log_dir(ctl, argv[optind], &dirfd, &err);
+	if (r < 0)
+		return ctl_fail(ctl, r == -ESRCH ? CTL_NO_POD : CTL_FAILED, &err);
+	r = show(ctl, dirfd, &query, argv[optind], &err);
+	return r < 0 ? ctl_fail(ctl, CTL_FAILED, &err) : CTL_OK;
+}

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* podctl: the operator's command. */
+#include "ctl/ctl.h"
+
+int main(int argc, char **argv)
+{
+	return ctl_main(argc, argv, stdout, stderr);
+}
