@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* Fills the key table into a template: the man page's key list, the shells' completions. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "config/keys.h"
+
+/*
+ * Theory of operation
+ *
+ *   keydoc <TEMPLATE >FILE
+ *
+ * A line of the template that is a marker of the table below is replaced by
+ * what its function prints; all others are copied. Runs at build time only.
+ */
+static void print_troff(const char *s)
+{
+	for (; *s; s++) {
+		if (*s == '\\')
+			fputs("\\e", stdout);
+		else if (*s == '-')
+			fputs("\\-", stdout);
+		else
+			putchar(*s);
+	}
+}
+
+static void print_fact(const char *label, const char *s)
+{
+	if (!s)
+		return;
+	fputs(label, stdout);
+	print_troff(s);
+	fputs(".\n", stdout);
+}
+
+/* What podctl reload does about a change of it. */
+static const char *const changes[] = {
+	[CONFIG_CHANGE_LIVE] = "takes effect without a restart",
+	[CONFIG_CHANGE_RESTART] = "restarts the container",
+	[CONFIG_CHANGE_NEW_POD] = "is refused: needs podctl stop and a new start",
+};
+
+static void print_man(enum config_section section)
+{
+	for (size_t i = 0; i < CONFIG_KEY_N; i++) {
+		const struct config_key *k = &config_keys[i];
+
+		if (k->section != section)
+			continue;
+		printf(".TP\n.BI %s= \"", k->name);
+		print_troff(k->form);
+		printf("\"\n");
+		print_troff(k->about);
+		printf("\n%s%s", k->required ? "Must be given.\n" : "",
+		       k->list ? "May be given more than once; empty, it starts over.\n" : "");
+		print_fact("A bare number is in ", k->unit);
+		print_fact("At least ", k->min);
+		print_fact("At most ", k->max);
+		print_fact("Default: ", k->inherit ? "what [Pod] says" : k->fallback);
+		print_fact("A change of it, reloaded, ", k->section == CONFIG_NETWORK &&
+			   k->change == CONFIG_CHANGE_RESTART ? "restarts all containers" :
+								changes[k->change]);
+		print_fact("Since podd ", k->since);
+	}
+}
+
+static void print_version(enum config_section section)
+{
+	(void)section;
+	printf(".TH PODD.POD 5 \"2026-11-22\" \"podd " PODD_VERSION "\" \"File formats\"\n");
+}
+
+/* A key that is in two sections is one for whoever completes. */
+static bool is_repeated(size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (strcmp(config_keys[k].name, config_keys[i].name) == 0)
+			return true;
+	return false;
+}
+
+static void print_pairs(const char *command, char between)
+{
+	for (size_t i = 0; i < CONFIG_KEY_N; i++)
+		if (!is_repeated(i))
+			printf("\t%s\"%s%c%s\"\n", command, config_keys[i].name, between,
+			       config_keys[i].about);
+}
+
+static void print_zsh(enum config_section section)
+{
+	(void)section;
+	print_pairs("", ':');
+}
+
+static void print_fish(enum config_section section)
+{
+	(void)section;
+	print_pairs("echo ", '\t');
+}
+
+static const struct {
+	const char *line;
+	void (*print)(enum config_section section);
+	enum config_section section;
+} markers[] = {
+	{ ".\\\" @TITLE@\n", print_version, 0 },
+	{ ".\\\" @KEYS Pod@\n", print_man, CONFIG_POD },
+	{ ".\\\" @KEYS Network@\n", print_man, CONFIG_NETWORK },
+	{ ".\\\" @KEYS Container@\n", print_man, CONFIG_CONTAINER },
+	{ "# @KEYS zsh@\n", print_zsh, 0 },
+	{ "# @KEYS fish@\n", print_fish, 0 },
+};
+
+static void fill(const char *line)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(markers); i++) {
+		if (strcmp(line, markers[i].line) == 0) {
+			markers[i].print(markers[i].section);
+			return;
+		}
+	}
+	fputs(line, stdout);
+}
+
+int main(void)
+{
+	char *line = NULL;
+	size_t size = 0;
+
+	while (getline(&line, &size, stdin) > 0)
+		fill(line);
+	free(line);
+	if (ferror(stdin) || fflush(stdout) == EOF) {
+		perror("keydoc");
+		return 1;
+	}
+	return 0;
+}
