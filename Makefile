@@ -1,0 +1,183 @@
+# podd - pods on single Linux hosts.  `make help` lists the targets.
+#
+# Variables: BUILD=dir  CC=  CFLAGS=  SAN=address,undefined  STATIC=1  SHARED=1  WERROR=1  V=1
+
+VERSION  := 0.1.0
+BUILD    ?= build$(if $(SAN),-san)$(if $(STATIC),-static)$(if $(FAULTS),-faults)
+PREFIX   ?= /usr/local
+CC       ?= gcc
+PKG_CONFIG ?= pkg-config
+
+MODULES  := base config cgroup netns container supervisor
+LIBS     := libnl-3.0 liburing inih jansson
+CTL_LIBS := inih jansson
+
+WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
+	    -Wpointer-arith -Wwrite-strings -Wvla -Wimplicit-fallthrough
+OPT      ?= $(if $(SAN),-O1,-O2) -g
+CFLAGS   ?= $(OPT)
+# Given by hand or by a packager's environment, CFLAGS adds to these.
+ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -DPODD_VERSION='"$(VERSION)"' -I. -I$(BUILD)/gen $(WARN) \
+	    $(if $(WERROR),-Werror) $(if $(FAULTS),-DPODD_FAULTS) $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer) \
+	    -fstack-protector-strong -ffunction-sections -fdata-sections -MMD -MP $(shell $(PKG_CONFIG) --cflags $(LIBS) 2>/dev/null) $(CFLAGS)
+ALL_LDFLAGS := -Wl,--gc-sections $(if $(SAN),-fsanitize=$(SAN)) $(if $(STATIC),-static) $(LDFLAGS)
+# The four small libraries are linked in: shared, each costs every podd 12 KiB of
+# its own and a part of its start. SHARED=1 (distributions) links them as usual.
+LIB_FLAGS := $(shell $(PKG_CONFIG) $(if $(STATIC),--static) --libs $(LIBS) 2>/dev/null)
+LDLIBS   := $(if $(SHARED),$(LIB_FLAGS),-Wl,-Bstatic $(LIB_FLAGS) $(if $(STATIC),,-Wl,-Bdynamic))
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-5s %s\n' $(1) $@)
+
+sources = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
+LIB_OBJ := $(foreach m,$(MODULES),$(patsubst %.c,$(BUILD)/%.o,$(call sources,$(m))))
+CTL_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(call sources,ctl))
+UNIT    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/kernel/test_*.c))
+PROGRAMS := $(BUILD)/podd $(BUILD)/podctl $(BUILD)/pod-pause
+
+all: $(PROGRAMS)
+	@:
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/libpodd.a: $(LIB_OBJ)
+	$(call say,AR)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/podd: $(BUILD)/supervisor/main.o $(BUILD)/libpodd.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -Wl,--as-needed $(LDLIBS)
+
+$(BUILD)/podctl: $(BUILD)/ctl/main.o $(CTL_OBJ) $(BUILD)/libpodd.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -Wl,--as-needed $(LDLIBS)
+
+# No libc, no relocations, no sanitizer: one page of code and its stack.
+PAUSE_CFLAGS := -std=gnu17 -I. $(WARN) $(if $(WERROR),-Werror) -Os -ffreestanding -fno-stack-protector -fno-pic \
+	    -fno-asynchronous-unwind-tables -fcf-protection=none -nostdlib -static
+$(BUILD)/pod-pause: pause/pause.c pause/board.h
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(PAUSE_CFLAGS) -Wl,--build-id=none -Wl,-z,noseparate-code -Wl,-z,norelro -s -o $@ $<
+
+$(BUILD)/tests/%: tests/%.c $(CTL_OBJ) $(BUILD)/libpodd.a
+	@mkdir -p $(@D)
+	$(call say,TEST)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(CTL_OBJ) $(BUILD)/libpodd.a \
+		-lcmocka $(LDLIBS)
+
+INTEGRATION := $(abspath $(wildcard tests/docs/test-* tests/integration/test-*))
+
+## make              build podd, podctl and pod-pause into build/
+## make run          run examples/shop.pod in the foreground until Ctrl-C (FOR=10: for 10 s)
+run:
+	$(Q)tools/deps run
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)examples/run $(BUILD) $(FOR)
+
+## make check        build and pass all tests (SAN=address,undefined: with sanitizers)
+check:
+	$(Q)tools/deps check
+	$(Q)$(MAKE) --no-print-directory all docs tests
+	$(Q)$(MAKE) --no-print-directory FAULTS=1 BUILD=$(BUILD)-faults $(BUILD)-faults/podd \
+		$(BUILD)-faults/pod-pause
+	$(Q)BUILD=$(abspath $(BUILD)) tests/run $(abspath $(UNIT)) $(filter-out %/test-kill-points,$(INTEGRATION))
+
+## make unit         only the unit and kernel tests
+unit: docs $(UNIT)
+	$(Q)tests/run $(abspath $(UNIT))
+
+tests: $(UNIT)
+
+## make check-vm     the tests in a virtual machine with systemd and cgroup v2
+check-vm: all docs tests
+	$(Q)rm -rf $(BUILD)/dest && $(MAKE) -s install DESTDIR=$(BUILD)/dest >/dev/null
+	$(Q)BUILD=$(abspath $(BUILD)) tests/run $(abspath tests/vm/run)
+
+## make fuzz         the parsers under libFuzzer, with clang (FUZZ_SECONDS=20 for each)
+FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz:
+	$(Q)TEST_TIMEOUT=0 tests/run $(abspath tools/fuzz)
+fuzzers: $(FUZZ)
+$(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(CTL_OBJ) $(BUILD)/libpodd.a
+	$(call say,FUZZ)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(CTL_OBJ) \
+		$(BUILD)/libpodd.a $(LDLIBS)
+
+## make bench        speed and memory beside a floor program, in one table
+bench: all
+	$(Q)tools/deps check
+	$(Q)BUILD=$(abspath $(BUILD)) tests/bench/run
+
+## make docs         man pages and completions; the lists of keys come from config/keys.c
+GENERATED := $(addprefix $(BUILD)/docs/,man/podd.pod.5 completions/_podctl \
+	    completions/podctl.fish completions/podctl)
+docs: $(GENERATED)
+	@:
+$(BUILD)/docs/keydoc: docs/keydoc.c $(BUILD)/libpodd.a
+	@mkdir -p $(@D)/man $(@D)/completions
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/libpodd.a -Wl,--as-needed $(LDLIBS)
+$(BUILD)/docs/completions/podctl: $(BUILD)/podctl $(BUILD)/docs/keydoc
+	$(call say,DOC)
+	$(Q)$< completion >$@
+$(BUILD)/docs/%: docs/%.in $(BUILD)/docs/keydoc
+	$(call say,DOC)
+	$(Q)$(BUILD)/docs/keydoc <$< >$@
+
+## make kill-points  podd killed at each named point of each operation, some minutes
+kill-points: all
+	$(Q)$(MAKE) --no-print-directory FAULTS=1 BUILD=$(BUILD)-faults all
+	$(Q)BUILD=$(abspath $(BUILD)) tests/run $(filter %/test-kill-points,$(INTEGRATION))
+
+## make torture      podd killed at random under load (MINUTES=1 KILLS=2000)
+torture: all
+	$(Q)BUILD=$(abspath $(BUILD)) tests/torture/run $(or $(MINUTES),1) $(or $(KILLS),2000)
+
+## make install      into DESTDIR= PREFIX=/usr/local; make uninstall takes exactly that away
+# FROM:TO, with TO below PREFIX: all that there is to install.
+EXAMPLES := $(shell find examples -type f ! -name run | LC_ALL=C sort)
+FILES    := $(BUILD)/podd:bin/podd $(BUILD)/podctl:bin/podctl \
+	    $(BUILD)/pod-pause:lib/podd/pod-pause \
+	    $(BUILD)/docs/man/podd.pod.5:share/man/man5/podd.pod.5 \
+	    docs/man/podctl.1:share/man/man1/podctl.1 docs/man/podd.8:share/man/man8/podd.8 \
+	    $(BUILD)/docs/completions/podctl:share/bash-completion/completions/podctl \
+	    $(BUILD)/docs/completions/_podctl:share/zsh/site-functions/_podctl \
+	    $(BUILD)/docs/completions/podctl.fish:share/fish/vendor_completions.d/podctl.fish \
+	    $(foreach f,$(wildcard systemd/*),$f:lib/systemd/system/$(notdir $f)) \
+	    $(foreach f,README.md LICENSE $(EXAMPLES),$f:share/doc/podd/$f)
+dest      = $(DESTDIR)$(PREFIX)
+
+install: all docs
+	$(Q)set -e; for f in $(FILES); do to="$(dest)/$${f#*:}"; f=$${f%%:*}; \
+		install -D -m $$(test -x $$f && echo 755 || echo 644) $$f "$$to"; \
+		case $$f in systemd/*) sed -i 's,/usr/local/,$(PREFIX)/,' "$$to" ;; esac; done
+	@echo "installed into $(dest)"
+# With their directories: podd's own, and in a DESTDIR all that are empty then.
+uninstall:
+	$(Q)for f in $(FILES); do rm -f "$(dest)/$${f#*:}"; done
+ifdef DESTDIR
+	$(Q)cd "$(DESTDIR)" && for f in $(FILES); do f=.$(PREFIX)/$${f#*:}; \
+		rmdir -p "$${f%/*}" 2>/dev/null; done; true
+else
+	$(Q)for d in $(PREFIX)/lib/podd $(PREFIX)/share/doc/podd; do \
+		test ! -d $$d || find $$d -depth -type d -empty -delete; done
+endif
+	@echo "uninstalled from $(dest)"
+
+## make clean        remove the build directories
+clean:
+	rm -rf build build-*
+
+help:
+	@sed -n 's/^## //p' Makefile
+	@echo; sed -n '3,/^$$/s/^# //p' Makefile
+
+.PHONY: all torture kill-points run check unit tests check-vm fuzz fuzzers bench docs install uninstall clean help
+.DELETE_ON_ERROR:
+
+-include $(LIB_OBJ:.o=.d) $(CTL_OBJ:.o=.d) $(BUILD)/supervisor/main.d $(BUILD)/ctl/main.d \
+	 $(UNIT:=.d) $(FUZZ:=.d) $(BUILD)/docs/keydoc.d

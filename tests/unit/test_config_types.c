@@ -1,0 +1,557 @@
+/* SPDX-License-Identifier: MIT */
+/* config/: each type of value, its bounds, and what is said about bad ones. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "config/load.h"
+#include "config/signal.h"
+
+#define MIB UINT64_C(1048576)
+#define SEC NSEC_PER_SEC
+
+static const char *const headers[] = { "[Pod]", "[Network]", "[Container c]" };
+
+/* A pod of one container with one more line: in [Pod], [Network] (0, 1), or the container. */
+static int load_line(struct pod_spec **out, int section, const char *assignment, char *fault,
+		     size_t size)
+{
+	static const struct config_env env = { .hostname = "box" };
+	struct config_diags diags = { 0 };
+	struct config_bytes file = { .path = "f.pod" };
+	char bytes[PATH_MAX + 256];
+	int r;
+
+	file.bytes = bytes;
+	file.n = (size_t)snprintf(bytes, sizeof(bytes), "%s\n%s\n%s\n%s%s", headers[section],
+				  assignment, section == 2 ? "" : headers[2],
+				  strncmp(assignment, "Rootfs", 6) == 0 ? "" : "Rootfs=/r\n",
+				  strncmp(assignment, "Exec", 4) == 0 ? "" : "Exec=x\n");
+	assert_true(file.n < sizeof(bytes));
+	*out = NULL;
+	r = config_load_bytes(out, &file, &env, &diags, NULL);
+	fault[0] = '\0';
+	config_diags_line(&diags, 0, fault, size);
+	config_diags_done(&diags);
+	return r;
+}
+
+static struct pod_spec *good(int section, const char *assignment)
+{
+	struct pod_spec *spec;
+	char fault[512];
+
+	if (load_line(&spec, section, assignment, fault, sizeof(fault)) < 0)
+		fail_msg("%s", fault);
+	return spec;
+}
+
+struct fault {
+	int section;
+	const char *assignment, *expected; /* without "f.pod:2:" */
+};
+
+static void expect_faults(const struct fault *faults, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct pod_spec *spec;
+		char fault[512];
+
+		assert_int_equal(load_line(&spec, faults[i].section, faults[i].assignment, fault,
+					   sizeof(fault)), -EINVAL);
+		assert_memory_equal(fault, "f.pod:2:", 8);
+		assert_string_equal(fault + 8, faults[i].expected);
+	}
+}
+
+struct number {
+	const char *assignment;
+	size_t offset, size; /* in struct pod_container */
+	uint64_t expected;
+};
+#define AT(m) offsetof(struct pod_container, m), sizeof(((struct pod_container *)0)->m)
+
+static void number__each_way_to_write_it__value(void **state)
+{
+	static const struct number numbers[] = {
+		{ "MemoryMax=4096", AT(limits.memory_max_bytes), 4096 },
+		{ "MemoryMax=1", AT(limits.memory_max_bytes), 1 },
+		{ "MemoryMax=1K", AT(limits.memory_max_bytes), 1024 },
+		{ "MemoryMax=512M", AT(limits.memory_max_bytes), 512 * MIB },
+		{ "MemoryMax=512 M", AT(limits.memory_max_bytes), 512 * MIB },
+		{ "MemoryMax=1.5G", AT(limits.memory_max_bytes), 1536 * MIB },
+		{ "MemoryMax=2T", AT(limits.memory_max_bytes), 2 * MIB * MIB },
+		{ "MemoryMax=0.3K", AT(limits.memory_max_bytes), 307 },
+		{ "MemoryMax=1.9999999999999999999", AT(limits.memory_max_bytes), 1 },
+		{ "MemoryMax=16777215T", AT(limits.memory_max_bytes), 16777215 * MIB * MIB },
+		{ "MemoryMax=18446744073709551613", AT(limits.memory_max_bytes), UINT64_MAX - 2 },
+		{ "MemoryMax=infinity", AT(limits.memory_max_bytes), LIMIT_MAX },
+		{ "MemoryMax=", AT(limits.memory_max_bytes), LIMIT_UNSET },
+		{ "MemoryHigh=1M", AT(limits.memory_high_bytes), MIB },
+		{ "CPUQuota=150%", AT(limits.cpu_quota_usec), 1500000 },
+		{ "CPUQuota=12.5%", AT(limits.cpu_quota_usec), 125000 },
+		{ "CPUQuota=1%", AT(limits.cpu_quota_usec), 10000 },
+		{ "CPUQuota=1000000%", AT(limits.cpu_quota_usec), UINT64_C(10000000000) },
+		{ "CPUQuota=infinity", AT(limits.cpu_quota_usec), LIMIT_MAX },
+		{ "CPUWeight=1", AT(limits.cpu_weight), 1 },
+		{ "CPUWeight=10000", AT(limits.cpu_weight), 10000 },
+		{ "IOWeight=100", AT(limits.io_weight), 100 },
+		{ "TasksMax=64", AT(limits.tasks_max), 64 },
+		{ "TasksMax=infinity", AT(limits.tasks_max), LIMIT_MAX },
+		{ "RestartSec=0", AT(restart.first_ns), 0 },
+		{ "RestartSec=7", AT(restart.first_ns), 7 * SEC },
+		{ "RestartSec=500ms", AT(restart.first_ns), SEC / 2 },
+		{ "RestartSec=1.5", AT(restart.first_ns), 3 * SEC / 2 },
+		{ "RestartSec=1min 30s", AT(restart.first_ns), 90 * SEC },
+		{ "RestartSec=1min30s", AT(restart.first_ns), 90 * SEC },
+		{ "RestartSec=1 min 30", AT(restart.first_ns), 90 * SEC },
+		{ "RestartSec=3us 2ns", AT(restart.first_ns), 3002 },
+		{ "RestartResetSec=1y", AT(restart.reset_ns), 31557600 * SEC },
+		{ "RestartResetSec=2h 1d 1w 1M", AT(restart.reset_ns),
+		  (7200 + 86400 + 604800 + 2629800) * SEC },
+		{ "RestartResetSec=1s", AT(restart.reset_ns), SEC },
+		{ "RestartResetSec=infinity", AT(restart.reset_ns), UINT64_MAX },
+		{ "RestartPolicy=never", AT(restart.policy), RESTART_NEVER },
+		{ "RestartPolicy=on-failure", AT(restart.policy), RESTART_ON_FAILURE },
+		{ "LogMaxSize=1K", AT(log.max_bytes), 1024 },
+		{ "LogMaxSize=infinity", AT(log.max_bytes), UINT64_MAX },
+		{ "LogMaxFiles=1", AT(log.max_files), 1 },
+		{ "LogMaxFiles=1000", AT(log.max_files), 1000 },
+		{ "Writable=yes", AT(run.writable), CONTAINER_WRITABLE_DISK },
+		{ "Writable=no", AT(run.writable), CONTAINER_WRITABLE_NO },
+		{ "WritableSize=4K", AT(run.writable_size_bytes), 4096 },
+		{ "StopSignal=SIGQUIT", AT(stop_signal), SIGQUIT },
+		{ "StopSignal=RTMIN+3", AT(stop_signal), 37 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		struct pod_spec *spec = good(2, numbers[i].assignment);
+		const char *member = (char *)&spec->containers[0] + numbers[i].offset;
+		uint64_t value = 0;
+
+		memcpy(&value, member, numbers[i].size); /* little endian, as all we build for */
+		if (value != numbers[i].expected)
+			fail_msg("%s gives %ju", numbers[i].assignment, (uintmax_t)value);
+		pod_spec_free(spec);
+	}
+}
+
+static void number__bad__said_why(void **state)
+{
+	static const struct fault faults[] = {
+		{ 2, "MemoryMax=512Q", "14: MemoryMax=: '512Q' is no size, such as 512M or 1.5G" },
+		{ 2, "MemoryMax=M", "11: MemoryMax=: 'M' is no size, such as 512M or 1.5G" },
+		{ 2, "MemoryMax=-1", "11: MemoryMax=: '-1' is no size, such as 512M or 1.5G" },
+		{ 2, "MemoryMax=1.", "11: MemoryMax=: '1.' is no size, such as 512M or 1.5G" },
+		{ 2, "MemoryMax=1m", "12: MemoryMax=: '1m' is no size, such as 512M or 1.5G" },
+		{ 2, "MemoryMax=1G 1M",
+		  "13: MemoryMax=: '1G 1M' is no size, such as 512M or 1.5G" },
+		{ 2, "MemoryMax=0", "11: MemoryMax=: '0' is less than 1" },
+		{ 2, "MemoryMax=16777216T",
+		  "11: MemoryMax=: '16777216T' is more than can be counted" },
+		{ 2, "MemoryMax=18446744073709551614",
+		  "11: MemoryMax=: '18446744073709551614' is more than can be counted" },
+		{ 2, "MemoryMax=99999999999999999999999999999",
+		  "11: MemoryMax=: '99999999999999999999999999999' is more than can be counted" },
+		{ 2, "WritableSize=4095", "14: WritableSize=: '4095' is less than 4K" },
+		{ 2, "WritableSize=infinity",
+		  "14: WritableSize=: must have an end, not 'infinity'" },
+		{ 2, "LogMaxSize=1023", "12: LogMaxSize=: '1023' is less than 1K" },
+		{ 2, "LogMaxFiles=0", "13: LogMaxFiles=: '0' is less than 1" },
+		{ 2, "LogMaxFiles=1001", "13: LogMaxFiles=: '1001' is more than 1000" },
+		{ 2, "LogMaxFiles=1.5", "13: LogMaxFiles=: '1.5' is no whole number" },
+		{ 2, "CPUWeight=10001", "11: CPUWeight=: '10001' is more than 10000" },
+		{ 2, "CPUWeight=infinity", "11: CPUWeight=: must have an end, not 'infinity'" },
+		{ 2, "IOWeight=0", "10: IOWeight=: '0' is less than 1" },
+		{ 2, "TasksMax=0", "10: TasksMax=: '0' is less than 1" },
+		{ 2, "CPUQuota=50", "12: CPUQuota=: '50' is no percentage, such as 50% or 150%" },
+		{ 2, "CPUQuota=0.99%", "10: CPUQuota=: '0.99%' is less than 1%" },
+		{ 2, "CPUQuota=1000001%", "10: CPUQuota=: '1000001%' is more than 1000000%" },
+		{ 2, "RestartSec=5 parsecs",
+		  "14: RestartSec=: '5 parsecs' is no duration, such as 10s or 1min 30s" },
+		{ 2, "RestartSec=1min,2s",
+		  "16: RestartSec=: '1min,2s' is no duration, such as 10s or 1min 30s" },
+		{ 2, "RestartSec=infinity", "12: RestartSec=: must have an end, not 'infinity'" },
+		{ 2, "RestartMaxSec=1y 1ns", "15: RestartMaxSec=: '1y 1ns' is more than 1y" },
+		{ 2, "RestartMaxSec=600y", "15: RestartMaxSec=: '600y' is more than 1y" },
+		{ 2, "RestartMaxSec=400y 400y", "15: RestartMaxSec=: '400y 400y' is more than 1y" },
+		{ 2, "RestartResetSec=999ms", "17: RestartResetSec=: '999ms' is less than 1s" },
+		{ 0, "TimeoutStopSec=infinity",
+		  "16: TimeoutStopSec=: must have an end, not 'infinity'" },
+		{ 0, "Limits=maybe", "8: Limits=: 'maybe' is none of strict, best-effort" },
+		{ 0, "RestartPolicy=Always",
+		  "15: RestartPolicy=: 'Always' is none of always, on-failure, never" },
+		{ 2, "Writable=true", "10: Writable=: 'true' is none of tmpfs, yes, no" },
+		{ 2, "StopSignal=SIGNOPE",
+		  "12: StopSignal=: 'SIGNOPE' is no signal, such as SIGTERM, RTMIN+3 or 15" },
+	};
+
+	(void)state;
+	expect_faults(faults, ARRAY_SIZE(faults));
+}
+
+static void signal_parse__names_and_numbers__both_ways(void **state)
+{
+	static const struct { const char *text; int number; const char *name; } signals[] = {
+		{ "SIGTERM", SIGTERM, "SIGTERM" }, { "KILL", SIGKILL, "SIGKILL" }, { "1", 1,
+		  "SIGHUP" },
+		{ "31", 31, "SIGSYS" }, { "RTMIN", 34, "SIGRTMIN+0" }, { "SIGRTMIN+3", 37,
+		  "SIGRTMIN+3" },
+		{ "RTMAX", 64, "SIGRTMIN+30" }, { "SIGRTMAX-30", 34, "SIGRTMIN+0" },
+		{ "64", 64, "SIGRTMIN+30" }, { "33", 33, "33" },
+	};
+	static const char *const bad[] = { "", "0", "65", "-1", "term", "SIG", "SIGSIGTERM",
+					   "RTMIN+31", "RTMAX-31", "RTMIN-1", "RTMIN+", "RTMINX",
+					   "15 ", "4294967297" };
+	char buf[SIGNAL_NAME_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		assert_int_equal(signal_parse(signals[i].text), signals[i].number);
+		assert_string_equal(signal_name(signals[i].number, buf), signals[i].name);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(signal_parse(bad[i]), -EINVAL);
+	assert_string_equal(signal_name(0, buf), "0");
+}
+
+#define WORDS_MAX 6
+
+static void exec__quoted_as_in_systemd__words(void **state)
+{
+	static const struct { const char *assignment, *words[WORDS_MAX]; } lines[] = {
+		{ "Exec=a b\t c ", { "a", "b", "c" } },
+		{ "Exec=nginx -g \"daemon off;\"", { "nginx", "-g", "daemon off;" } },
+		{ "Exec=a 'b \"c\"' \"d 'e'\"", { "a", "b \"c\"", "d 'e'" } },
+		{ "Exec=a \"\" ''", { "a", "", "" } },
+		{ "Exec=a --x=\"b c\"d'e f'", { "a", "--x=b cde f" } },
+		{ "Exec=a \\a\\b\\f\\n\\r\\t\\v\\\\\\\"\\'\\s", { "a", "\a\b\f\n\r\t\v\\\"' " } },
+		{ "Exec=a '\\n\\'' \"\\x41\\\"\"", { "a", "\n'", "A\"" } },
+		{ "Exec=a\\sb \\x20 \\040\\101", { "a b", " ", " A" } },
+		{ "Exec=a \\u00e4 \\U0001F600 \\u20ac \\u0041", { "a", "\xc3\xa4",
+		  "\xf0\x9f\x98\x80", "\xe2\x82\xac", "A" } },
+		{ "Exec=a \\xff\\377", { "a", "\xff\xff" } },
+		{ "Exec=a $HOME ${X} `b` * ~ #c ;", { "a", "$HOME", "${X}", "`b`", "*", "~" } },
+		{ "Exec=a 100%% \\x25n %n %", { "a", "100%", "%n", "f", "%" } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		struct pod_spec *spec = good(2, lines[i].assignment);
+
+		for (size_t w = 0; w < WORDS_MAX && lines[i].words[w]; w++)
+			assert_string_equal(spec->containers[0].run.argv[w], lines[i].words[w]);
+		if (!lines[i].words[WORDS_MAX - 1])
+			for (size_t w = 0; w <= WORDS_MAX; w++)
+				if (!lines[i].words[w]) {
+					assert_null(spec->containers[0].run.argv[w]);
+					break;
+				}
+		pod_spec_free(spec);
+	}
+}
+
+static void environment__assignments__added_and_replaced(void **state)
+{
+	struct pod_spec *spec = good(2, "Environment=A=1 \"B=two words\" _c9= A=3=4 \n"
+				     "Environment='D=\\n' B=\n"
+				     "Environment=E=1 F=1 G=1 H=1 I=1");
+	static const char *const expected[] = { "A=3=4", "B=", "_c9=", "D=\n", "E=1", "F=1", "G=1",
+						"H=1", "I=1" };
+	char **env = spec->containers[0].run.env;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(expected); i++)
+		assert_string_equal(env[i], expected[i]);
+	assert_null(env[ARRAY_SIZE(expected)]);
+	pod_spec_free(spec);
+	spec = good(2, "Environment=A=1\nEnvironment=\nEnvironment=B=1");
+	assert_string_equal(spec->containers[0].run.env[0], "B=1");
+	assert_null(spec->containers[0].run.env[1]);
+	pod_spec_free(spec);
+}
+
+static void words__bad__said_where(void **state)
+{
+	static const struct fault faults[] = {
+		{ 2, "Exec=a \"b", "8: Exec=: quote is not closed" },
+		{ 2, "Exec=a b'c", "9: Exec=: quote is not closed" },
+		{ 2, "Exec=a \\q", "8: Exec=: unknown escape sequence" },
+		{ 2, "Exec=a \\x0g", "8: Exec=: unknown escape sequence" },
+		{ 2, "Exec=a \\x00", "8: Exec=: unknown escape sequence" },
+		{ 2, "Exec=a \\u0000", "8: Exec=: unknown escape sequence" },
+		{ 2, "Exec=a \\ud800", "8: Exec=: unknown escape sequence" },
+		{ 2, "Exec=a \\U00110000", "8: Exec=: unknown escape sequence" },
+		{ 2, "Exec=a \\400", "8: Exec=: unknown escape sequence" },
+		{ 2, "Exec=a \\04", "8: Exec=: unknown escape sequence" },
+		{ 2, "Exec=a \\ ", "8: Exec=: unknown escape sequence" },
+		{ 2, "Exec=\"\" a", "6: Exec=: the program's name is empty" },
+		{ 2, "Environment=A=1 B", "17: Environment=: 'B' is no NAME=value" },
+		{ 2, "Environment==1", "13: Environment=: '=1' is no NAME=value" },
+		{ 2, "Environment=1A=1", "13: Environment=: '1A=1' is no NAME=value" },
+		{ 2, "Environment=A=1 \"A B=1\"",
+		  "17: Environment=: '\"A B=1\"' is no NAME=value" },
+		{ 2, "Environment=\\x1b[m", "13: Environment=: '\\x1b[m' is no NAME=value" },
+	};
+
+	(void)state;
+	expect_faults(faults, ARRAY_SIZE(faults));
+}
+
+static void paths__good__cleaned_and_split(void **state)
+{
+	struct pod_spec *spec = good(2, "Rootfs=/a//b/:/:/c d");
+	const struct container_spec *run = &spec->containers[0].run;
+
+	(void)state;
+	assert_string_equal(run->lowers[0], "/a/b");
+	assert_string_equal(run->lowers[1], "/");
+	assert_string_equal(run->lowers[2], "/c d");
+	assert_null(run->lowers[3]);
+	pod_spec_free(spec);
+
+	spec = good(2, "Volume=/a:/b\nVolume=/a/:/c/:ro\nVolume=/a:/d:rw,optional\n"
+		       "Volume=/...:/..e:optional\n"
+		       "Tmpfs=/run\nTmpfs=/tmp/:size=1.5M,mode=0755\nWorkingDirectory=//w");
+	run = &spec->containers[0].run;
+	assert_int_equal(run->volume_n, 4);
+	assert_string_equal(run->volumes[1].source, "/a");
+	assert_string_equal(run->volumes[1].target, "/c");
+	assert_true(run->volumes[1].read_only && !run->volumes[1].optional);
+	assert_true(!run->volumes[0].read_only && !run->volumes[2].read_only);
+	assert_true(run->volumes[2].optional);
+	assert_string_equal(run->volumes[3].source, "/...");
+	assert_string_equal(run->volumes[3].target, "/..e");
+	assert_true(run->volumes[3].optional);
+	assert_int_equal(run->tmpfs_n, 2);
+	assert_int_equal(run->tmpfs[0].mode, 01777);
+	assert_int_equal(run->tmpfs[0].size_bytes, 0);
+	assert_string_equal(run->tmpfs[1].target, "/tmp");
+	assert_int_equal(run->tmpfs[1].mode, 0755);
+	assert_int_equal(run->tmpfs[1].size_bytes, 3 * MIB / 2);
+	assert_string_equal(run->cwd, "/w");
+	pod_spec_free(spec);
+}
+
+static void paths__from_dot__below_the_directory_of_the_file(void **state)
+{
+	struct pod_spec *spec = good(2, "Rootfs=./a//b:/\nVolume=./c/:/c");
+	const struct container_spec *run = &spec->containers[0].run;
+	char *here = realpath(".", NULL), want[PATH_MAX + 8];
+
+	(void)state;
+	assert_non_null(here);
+	snprintf(want, sizeof(want), "%s/a/b", here);
+	assert_string_equal(run->lowers[0], want);
+	assert_string_equal(run->lowers[1], "/");
+	snprintf(want, sizeof(want), "%s/c", here);
+	assert_string_equal(run->volumes[0].source, want);
+	free(here);
+	pod_spec_free(spec);
+}
+
+static void paths__bad__said_where(void **state)
+{
+	static const struct fault faults[] = {
+		{ 2, "Rootfs=srv/x", "8: Rootfs=: 'srv/x' is no absolute path" },
+		{ 2, "Rootfs=/a:./b/../c", "15: Rootfs=: '..' in a path" },
+		{ 2, "WorkingDirectory=./a", "18: WorkingDirectory=: './a' is no absolute path" },
+		{ 2, "Rootfs=/a::/b", "11: Rootfs=: '' is no absolute path" },
+		{ 2, "Rootfs=/a:/b/../c", "14: Rootfs=: '..' in a path" },
+		{ 2, "WorkingDirectory=/a/./b", "21: WorkingDirectory=: '.' in a path" },
+		{ 2, "Volume=/a", "8: Volume=: '/a' is not SOURCE:TARGET" },
+		{ 2, "Volume=/a:", "11: Volume=: '' is no absolute path" },
+		{ 2, "Volume=a:/b", "8: Volume=: 'a' is no absolute path" },
+		{ 2, "Volume=/a:/b:rw,rx", "17: Volume=: option 'rx' is none of ro, rw, optional" },
+		{ 2, "Volume=/a:/b:", "14: Volume=: option '' is none of ro, rw, optional" },
+		{ 2, "Volume=/a:/", "11: Volume=: the root itself cannot be mounted over" },
+		{ 2, "Tmpfs=run", "7: Tmpfs=: 'run' is no absolute path" },
+		{ 2, "Tmpfs=/run:size=0", "17: Tmpfs=: '0' is no size, such as 64M" },
+		{ 2, "Tmpfs=/run:size=1M,mode=999",
+		  "25: Tmpfs=: '999' is no octal mode, such as 0755" },
+		{ 2, "Tmpfs=/run:mode=10000",
+		  "17: Tmpfs=: '10000' is no octal mode, such as 0755" },
+		{ 2, "Tmpfs=/run:noexec", "12: Tmpfs=: option 'noexec' is none of size=, mode=" },
+	};
+	struct pod_spec *spec;
+	char fault[512];
+
+	(void)state;
+	expect_faults(faults, ARRAY_SIZE(faults));
+	load_line(&spec, 2, "Volume=/a:/b\nVolume=/c:/b/", fault, sizeof(fault));
+	assert_string_equal(fault, "f.pod:3:11: Volume=: '/b' is already a volume");
+	load_line(&spec, 2, "Tmpfs=/b\nVolume=/c:/b", fault, sizeof(fault));
+	assert_string_equal(fault, "f.pod:3:11: Volume=: '/b' is already a tmpfs");
+}
+
+static void path__too_long__refused(void **state)
+{
+	char line[PATH_MAX + 64] = "Volume=/", fault[512], *p = line + strlen(line);
+	struct pod_spec *spec;
+
+	(void)state;
+	memset(p, 'x', 256);
+	strcpy(p + 256, ":/b");
+	load_line(&spec, 2, line, fault, sizeof(fault));
+	assert_string_equal(fault, "f.pod:2:9: Volume=: name longer than 255 bytes");
+	strcpy(p + 255, ":/b");
+	pod_spec_free(good(2, line));
+	for (size_t i = 0; i < PATH_MAX; i += 2)
+		memcpy(p + i, "x/", 2);
+	strcpy(p + PATH_MAX - 1, ":/b");
+	load_line(&spec, 2, line, fault, sizeof(fault));
+	assert_string_equal(fault, "f.pod:2:8: Volume=: path longer than 4095 bytes");
+	strcpy(p + PATH_MAX - 2, ":/b");
+	pod_spec_free(good(2, line));
+}
+
+static void names__good_and_bad__told_apart(void **state)
+{
+	static const char *const fine[] = { "User=0", "User=4294967294:4294967294", "User=www-data",
+					    "User=_apt:adm", "User=1000:users" };
+	static const struct fault faults[] = {
+		{ 2, "User=4294967295", "6: User=: '4294967295' is no user name or id" },
+		{ 2, "User=:1", "6: User=: '' is no user name or id" },
+		{ 2, "User=1:", "8: User=: '' is no group name or id" },
+		{ 2, "User=a:b:c", "8: User=: 'b:c' is no group name or id" },
+		{ 2, "User=-a", "6: User=: '-a' is no user name or id" },
+		{ 2, "User=1a", "6: User=: '1a' is no user name or id" },
+		{ 0, "Hostname=a_b", "10: Hostname=: 'a_b' is no hostname" },
+		{ 0, "Hostname=a..b", "10: Hostname=: 'a..b' is no hostname" },
+		{ 0, "Hostname=-a", "10: Hostname=: '-a' is no hostname" },
+	};
+	struct pod_spec *spec = good(0, "Hostname=shop.example-1.org");
+
+	(void)state;
+	assert_string_equal(spec->hostname, "shop.example-1.org");
+	pod_spec_free(spec);
+	for (size_t i = 0; i < ARRAY_SIZE(fine); i++) {
+		spec = good(2, fine[i]);
+		assert_string_equal(spec->containers[0].run.user, fine[i] + strlen("User="));
+		pod_spec_free(spec);
+	}
+	expect_faults(faults, ARRAY_SIZE(faults));
+}
+
+static void network__good__stored(void **state)
+{
+	struct pod_spec *spec = good(1, "Mode=bridge\nBridge=br-lan.7\nAddress=192.168.7.6\n"
+					"Subnet=192.168.7.4/30\nDNS=1.1.1.1 2606:4700::1111\n"
+					"DNS=9.9.9.9");
+	const struct netns_spec *net = &spec->network;
+
+	(void)state;
+	assert_string_equal(net->bridge, "br-lan.7");
+	assert_int_equal(net->subnet, 0xc0a80704);
+	assert_int_equal(net->prefix_len, 30);
+	assert_int_equal(net->address, 0xc0a80706);
+	assert_string_equal(net->dns[0], "1.1.1.1");
+	assert_string_equal(net->dns[1], "2606:4700::1111");
+	assert_string_equal(net->dns[2], "9.9.9.9");
+	assert_null(net->dns[3]);
+	pod_spec_free(spec);
+	spec = good(1, "Mode=host");
+	assert_int_equal(spec->network.mode, NETNS_HOST);
+	pod_spec_free(spec);
+	spec = good(1, "Subnet=10.0.0.0/8");
+	assert_int_equal(spec->network.prefix_len, 8);
+	pod_spec_free(spec);
+}
+
+static void network__bad__said_where(void **state)
+{
+	static const struct fault faults[] = {
+		{ 1, "Mode=macvlan", "6: Mode=: 'macvlan' is none of bridge, none, host" },
+		{ 1, "Bridge=a/b", "8: Bridge=: 'a/b' is no name of an interface" },
+		{ 1, "Bridge=br%d",
+		  "10: unknown specifier '%d' (there are %i, %n, %H and %%)" },
+		{ 1, "Bridge=br%%d", "8: Bridge=: 'br%d' is no name of an interface" },
+		{ 1, "Bridge=..", "8: Bridge=: '..' is no name of an interface" },
+		{ 1, "Bridge=a234567890123456",
+		  "8: Bridge=: 'a234567890123456' is no name of an interface" },
+		{ 1, "Subnet=10.0.0.0",
+		  "8: Subnet=: '10.0.0.0' is no IPv4 network, such as 10.77.0.0/22" },
+		{ 1, "Subnet=10.0.0/24",
+		  "8: Subnet=: '10.0.0/24' is no IPv4 network, such as 10.77.0.0/22" },
+		{ 1, "Subnet=10.0.0.0/31", "17: Subnet=: prefix length '31' is not 8 to 30" },
+		{ 1, "Subnet=10.0.0.0/7", "17: Subnet=: prefix length '7' is not 8 to 30" },
+		{ 1, "Subnet=10.0.0.0/", "17: Subnet=: prefix length '' is not 8 to 30" },
+		{ 1, "Subnet=10.0.0.1/24",
+		  "8: Subnet=: '10.0.0.1/24' has bits set after its prefix" },
+		{ 1, "Subnet=127.0.0.0/8", "8: Subnet=: '127.0.0.0/8' has no addresses for hosts" },
+		{ 1, "Subnet=224.0.0.0/8", "8: Subnet=: '224.0.0.0/8' has no addresses for hosts" },
+		{ 1, "Address=10.77.0.256",
+		  "9: Address=: '10.77.0.256' is neither 'auto' nor a host's IPv4 address" },
+		{ 1, "Address=10.78.0.2", "1: Address= is not in Subnet= (10.77.0.0/22)" },
+		{ 1, "Address=10.77.0.0",
+		  "1: Address= is the network itself of Subnet= (10.77.0.0/22)" },
+		{ 1, "Address=10.77.0.1",
+		  "1: Address= is the bridge's own address of Subnet= (10.77.0.0/22)" },
+		{ 1, "Address=10.77.3.255",
+		  "1: Address= is the broadcast address of Subnet= (10.77.0.0/22)" },
+		{ 1, "Address=10.77.0.2\nMode=none", "1: Address= needs Mode=bridge" },
+		{ 1, "DNS=1.1.1.1 dns.example", "13: DNS=: 'dns.example' is no IP address" },
+		{ 1, "DNS=fe80::1%%eth0", "5: DNS=: 'fe80::1%eth0' is no IP address" },
+	};
+
+	(void)state;
+	expect_faults(faults, ARRAY_SIZE(faults));
+}
+
+static void cross_checks__do_not_fit__said_where(void **state)
+{
+	static const struct fault faults[] = {
+		{ 0, "MemoryHigh=2M\nMemoryMax=1M",
+		  "1: MemoryHigh= (2097152 bytes) is above MemoryMax= (1048576 bytes)" },
+		{ 2, "MemoryHigh=2M\nMemoryMax=1M",
+		  "1: MemoryHigh= (2097152 bytes) is above MemoryMax= (1048576 bytes)" },
+		{ 0, "RestartSec=10min",
+		  "1: RestartSec= (600 s) is longer than RestartMaxSec= (300 s)" },
+		{ 2, "RestartMaxSec=5s",
+		  "1: RestartSec= (10 s) is longer than RestartMaxSec= (5 s)" },
+	};
+	static const char *const fine[] = { "MemoryHigh=1M\nMemoryMax=1M", "MemoryHigh=1M",
+					    "MemoryHigh=infinity\nMemoryMax=1M",
+					    "MemoryHigh=2M\nMemoryMax=infinity",
+					    "RestartSec=10min\nRestartMaxSec=10min" };
+
+	(void)state;
+	expect_faults(faults, ARRAY_SIZE(faults));
+	for (size_t i = 0; i < ARRAY_SIZE(fine); i++) {
+		pod_spec_free(good(0, fine[i]));
+		pod_spec_free(good(2, fine[i]));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(number__each_way_to_write_it__value),
+		cmocka_unit_test(number__bad__said_why),
+		cmocka_unit_test(signal_parse__names_and_numbers__both_ways),
+		cmocka_unit_test(exec__quoted_as_in_systemd__words),
+		cmocka_unit_test(environment__assignments__added_and_replaced),
+		cmocka_unit_test(words__bad__said_where),
+		cmocka_unit_test(paths__good__cleaned_and_split),
+		cmocka_unit_test(paths__from_dot__below_the_directory_of_the_file),
+		cmocka_unit_test(paths__bad__said_where),
+		cmocka_unit_test(path__too_long__refused),
+		cmocka_unit_test(names__good_and_bad__told_apart),
+		cmocka_unit_test(network__good__stored),
+		cmocka_unit_test(network__bad__said_where),
+		cmocka_unit_test(cross_checks__do_not_fit__said_where),
+	};
+
+	return cmocka_run_group_tests_name("config types", tests, NULL, NULL);
+}

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Control groups where systemd rules: inside a delegated unit, and beside it.
+set -u
+n=0 failed=0 fs=/sys/fs/cgroup unit=podd-test-delegated
+
+check() {  # check NAME COMMAND...
+	local name=$1 out; shift
+	n=$((n + 1))
+	if out=$("$@" 2>&1); then
+		echo "ok $n - $name"
+	else
+		failed=1
+		echo "not ok $n - $name"
+		sed 's/^/# /' <<<"$out"
+	fi
+}
+
+# The module's tests once more, as the main process of a unit with Delegate=yes:
+# there the groups are made in the unit, and the test moves to its leaf.
+delegated_tests() {
+	systemd-run --quiet --wait --pipe --unit=$unit -p Delegate=yes \
+		--setenv=CMOCKA_MESSAGE_OUTPUT=TAP "$PWD/build/tests/kernel/test_cgroup" >"$log" 2>&1
+}
+all_controllers_tested() {
+	cat "$log"
+	grep -q '^ok [0-9]* - memory_max__' "$log" && grep -q '^ok [0-9]* - tasks_max__' "$log" &&
+		grep -q '^ok [0-9]* - cgroup_limits_apply__all_controllers' "$log"
+}
+
+# What podd/NAME at the root of systemd's hierarchy relies on.
+foreign_group_survives_reload() {
+	mkdir $fs/podd-vm $fs/podd-vm/web && echo +memory >$fs/podd-vm/cgroup.subtree_control &&
+		echo 64M >$fs/podd-vm/web/memory.max && systemctl daemon-reload &&
+		systemd-run --quiet --wait true && systemctl daemon-reexec &&
+		[ "$(<$fs/podd-vm/web/memory.max)" = 67108864 ] &&
+		rmdir $fs/podd-vm/web $fs/podd-vm
+}
+
+# systemd owns the limits of the unit's own group: why a pod's are one below.
+unit_limits_are_systemds() {
+	systemd-run --quiet --unit=$unit-own -p Delegate=yes -p MemoryMax=100M sleep infinity || return 1
+	local own=$fs/system.slice/$unit-own.service
+	echo 50M >"$own/memory.max" && systemctl daemon-reload &&
+		systemctl set-property --runtime $unit-own.service MemoryMax=80M &&
+		[ "$(<"$own/memory.max")" = 83886080 ]
+	local r=$?
+	systemctl stop $unit-own.service
+	return $r
+}
+
+nothing_left() {
+	! compgen -G "$fs/podd*" && ! compgen -G "$fs/system.slice/$unit*"
+}
+
+log=$(mktemp) || exit 1
+trap 'rm -f "$log"' EXIT
+check "delegated unit: tests pass" delegated_tests
+check "delegated unit: memory, pids and cpu were really tested" all_controllers_tested
+check "foreign group at the root survives systemd's reload" foreign_group_survives_reload
+check "limits of a delegated unit stay systemd's" unit_limits_are_systemds
+check "no group is left" nothing_left
+exit $failed
