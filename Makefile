@@ -8,7 +8,7 @@ PREFIX   ?= /usr/local
 CC       ?= gcc
 PKG_CONFIG ?= pkg-config
 
-MODULES  := base config cgroup netns container supervisor
+MODULES  := base config image cgroup netns container supervisor
 LIBS     := libnl-3.0 liburing inih jansson
 
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
@@ -28,6 +28,7 @@ STATIC_PIE := -static-pie $(shell ld --help 2>/dev/null | grep -q no-warnings &&
 ALL_LDFLAGS := -Wl,--gc-sections $(if $(SAN),-fsanitize=$(SAN)) $(if $(STATIC),$(STATIC_PIE)) $(LDFLAGS)
 LIB_FLAGS := $(shell $(PKG_CONFIG) $(if $(SHARED),,--static) --libs $(LIBS) 2>/dev/null)
 LDLIBS   := $(if $(SHARED)$(STATIC),$(LIB_FLAGS),-Wl,-Bstatic $(LIB_FLAGS) -Wl,-Bdynamic)
+IMAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBS) libarchive libcrypto 2>/dev/null)
 PODD_LIBS := $(if $(SAN)$(SHARED),$(LDLIBS),$(STATIC_PIE) $(LIB_FLAGS))
 
 Q := $(if $(V),,@)
@@ -36,8 +37,9 @@ say = $(if $(V),,@printf '  %-5s %s\n' $(1) $@)
 sources = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
 LIB_OBJ := $(foreach m,$(MODULES),$(patsubst %.c,$(BUILD)/%.o,$(call sources,$(m))))
 CTL_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(call sources,ctl))
+IMAGE_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard ctl/image/*.c))
 UNIT    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/kernel/test_*.c))
-PROGRAMS := $(BUILD)/podd $(BUILD)/podctl $(BUILD)/pod-pause
+PROGRAMS := $(BUILD)/podd $(BUILD)/podctl $(BUILD)/podd-image $(BUILD)/pod-pause
 
 all: $(PROGRAMS)
 	@:
@@ -58,6 +60,13 @@ $(BUILD)/podd: $(BUILD)/supervisor/main.o $(BUILD)/libpodd.a
 $(BUILD)/podctl: $(BUILD)/ctl/main.o $(CTL_OBJ) $(BUILD)/libpodd.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -Wl,--as-needed $(LDLIBS)
+
+# podctl image. With shared libraries whatever else is said: libarchive's own
+# are too many to be linked in.
+$(BUILD)/podd-image: $(IMAGE_OBJ) $(CTL_OBJ) $(BUILD)/libpodd.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) -Wl,--gc-sections $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS) -o $@ $^ \
+		-Wl,--as-needed $(IMAGE_LIBS)
 
 # No libc, no relocations, no sanitizer: one page of code and its stack.
 PAUSE_CFLAGS := -std=gnu17 -I. $(WARN) $(if $(WERROR),-Werror) -Os -ffreestanding -fno-stack-protector -fno-pic \
@@ -145,9 +154,10 @@ torture: all
 # FROM:TO, with TO below PREFIX: all that there is to install.
 EXAMPLES := $(shell find examples -type f ! -name run | LC_ALL=C sort)
 FILES    := $(BUILD)/podd:bin/podd $(BUILD)/podctl:bin/podctl \
-	    $(BUILD)/pod-pause:lib/podd/pod-pause \
+	    $(BUILD)/pod-pause:lib/podd/pod-pause $(BUILD)/podd-image:lib/podd/podd-image \
 	    $(BUILD)/docs/man/podd.pod.5:share/man/man5/podd.pod.5 \
-	    docs/man/podctl.1:share/man/man1/podctl.1 docs/man/podd.8:share/man/man8/podd.8 \
+	    docs/man/podctl.1:share/man/man1/podctl.1 docs/man/podctl-image.1:share/man/man1/podctl-image.1 \
+	    docs/man/podd.8:share/man/man8/podd.8 \
 	    $(BUILD)/docs/completions/podctl:share/bash-completion/completions/podctl \
 	    $(BUILD)/docs/completions/_podctl:share/zsh/site-functions/_podctl \
 	    $(BUILD)/docs/completions/podctl.fish:share/fish/vendor_completions.d/podctl.fish \
@@ -183,5 +193,5 @@ help:
 .PHONY: all torture kill-points run check unit tests check-vm fuzz fuzzers bench docs install uninstall clean help
 .DELETE_ON_ERROR:
 
--include $(LIB_OBJ:.o=.d) $(CTL_OBJ:.o=.d) $(BUILD)/supervisor/main.d $(BUILD)/ctl/main.d \
+-include $(LIB_OBJ:.o=.d) $(CTL_OBJ:.o=.d) $(IMAGE_OBJ:.o=.d) $(BUILD)/supervisor/main.d $(BUILD)/ctl/main.d \
 	 $(UNIT:=.d) $(FUZZ:=.d) $(BUILD)/docs/keydoc.d

@@ -109,6 +109,44 @@ int io_write_file(int dirfd, const char *path, const char *text, struct err *err
 	return 0;
 }
 
+/* The new content under another name, for whoever renames it. */
+static int write_new(int *out, int dirfd, const char *tmp, const void *buf, size_t n,
+		     struct err *err)
+{
+	cleanup_close int fd =
+		openat(dirfd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int r;
+
+	if (fd < 0)
+		return err_sys(err, "create '%s'", tmp);
+	r = io_write_all(fd, buf, n);
+	if (r < 0) {
+		(void)unlinkat(dirfd, tmp, 0); /* the write's error is the one to tell */
+		return err_set(err, -r, "write '%s': %s", tmp, strerror(-r));
+	}
+	fault_kill("replace-written");
+	*out = take_fd(&fd);
+	return 0;
+}
+
+static int new_name(char tmp[NAME_MAX + 1], const char *name, struct err *err)
+{
+	if (snprintf(tmp, NAME_MAX + 1, ".%s.new", name) > NAME_MAX)
+		return err_set(err, ENAMETOOLONG, "replace '%s': name too long", name);
+	return 0;
+}
+
+static int put_in_place(int dirfd, const char *tmp, const char *name, struct err *err)
+{
+	int r;
+
+	if (renameat(dirfd, tmp, dirfd, name) == 0)
+		return 0;
+	r = err_sys(err, "rename '%s' to '%s'", tmp, name);
+	(void)unlinkat(dirfd, tmp, 0); /* the rename's error is the one to tell */
+	return r;
+}
+
 /**
  * io_replace_file() - put a file's new content in place in one step
  * @name: in @dirfd itself, no slash
@@ -122,25 +160,40 @@ int io_replace_file(int dirfd, const char *name, const void *buf, size_t n, stru
 {
 	cleanup_close int fd = -EBADF;
 	char tmp[NAME_MAX + 1];
-	int r;
+	int r = new_name(tmp, name, err);
 
-	if (snprintf(tmp, sizeof(tmp), ".%s.new", name) >= (int)sizeof(tmp))
-		return err_set(err, ENAMETOOLONG, "replace '%s': name too long", name);
-	fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_sys(err, "create '%s'", tmp);
-	r = io_write_all(fd, buf, n);
-	if (r < 0) {
-		(void)unlinkat(dirfd, tmp, 0); /* the write's error is the one to tell */
-		return err_set(err, -r, "write '%s': %s", tmp, strerror(-r));
+	if (r == 0)
+		r = write_new(&fd, dirfd, tmp, buf, n, err);
+	return r < 0 ? r : put_in_place(dirfd, tmp, name, err);
+}
+
+/**
+ * io_replace_file_synced() - io_replace_file(), and it outlives a power cut
+ * @dirfd: open for reading, not O_PATH
+ *
+ * The content is on the disk before the name leads to it, and the name before
+ * this returns (fsync(2)).
+ *
+ * Return: 0 or -errno with @err filled; after a failure of the last step the new
+ * file may be in place.
+ */
+int io_replace_file_synced(int dirfd, const char *name, const void *buf, size_t n, struct err *err)
+{
+	cleanup_close int fd = -EBADF;
+	char tmp[NAME_MAX + 1];
+	int r = new_name(tmp, name, err);
+
+	if (r == 0)
+		r = write_new(&fd, dirfd, tmp, buf, n, err);
+	if (r == 0 && fsync(fd) < 0) {
+		r = err_sys(err, "write '%s' to the disk", tmp);
+		(void)unlinkat(dirfd, tmp, 0); /* the error above is the one to tell */
 	}
-	fault_kill("replace-written");
-	if (renameat(dirfd, tmp, dirfd, name) < 0) {
-		r = err_sys(err, "rename '%s' to '%s'", tmp, name);
-		(void)unlinkat(dirfd, tmp, 0);
-		return r;
-	}
-	return 0;
+	if (r == 0)
+		r = put_in_place(dirfd, tmp, name, err);
+	if (r == 0 && fsync(dirfd) < 0)
+		r = err_sys(err, "write the directory of '%s' to the disk", name);
+	return r;
 }
 
 /*

@@ -3,10 +3,12 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/strv.h"
 #include "config/loader.h"
 #include "config/names.h"
 
@@ -31,11 +33,23 @@ static void inherit(struct loader *l, size_t i)
 static void check_required(struct loader *l, size_t i)
 {
 	const struct section_state *state = &l->containers[i];
+	const char *name = l->spec->containers[i].run.name;
+	bool image = assigned(state, CONFIG_CONTAINER, "Image")->set;
 
 	for (size_t k = 0; k < CONFIG_KEY_N; k++)
 		if (config_keys[k].required && !state->keys[k].set)
-			config_diags_add(l->diags, state->first, "container '%s': %s= is missing",
-					 l->spec->containers[i].run.name, config_keys[k].name);
+			config_diags_add(l->diags, state->first, "container '%s': %s= is missing", name,
+					 config_keys[k].name);
+	if (image && assigned(state, CONFIG_CONTAINER, "Rootfs")->set)
+		config_diags_add(l->diags, assigned(state, CONFIG_CONTAINER, "Rootfs")->pos,
+				 "container '%s': Rootfs= and Image= exclude each other", name);
+	if (!image && !assigned(state, CONFIG_CONTAINER, "Rootfs")->set)
+		config_diags_add(l->diags, state->first,
+				 "container '%s': Rootfs= or Image= is missing", name);
+	/* An image has a program of its own, or it turns out when it is looked up. */
+	if (!image && !assigned(state, CONFIG_CONTAINER, "Exec")->set &&
+	    !assigned(state, CONFIG_CONTAINER, "Entrypoint")->set)
+		config_diags_add(l->diags, state->first, "container '%s': Exec= is missing", name);
 }
 
 /* Where to complain about two keys that do not fit; false if neither is said here, or wrong. */
@@ -115,6 +129,37 @@ static int default_hostname(struct pod_spec *spec)
 }
 
 /**
+ * config_complete() - what a container is when neither the file nor an image says
+ * @c: Entrypoint= goes in front of Exec= here
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int config_complete(struct pod_container *c)
+{
+	char **argv = NULL;
+	size_t n = 0;
+	int r = 0;
+
+	for (char **s = c->entrypoint; r == 0 && s && *s; s++)
+		r = strv_push_copy(&argv, &n, *s);
+	for (char **s = c->run.argv; r == 0 && s && *s; s++)
+		r = strv_push_copy(&argv, &n, *s);
+	if (r == 0 && !c->run.cwd) {
+		c->run.cwd = strdup("/");
+		r = c->run.cwd ? 0 : -ENOMEM;
+	}
+	if (r < 0) {
+		strv_free(argv);
+		return r;
+	}
+	if (c->stop_signal < 0)
+		c->stop_signal = SIGTERM;
+	strv_free(c->run.argv);
+	c->run.argv = argv;
+	return 0;
+}
+
+/**
  * config_finish() - complete the spec and check it as a whole
  * @l: all files have been read
  *
@@ -137,6 +182,8 @@ int config_finish(struct loader *l)
 		check_required(l, i);
 		check_memory(l, &l->containers[i], CONFIG_CONTAINER, &c->limits);
 		check_restart(l, &l->containers[i], CONFIG_CONTAINER, &c->restart);
+		if (!c->image.name && config_complete(&spec->containers[i]) < 0)
+			return -ENOMEM;
 	}
 	return default_hostname(spec);
 }

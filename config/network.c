@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/strv.h"
+#include "base/strv.h"
 #include "config/value.h"
 #include "netns/spec.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/fd.h"
-#include "config/strv.h"
+#include "base/strv.h"
 #include "config/value.h"
 #include "container/spec.h"
 
@@ -80,11 +80,15 @@ static char *directory_of(const struct config_value *v)
 	return realpath(path, NULL);
 }
 
-/*
- * A path on the host: absolute, or "./..." below the directory of the file that
- * says so, as Quadlet has it: a pod and what it needs can move together.
+/**
+ * config_value_host_path() - a path on the host
+ * @at: @n bytes: absolute, or "./..." below the directory of the file that says
+ *      so, as Quadlet has it: a pod and what it needs can move together
+ * @out: the caller's to free
+ *
+ * Return: 0, -EINVAL having complained, or -ENOMEM.
  */
-static int read_host_path(const struct config_value *v, const char *at, size_t n, char **out)
+int config_value_host_path(const struct config_value *v, const char *at, size_t n, char **out)
 {
 	cleanup_free char *rest = NULL, *dir = NULL;
 	size_t dir_n;
@@ -130,7 +134,7 @@ static int parse_rootfs(const struct config_value *v, void *member)
 
 	for (;; s += len + 1) {
 		len = strcspn(s, ":");
-		r = read_host_path(v, s, len, &path);
+		r = config_value_host_path(v, s, len, &path);
 		if (r == 0)
 			r = strv_push(&lowers, &n, path);
 		if (r < 0) {
@@ -202,7 +206,7 @@ static int parse_volume(const struct config_value *v, void *member)
 	if (!v->s[n])
 		return config_value_bad(v, v->s, "'%s' is not SOURCE:TARGET", v->s);
 	target_n = strcspn(s, ":");
-	r = read_host_path(v, v->s, n, &source);
+	r = config_value_host_path(v, v->s, n, &source);
 	if (r == 0)
 		r = read_target(v, run, s, target_n, &target);
 	if (r == 0 && s[target_n])

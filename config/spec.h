@@ -8,6 +8,7 @@
 
 #include "cgroup/limits.h"
 #include "container/spec.h"
+#include "image/digest.h"
 #include "netns/spec.h"
 
 /* The board has room for these and their exec sessions (pause/board.h). */
@@ -27,12 +28,23 @@ struct log_spec {
 	unsigned max_files; /* LogMaxFiles=: the current one included, at least 1 */
 };
 
+/*
+ * An image, and what the pod file says in place of it. What it says itself comes
+ * into @run when the image is looked up (supervisor/images.h).
+ */
+struct image_spec {
+	char *name; /* as image_ref_parse() takes it; NULL: a Rootfs= instead */
+	char id[DIGEST_TEXT_SIZE]; /* of its manifest, or "": not looked up yet */
+};
+
 struct pod_container {
-	struct container_spec run;
+	struct container_spec run; /* argv is whole: Entrypoint= and Exec= */
+	struct image_spec image;
+	char **entrypoint; /* Entrypoint= */
 	struct cgroup_limits limits;
 	struct restart_spec restart;
 	struct log_spec log;
-	int stop_signal;
+	int stop_signal; /* -1: the image's, until that was looked up */
 };
 
 struct pod_spec {

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/fd.h"
-#include "config/strv.h"
+#include "base/strv.h"
 
 /**
  * config_value_bad() - note what is wrong with a value

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/fd.h"
-#include "config/strv.h"
+#include "base/strv.h"
 #include "config/value.h"
 #include "container/spec.h"
 

@@ -9,35 +9,33 @@ static const struct option common_only[] = { CTL_COMMON_OPTIONS };
 /**
  * help_print() - all commands, the common options and the exit codes
  */
-void help_print(FILE *out)
+void help_print(const struct ctl *ctl)
 {
-	fputs("usage: podctl [--root DIR] COMMAND [ARGUMENT...]\n\n", out);
-	for (const struct ctl_command *c = ctl_commands; c->name; c++)
-		fprintf(out, "  %-11s %s\n", c->name, c->summary);
-	fputs("\n  --root DIR  podd's directories are under DIR, not under /\n"
-	      "  --json      facts as JSON, for other programs\n"
-	      "  --help      how a command is used\n\n"
-	      "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such pod or not running;\n"
-	      "exec: the command's own, 125 podctl or podd failed, 126 not executable,\n"
-	      "127 not found. See podctl(1).\n", out);
+	fprintf(ctl->out, "usage: %s [--root DIR] COMMAND [ARGUMENT...]\n\n", ctl->program->name);
+	for (const struct ctl_command *c = ctl->program->commands; c->name; c++)
+		fprintf(ctl->out, "  %-11s %s\n", c->name, c->summary);
+	fprintf(ctl->out,
+		"\n  --root DIR  podd's directories are under DIR, not under /\n"
+		"  --json      facts as JSON, for other programs\n"
+		"  --help      how a command is used\n\n%s", ctl->program->exit_codes);
 }
 
 /**
  * help_print_usage() - the form of a command, in one line
  */
-void help_print_usage(FILE *out, const struct ctl_command *command)
+void help_print_usage(const struct ctl *ctl, FILE *out, const struct ctl_command *command)
 {
-	fprintf(out, "usage: podctl %s%s%s\n", command->name, *command->usage ? " " : "",
-		command->usage);
+	fprintf(out, "usage: %s %s%s%s\n", ctl->program->name, command->name,
+		*command->usage ? " " : "", command->usage);
 }
 
 /**
  * help_print_command() - what --help says about a command
  */
-void help_print_command(FILE *out, const struct ctl_command *command)
+void help_print_command(const struct ctl *ctl, const struct ctl_command *command)
 {
-	help_print_usage(out, command);
-	fprintf(out, "%s\n", command->summary);
+	help_print_usage(ctl, ctl->out, command);
+	fprintf(ctl->out, "%s\n", command->summary);
 }
 
 /* podctl help */
@@ -52,14 +50,14 @@ int cmd_help(struct ctl *ctl, int argc, char **argv)
 	if (code)
 		return code;
 	if (optind == argc) {
-		help_print(ctl->out);
+		help_print(ctl);
 		return CTL_OK;
 	}
 	name = argv[optind];
-	for (const struct ctl_command *c = ctl_commands; c->name; c++) {
+	for (const struct ctl_command *c = ctl->program->commands; c->name; c++) {
 		if (strcmp(c->name, name) != 0)
 			continue;
-		help_print_command(ctl->out, c);
+		help_print_command(ctl, c);
 		return CTL_OK;
 	}
 	return ctl_usage_error(ctl, "unknown command '%s'", name);
@@ -126,10 +124,10 @@ int cmd_completion(struct ctl *ctl, int argc, char **argv)
 	if (code)
 		return code;
 	fputs(completion_head, ctl->out);
-	for (const struct ctl_command *c = ctl_commands; c->name; c++)
+	for (const struct ctl_command *c = ctl->program->commands; c->name; c++)
 		fprintf(ctl->out, " %s", c->name);
 	fputs(completion_options, ctl->out);
-	for (const struct ctl_command *c = ctl_commands; c->name; c++)
+	for (const struct ctl_command *c = ctl->program->commands; c->name; c++)
 		if (*c->options)
 			fprintf(ctl->out, "\t%s) options=\"%s\" ;;\n", c->name, c->options);
 	fputs(completion_tail, ctl->out);

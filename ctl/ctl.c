@@ -12,7 +12,7 @@
 #include "base/nearest.h"
 #include "ctl/text.h"
 
-const struct ctl_command ctl_commands[] = {
+static const struct ctl_command commands[] = {
 	{ "list", cmd_list, "", "all pods: running, dead and declared", "" },
 	{ "status", cmd_status, "[POD]", "the state of a pod and its containers", "" },
 	{ "logs", cmd_logs, "[-ft] [--tail N] [-c CONTAINER] POD", "what the containers printed",
@@ -31,10 +31,19 @@ const struct ctl_command ctl_commands[] = {
 	{ "upgrade", cmd_upgrade, "POD", "replace podd by the one installed now; the pod runs on", "" },
 	{ "gc", cmd_gc, "[--dry-run]", "remove what dead pods left", "--dry-run" },
 	{ "verify", cmd_verify, "FILE...", "check pod files", "" },
+	{ "image", cmd_image, "COMMAND", "images: import, list, inspect, tag, remove, ...", "" },
 	{ "version", cmd_version, "", "the version of podctl", "" },
 	{ "completion", cmd_completion, "", "a completion script for bash", "" },
 	{ "help", cmd_help, "[COMMAND]", "this list, or how a command is used", "" },
 	{ NULL, NULL, NULL, NULL, NULL },
+};
+
+const struct ctl_program ctl_podctl = {
+	.name = "podctl",
+	.commands = commands,
+	.exit_codes = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such pod or not running;\n"
+		      "exec: the command's own, 125 podctl or podd failed, 126 not executable,\n"
+		      "127 not found. See podctl(1).\n",
 };
 
 /**
@@ -52,9 +61,9 @@ int ctl_usage_error(struct ctl *ctl, const char *fmt, ...)
 	va_end(ap);
 	fputs("; ", ctl->errors);
 	if (ctl->command)
-		help_print_usage(ctl->errors, ctl->command);
+		help_print_usage(ctl, ctl->errors, ctl->command);
 	else
-		fputs("see 'podctl help'\n", ctl->errors);
+		fprintf(ctl->errors, "see '%s help'\n", ctl->program->name);
 	return CTL_USAGE;
 }
 
@@ -83,9 +92,9 @@ static int common_option(struct ctl *ctl, int c)
 		return 0;
 	case CTL_OPT_HELP:
 		if (ctl->command)
-			help_print_command(ctl->out, ctl->command);
+			help_print_command(ctl, ctl->command);
 		else
-			help_print(ctl->out);
+			help_print(ctl);
 		ctl->exit_code = CTL_OK;
 		return CTL_STOP;
 	}
@@ -217,7 +226,7 @@ static const struct ctl_command *find_command(struct ctl *ctl, const char *name)
 {
 	struct nearest best = { .word = name };
 
-	for (const struct ctl_command *c = ctl_commands; c->name; c++) {
+	for (const struct ctl_command *c = ctl->program->commands; c->name; c++) {
 		if (strcmp(c->name, name) == 0)
 			return c;
 		nearest_try(&best, c->name);
@@ -250,14 +259,14 @@ static int run_command(struct ctl *ctl, int argc, char **argv)
 }
 
 /**
- * ctl_main() - podctl
+ * ctl_main() - podctl, or a program that is one of its commands
  *
  * Return: the exit code (enum ctl_exit, or the command's own of exec).
  */
-int ctl_main(int argc, char **argv, FILE *out, FILE *errors)
+int ctl_main(const struct ctl_program *program, int argc, char **argv, FILE *out, FILE *errors)
 {
 	const char *no_color = getenv("NO_COLOR"); /* no-color.org: set and not empty */
-	struct ctl ctl = { .out = out, .errors = errors };
+	struct ctl ctl = { .out = out, .errors = errors, .program = program };
 	int code;
 
 	ctl.colour = fileno(out) >= 0 && isatty(fileno(out)) && !(no_color && *no_color);

@@ -36,8 +36,16 @@ enum ctl_exit {
 
 struct ctl_command;
 
+/* podctl, or one of its commands that has commands of its own. */
+struct ctl_program {
+	const char *name; /* as it is typed */
+	const struct ctl_command *commands; /* ends with a NULL name */
+	const char *exit_codes;		    /* for help */
+};
+
 struct ctl {
 	FILE *out, *errors;
+	const struct ctl_program *program;
 	const struct ctl_command *command;
 	const char *root; /* of --root, or NULL */
 	bool json;
@@ -55,9 +63,9 @@ struct ctl_command {
 	const char *options; /* for completion, beside the common ones */
 };
 
-extern const struct ctl_command ctl_commands[]; /* ends with a NULL name */
+extern const struct ctl_program ctl_podctl;
 
-int ctl_main(int argc, char **argv, FILE *out, FILE *errors);
+int ctl_main(const struct ctl_program *program, int argc, char **argv, FILE *out, FILE *errors);
 
 /* Every command's table of long options ends with these. */
 enum { CTL_OPT_ROOT = 1000, CTL_OPT_JSON, CTL_OPT_HELP, CTL_OPT_FIRST };
@@ -80,9 +88,9 @@ int conn_exit_code(int r);
 int ctl_connect(struct ctl *ctl, const char *pod, struct conn *out);
 void ctl_print_json(struct ctl *ctl, const json_t *document);
 int ctl_count(const char *text, long *out);
-void help_print(FILE *out);
-void help_print_command(FILE *out, const struct ctl_command *command);
-void help_print_usage(FILE *out, const struct ctl_command *command);
+void help_print(const struct ctl *ctl);
+void help_print_command(const struct ctl *ctl, const struct ctl_command *command);
+void help_print_usage(const struct ctl *ctl, FILE *out, const struct ctl_command *command);
 
 int cmd_list(struct ctl *ctl, int argc, char **argv);
 int cmd_status(struct ctl *ctl, int argc, char **argv);
@@ -97,6 +105,7 @@ int cmd_events(struct ctl *ctl, int argc, char **argv);
 int cmd_upgrade(struct ctl *ctl, int argc, char **argv);
 int cmd_gc(struct ctl *ctl, int argc, char **argv);
 int cmd_verify(struct ctl *ctl, int argc, char **argv);
+int cmd_image(struct ctl *ctl, int argc, char **argv);
 int cmd_version(struct ctl *ctl, int argc, char **argv);
 int cmd_help(struct ctl *ctl, int argc, char **argv);
 int cmd_completion(struct ctl *ctl, int argc, char **argv);

@@ -4,5 +4,5 @@
 
 int main(int argc, char **argv)
 {
-	return ctl_main(argc, argv, stdout, stderr);
+	return ctl_main(&ctl_podctl, argc, argv, stdout, stderr);
 }

@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "config/load.h"
 #include "supervisor/host.h"
+#include "supervisor/images.h"
 #include "supervisor/pod.h"
 #include "supervisor/reload.h"
 #include "supervisor/say.h"
@@ -175,7 +176,7 @@ static int choose_backend(enum loop_backend *out)
 	return *out == LOOP_AUTO ? EXIT_USAGE : 0;
 }
 
-static int run_pod(struct pod *pod, const struct pod_spec *spec, const struct options *o)
+static int run_pod(struct pod *pod, struct pod_spec *spec, const struct options *o)
 {
 	struct signals signals = { .pod = pod };
 	struct loop *loop = NULL;
@@ -189,7 +190,9 @@ static int run_pod(struct pod *pod, const struct pod_spec *spec, const struct op
 		r = paths_open(&paths, o->root, PATHS_CREATE, &err);
 	if (r < 0)
 		return failure(&err);
-	r = loop_new(&loop, o->backend, &err);
+	r = images_look_up(spec, &paths, &err);
+	if (r == 0)
+		r = loop_new(&loop, o->backend, &err);
 	if (r == 0)
 		r = pod_start(pod, spec, &paths, loop, &err);
 	/* After the start: until then a signal waits, and a start is short. */

@@ -15,6 +15,7 @@
 #include "base/io.h"
 #include "base/fault.h"
 #include "config/load.h"
+#include "supervisor/images.h"
 #include "supervisor/plan.h"
 #include "supervisor/reload.h"
 #include "supervisor/say.h"
@@ -105,6 +106,11 @@ static int open_directories(struct pod *pod, struct err *err)
 	if (pod->scratch_fd < 0)
 		return pod->scratch_fd;
 	return io_mkdir_path(pod->scratch_fd, "root", 0700, err);
+}
+
+static int pin_images(struct pod *pod, struct err *err)
+{
+	return images_pin(pod->spec, pod->run_fd, pod->paths, err);
 }
 
 static bool needs_disk(const struct pod_spec *spec)
@@ -413,6 +419,7 @@ static const struct {
 } steps[] = {
 	{ "lock", lock_run_directory },
 	{ "directories", open_directories },
+	{ "images", pin_images },
 	{ "former", look_for_former },
 	{ "disk", open_disk },
 	{ "cgroup", make_groups },

@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "config/load.h"
+#include "supervisor/images.h"
 #include "supervisor/say.h"
 
 static struct member *find_member(const struct pod *pod, const char *name)
@@ -292,6 +293,8 @@ int reload_apply(struct pod *pod, struct pod_spec *spec_take, struct err *err)
 			    leaving->spec->run.name);
 	else if (plan_pod_definition(pod->spec) != plan_pod_definition(spec_take))
 		r = err_set(err, EXDEV, "the file asks for another network or hostname");
+	if (r == 0)
+		r = images_pin(spec_take, pod->run_fd, pod->paths, err);
 	if (r == 0)
 		r = prepare(pod, spec_take, err);
 	if (r < 0) {

@@ -5,6 +5,7 @@
 
 #include "base/fd.h"
 #include "config/load.h"
+#include "supervisor/images.h"
 #include "supervisor/reload.h"
 #include "supervisor/say.h"
 
@@ -113,7 +114,7 @@ json_t *reload_answer(struct pod *pod, bool dry_run, struct err *err)
 		(void)err_set(err, ENOMEM, "reload: out of memory");
 		return NULL;
 	}
-	if (config_load(&spec, pod->spec->path, NULL, diags, err) < 0)
+	if (images_load_spec(&spec, pod->spec->path, pod->paths, diags, err) < 0)
 		answer = bad_file(diags, err);
 	else
 		answer = act(pod, spec, plan, dry_run, err);

@@ -12,6 +12,7 @@
 #include "base/fault.h"
 #include "base/fd.h"
 #include "config/load.h"
+#include "supervisor/images.h"
 #include "supervisor/plan.h"
 #include "supervisor/pod.h"
 #include "supervisor/say.h"
@@ -28,7 +29,7 @@ static int check_file(const struct pod *pod, struct err *err)
 
 	if (!diags || !plan)
 		return err_set(err, ENOMEM, "read '%s': out of memory", path);
-	r = config_load(&spec, path, NULL, diags, err);
+	r = images_load_spec(&spec, path, pod->paths, diags, err);
 	if (r < 0 && diags->n > 0)
 		r = err_set(err, EINVAL, "%s", config_diags_line(diags, 0, line, sizeof(line)));
 	if (r == 0) {

@@ -292,7 +292,7 @@ static void podctl_child(struct fixture *f, const char *const words[])
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (; *words; words++)
 		argv[argc++] = *words;
-	code = ctl_main(argc, (char **)argv, stdout, stderr);
+	code = ctl_main(&ctl_podctl, argc, (char **)argv, stdout, stderr);
 	fflush(stdout);
 	fflush(stderr);
 	_exit(code);

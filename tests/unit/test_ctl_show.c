@@ -126,9 +126,9 @@ static void completion__script__names_every_command(void **state)
 	FILE *out = open_memstream(&text, &n);
 
 	(void)state;
-	assert_int_equal(ctl_main(2, (char **)argv, out, stderr), 0);
+	assert_int_equal(ctl_main(&ctl_podctl, 2, (char **)argv, out, stderr), 0);
 	fclose(out);
-	for (const struct ctl_command *c = ctl_commands; c->name; c++)
+	for (const struct ctl_command *c = ctl_podctl.commands; c->name; c++)
 		assert_non_null(strstr(text, c->name));
 	/* Every option of the usage lines is offered. */
 	assert_non_null(strstr(text, "logs) options=\"--follow --timestamps --tail --container\""));

@@ -96,7 +96,7 @@ static void podctl__commands__are_those_of_the_table(void **state)
 	char entry[64], *at;
 
 	(void)state;
-	for (const struct ctl_command *c = ctl_commands; c->name; c++) {
+	for (const struct ctl_command *c = ctl_podctl.commands; c->name; c++) {
 		snprintf(entry, sizeof(entry), "\n.It Cm %s", c->name);
 		at = strstr(text, entry);
 		if (!at || !strchr(" \n", at[strlen(entry)]))

@@ -5,4 +5,5 @@
 #include <stddef.h>
 
 int strv_push(char ***list, size_t *n, char *take);
+int strv_push_copy(char ***list, size_t *n, const char *s);
 void strv_free(char **list);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Arrays of strings. */
-#include "config/strv.h"
+#include "base/strv.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /**
  * strv_push() - append a string
@@ -28,6 +29,16 @@ int strv_push(char ***list, size_t *n, char *take)
 	(*list)[(*n)++] = take;
 	(*list)[*n] = NULL;
 	return 0;
+}
+
+/**
+ * strv_push_copy() - strv_push() of a copy
+ */
+int strv_push_copy(char ***list, size_t *n, const char *s)
+{
+	char *copy = strdup(s);
+
+	return copy ? strv_push(list, n, copy) : -ENOMEM;
 }
 
 /**

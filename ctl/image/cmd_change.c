@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/* podctl image tag, remove and prune: what changes the list of images. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "ctl/image/image.h"
+#include "image/collect.h"
+
+#define PRUNE_VERSION 1
+
+enum { OPT_REPLACE = CTL_OPT_FIRST, OPT_FORCE, OPT_ALL, OPT_DRY_RUN };
+
+/* The store that is written to, the list of its images, and who needs them. */
+struct change {
+	struct ctl *ctl;
+	struct paths paths;
+	struct image_writer w;
+	struct image_stores stores;
+	struct uses uses;
+	json_t *index;
+	json_t *removed; /* what prune and remove tell */
+	bool dry_run, force;
+	uint64_t freed_bytes;
+};
+
+static int change_begin(struct change *c, struct ctl *ctl, struct err *err)
+{
+	int r;
+
+	*c = (struct change){ .ctl = ctl, .w = IMAGE_WRITER_EMPTY, .removed = json_array() };
+	for (size_t i = 0; i < IMAGE_STORES_MAX; i++)
+		c->stores.list[i].dirfd = -EBADF;
+	r = paths_open(&c->paths, ctl->root, PATHS_CREATE, err);
+	if (r < 0)
+		return r;
+	r = image_writer_open(&c->w, &c->paths, err);
+	if (r == 0)
+		r = image_stores_open(&c->stores, &c->paths, err);
+	if (r == 0)
+		r = uses_collect(&c->uses, &c->paths, &c->stores, err);
+	return r < 0 ? r : image_store_index(&c->index, &c->w.store, err);
+}
+
+static void change_end(struct change *c)
+{
+	uses_done(&c->uses);
+	image_stores_close(&c->stores);
+	image_writer_close(&c->w);
+	paths_close(&c->paths);
+	json_decref(c->index);
+	json_decref(c->removed);
+}
+
+/* ------------------------------------------------------------------------ tag */
+
+static int tag(struct change *c, const char *image, const char *name, bool replace,
+	       struct err *err)
+{
+	struct image_entry entry = { .size = 0 };
+	struct image_ref ref;
+	struct image found;
+	int r = image_ref_parse(&ref, name, err);
+
+	if (r == 0 && (ref.kind != IMAGE_REF_NAME || ref.digest.hex[0]))
+		r = err_set(err, EINVAL, "'%.200s' is no name for an image", name);
+	if (r == 0)
+		r = find_entry(&entry.id, c->index, image, err);
+	if (r == 0)
+		r = image_load(&found, &c->w.store, &entry.id, err);
+	if (r < 0)
+		return r;
+	image_done(&found);
+	/* Its entry has the size and the index. */
+	for (size_t i = 0; i < json_array_size(json_object_get(c->index, "manifests")); i++) {
+		const json_t *e = json_array_get(json_object_get(c->index, "manifests"), i);
+		const char *index = json_string_value(
+			json_object_get(json_object_get(e, "annotations"), IMAGE_INDEX_ANNOTATION));
+		struct digest id;
+
+		if (!image_index_digest(e, &id) || !digest_equal(&id, &entry.id))
+			continue;
+		entry.size = (uint64_t)json_integer_value(json_object_get(e, "size"));
+		if (index)
+			(void)digest_parse(&entry.index, index); /* else it stays empty */
+	}
+	memcpy(entry.name, ref.name, sizeof(entry.name));
+	r = image_index_enter(c->index, &entry, replace, err);
+	return r < 0 ? r : image_writer_replace_index(&c->w, c->index, err);
+}
+
+/* podctl image tag */
+int cmd_image_tag(struct ctl *ctl, int argc, char **argv)
+{
+	static const struct option longs[] = { { "replace", no_argument, NULL, OPT_REPLACE },
+					       CTL_COMMON_OPTIONS };
+	struct change change;
+	struct err err = { 0 };
+	bool replace = false;
+	int c, code, r;
+
+	while ((c = ctl_option(ctl, argc, argv, ":", longs)) > 0)
+		replace = true;
+	if (c == CTL_STOP)
+		return ctl->exit_code;
+	code = ctl_positional(ctl, argc, argv, 2, 2);
+	if (code)
+		return code;
+	r = change_begin(&change, ctl, &err);
+	if (r == 0)
+		r = tag(&change, argv[optind], argv[optind + 1], replace, &err);
+	change_end(&change);
+	return r < 0 ? ctl_fail(ctl, CTL_FAILED, &err) : CTL_OK;
+}
+
+/* --------------------------------------------------------------------- removal */
+
+static void tell(struct change *c, const char *kind, const char *name, uint64_t bytes)
+{
+	(void)json_array_append_new( /* short only without memory */
+		c->removed, json_pack("{s:s, s:s, s:I}", "kind", kind, "name", name, "bytes",
+				      (json_int_t)bytes));
+	c->freed_bytes += bytes;
+	if (!c->ctl->json && strcmp(kind, "image") == 0)
+		fprintf(c->ctl->out, "%s %s\n", c->dry_run ? "would remove" : "removed", name);
+}
+
+static void found(void *ctx, const char *kind, const struct digest *d, uint64_t bytes)
+{
+	tell(ctx, kind, d->hex, bytes);
+}
+
+/* The list first, then who uses what is read, then files go (image/store.h). */
+static int write_and_collect(struct change *c, struct err *err)
+{
+	const struct collect_report report = { .found = found, .ctx = c, .dry_run = c->dry_run };
+	int r = c->dry_run ? 0 : image_writer_replace_index(&c->w, c->index, err);
+
+	return r < 0 ? r : image_collect(&c->w, c->index, c->paths.run, &report, err);
+}
+
+static void print_end(struct change *c)
+{
+	json_auto_t *doc = NULL;
+	char size[16];
+
+	if (c->ctl->json) {
+		doc = json_pack("{s:i, s:b, s:O, s:I}", "version", PRUNE_VERSION, "dry_run", c->dry_run,
+				"removed", c->removed, "bytes", (json_int_t)c->freed_bytes);
+		ctl_print_json(c->ctl, doc);
+	} else if (json_array_size(c->removed) > 0) {
+		fprintf(c->ctl->out, "%s of blobs %s\n", size_text(size, c->freed_bytes),
+			c->dry_run ? "would be freed" : "freed");
+	}
+}
+
+static unsigned names_of(const json_t *index, const struct digest *id)
+{
+	const json_t *e;
+	struct digest d;
+	unsigned n = 0;
+	size_t i;
+
+	json_array_foreach(json_object_get(index, "manifests"), i, e)
+		n += image_index_digest(e, &d) && digest_equal(&d, id);
+	return n;
+}
+
+static int refuse_used(struct change *c, const struct digest *id, const char *text,
+		       struct err *err)
+{
+	const json_t *pods = uses_of(&c->uses, id);
+
+	if (c->force)
+		return 0;
+	if (pods)
+		return err_set(err, EBUSY, "image '%.200s' is that of pod '%s'; --force removes it all the "
+			       "same", text, json_object_iter_key(json_object_iter((json_t *)pods)));
+	if (c->uses.unreadable[0])
+		return err_set(err, EBUSY, "'%.200s' cannot be read, and its pod may need image '%.200s'; "
+			       "--force removes it all the same", c->uses.unreadable, text);
+	return 0;
+}
+
+/* A name goes, or, by digest, the image with all of them. */
+static int drop_one(struct change *c, const char *text, struct err *err)
+{
+	struct image_ref ref;
+	struct digest id;
+	bool by_name;
+	int r = find_entry(&id, c->index, text, err);
+
+	if (r < 0)
+		return r;
+	by_name = image_ref_parse(&ref, text, NULL) == 0 && !ref.digest.hex[0];
+	if (by_name && names_of(c->index, &id) > 1 && image_index_drop_name(c->index, ref.name)) {
+		tell(c, "name", ref.name, 0);
+		return 0;
+	}
+	r = refuse_used(c, &id, text, err);
+	if (r < 0)
+		return r;
+	(void)image_index_drop(c->index, &id);
+	tell(c, "image", text, 0);
+	return 0;
+}
+
+/* podctl image remove */
+int cmd_image_remove(struct ctl *ctl, int argc, char **argv)
+{
+	static const struct option longs[] = { { "force", no_argument, NULL, OPT_FORCE },
+					       CTL_COMMON_OPTIONS };
+	struct change change;
+	struct err err = { 0 };
+	bool force = false;
+	int c, code, r;
+
+	while ((c = ctl_option(ctl, argc, argv, ":", longs)) > 0)
+		force = true;
+	if (c == CTL_STOP)
+		return ctl->exit_code;
+	code = ctl_positional(ctl, argc, argv, 1, argc);
+	if (code)
+		return code;
+	r = change_begin(&change, ctl, &err);
+	change.force = force;
+	for (int i = optind; r == 0 && i < argc; i++)
+		r = drop_one(&change, argv[i], &err);
+	if (r == 0)
+		r = write_and_collect(&change, &err);
+	if (r == 0)
+		print_end(&change);
+	change_end(&change);
+	return r < 0 ? ctl_fail(ctl, CTL_FAILED, &err) : CTL_OK;
+}
+
+/* Images that lost their name to another; with @all, those that no pod needs. */
+static int drop_unused(struct change *c, bool all, struct err *err)
+{
+	json_t *manifests = json_object_get(c->index, "manifests");
+
+	if (all && c->uses.unreadable[0])
+		return err_set(err, EBUSY, "'%.400s' cannot be read, and its pod may need any image",
+			       c->uses.unreadable);
+	for (size_t i = json_array_size(manifests); i-- > 0;) {
+		const json_t *e = json_array_get(manifests, i);
+		const char *name = image_index_name(e);
+		char text[DIGEST_TEXT_SIZE];
+		struct digest id;
+
+		if (!image_index_digest(e, &id) || uses_of(&c->uses, &id) || (name && !all))
+			continue;
+		tell(c, "image", name ? name : digest_text(&id, text), 0);
+		(void)json_array_remove(manifests, i);
+	}
+	return 0;
+}
+
+/* podctl image prune */
+int cmd_image_prune(struct ctl *ctl, int argc, char **argv)
+{
+	static const struct option longs[] = { { "all", no_argument, NULL, OPT_ALL },
+					       { "dry-run", no_argument, NULL, OPT_DRY_RUN },
+					       CTL_COMMON_OPTIONS };
+	bool all = false, dry_run = false;
+	struct change change;
+	struct err err = { 0 };
+	int c, code, r;
+
+	while ((c = ctl_option(ctl, argc, argv, ":", longs)) > 0) {
+		all |= c == OPT_ALL;
+		dry_run |= c == OPT_DRY_RUN;
+	}
+	if (c == CTL_STOP)
+		return ctl->exit_code;
+	code = ctl_positional(ctl, argc, argv, 0, 0);
+	if (code)
+		return code;
+	r = change_begin(&change, ctl, &err);
+	change.dry_run = dry_run;
+	if (r == 0)
+		r = drop_unused(&change, all, &err);
+	if (r == 0)
+		r = write_and_collect(&change, &err);
+	if (r == 0)
+		print_end(&change);
+	change_end(&change);
+	return r < 0 ? ctl_fail(ctl, CTL_FAILED, &err) : CTL_OK;
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/* podctl image verify, fsck and export: what reads all of an image. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "ctl/image/image.h"
+#include "image/check.h"
+#include "image/collect.h"
+#include "image/export.h"
+#include "image/import.h"
+
+#define CHECK_VERSION 1
+
+enum { OPT_REPAIR = CTL_OPT_FIRST };
+
+static void tell(struct ctl *ctl, json_t *images, const struct digest *id, const struct err *damage)
+{
+	char text[DIGEST_TEXT_SIZE];
+
+	(void)json_array_append_new( /* short only without memory */
+		images, json_pack("{s:s, s:b, s:o}", "digest", digest_text(id, text), "ok", !damage,
+				  "failure", damage ? json_text_string(damage->msg) : json_null()));
+	if (!ctl->json && damage)
+		(void)ctl_fail(ctl, CTL_FAILED, damage);
+}
+
+static int check_one(struct ctl *ctl, json_t *images, const struct image_store *store,
+		     const struct digest *id, bool *damaged)
+{
+	char text[DIGEST_TEXT_SIZE];
+	struct err err = { 0 };
+	int r = image_check(store, id, &import_limits_default.worker, &err);
+
+	if (r < 0)
+		(void)err_wrap(&err, r, "image '%s'", digest_text(id, text));
+	tell(ctl, images, id, r < 0 ? &err : NULL);
+	*damaged |= r < 0;
+	return r;
+}
+
+/* podctl image verify */
+int cmd_image_verify(struct ctl *ctl, int argc, char **argv)
+{
+	static const struct option longs[] = { CTL_COMMON_OPTIONS };
+	json_auto_t *images = json_array(), *doc = NULL;
+	struct image_stores stores;
+	struct err err = { 0 };
+	bool damaged = false;
+	int r, code;
+
+	if (ctl_option(ctl, argc, argv, ":", longs) == CTL_STOP)
+		return ctl->exit_code;
+	code = ctl_positional(ctl, argc, argv, 1, argc);
+	if (code == 0)
+		code = ctl_open(ctl);
+	if (code)
+		return code;
+	r = image_stores_open(&stores, &ctl->paths, &err);
+	for (int i = optind; r == 0 && i < argc; i++) {
+		struct image image;
+
+		r = find_image(&image, &stores, argv[i], &err);
+		if (r < 0)
+			break;
+		(void)check_one(ctl, images, image.store, &image.id, &damaged);
+		image_done(&image);
+	}
+	if (r == 0 && ctl->json) {
+		doc = json_pack("{s:i, s:O}", "version", CHECK_VERSION, "images", images);
+		ctl_print_json(ctl, doc);
+	}
+	image_stores_close(&stores);
+	if (r < 0)
+		return ctl_fail(ctl, CTL_FAILED, &err);
+	return damaged ? CTL_FAILED : CTL_OK;
+}
+
+/* ----------------------------------------------------------------------- fsck */
+
+struct fsck {
+	struct ctl *ctl;
+	struct paths paths;
+	struct image_writer w;
+	json_t *index, *images;
+	unsigned unused;
+	bool repair, damaged;
+};
+
+static void count_unused(void *ctx, const char *kind, const struct digest *d, uint64_t bytes)
+{
+	struct fsck *f = ctx;
+
+	(void)kind;
+	(void)d;
+	(void)bytes;
+	f->unused++;
+}
+
+/* Each image once, however many names it has; repaired, a damaged one is gone. */
+static void check_all(struct fsck *f)
+{
+	json_t *manifests = json_object_get(f->index, "manifests");
+	json_auto_t *seen = json_object();
+
+	for (size_t i = 0; i < json_array_size(manifests);) {
+		struct digest id;
+
+		if (!image_index_digest(json_array_get(manifests, i), &id) ||
+		    json_object_get(seen, id.hex)) {
+			i++;
+			continue;
+		}
+		(void)json_object_set_new(seen, id.hex, json_true());
+		if (check_one(f->ctl, f->images, &f->w.store, &id, &f->damaged) < 0 && f->repair)
+			(void)image_index_drop(f->index, &id);
+		else
+			i++;
+	}
+}
+
+/* What is unused is no damage: a power cut leaves it. With --repair it goes. */
+static int collect(struct fsck *f, struct err *err)
+{
+	const struct collect_report report = { .found = count_unused, .ctx = f,
+					       .dry_run = !f->repair };
+	int r = 0;
+
+	if (f->repair)
+		r = image_writer_replace_index(&f->w, f->index, err);
+	else if (f->damaged)
+		return 0; /* what a damaged image is made of cannot be told */
+	return r < 0 ? r : image_collect(&f->w, f->index, f->paths.run, &report, err);
+}
+
+static int fsck(struct fsck *f, struct err *err)
+{
+	int r = paths_open(&f->paths, f->ctl->root, PATHS_CREATE, err);
+
+	if (r < 0)
+		return r;
+	r = image_writer_open(&f->w, &f->paths, err);
+	if (r == 0)
+		r = image_store_index(&f->index, &f->w.store, err);
+	if (r == 0)
+		check_all(f);
+	if (r == 0)
+		r = collect(f, err);
+	image_writer_close(&f->w);
+	paths_close(&f->paths);
+	return r;
+}
+
+static void print_fsck(struct fsck *f)
+{
+	json_auto_t *doc = NULL;
+
+	if (f->ctl->json) {
+		doc = json_pack("{s:i, s:O, s:i, s:b}", "version", CHECK_VERSION, "images", f->images,
+				"unused", f->unused, "repaired", f->repair);
+		ctl_print_json(f->ctl, doc);
+		return;
+	}
+	fprintf(f->ctl->out, "%zu images, %s; %u unused blobs and layers%s\n",
+		json_array_size(f->images), f->damaged ? "damage found" : "all whole", f->unused,
+		f->repair ? " removed" : "");
+}
+
+/* podctl image fsck */
+int cmd_image_fsck(struct ctl *ctl, int argc, char **argv)
+{
+	static const struct option longs[] = { { "repair", no_argument, NULL, OPT_REPAIR },
+					       CTL_COMMON_OPTIONS };
+	struct fsck f = { .ctl = ctl, .w = IMAGE_WRITER_EMPTY };
+	struct err err = { 0 };
+	int c, code, r;
+
+	while ((c = ctl_option(ctl, argc, argv, ":", longs)) > 0)
+		f.repair = true;
+	if (c == CTL_STOP)
+		return ctl->exit_code;
+	code = ctl_positional(ctl, argc, argv, 0, 0);
+	if (code)
+		return code;
+	f.images = json_array();
+	r = fsck(&f, &err);
+	if (r == 0)
+		print_fsck(&f);
+	json_decref(f.images);
+	json_decref(f.index);
+	if (r < 0)
+		return ctl_fail(ctl, CTL_FAILED, &err);
+	return f.damaged ? CTL_FAILED : CTL_OK;
+}
+
+/* --------------------------------------------------------------------- export */
+
+static int open_target(const char *path, struct err *err)
+{
+	int fd;
+
+	if (strcmp(path, "-") == 0) {
+		if (isatty(STDOUT_FILENO))
+			return err_set(err, EINVAL, "an archive is not for a terminal");
+		fd = dup(STDOUT_FILENO);
+	} else {
+		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
+	}
+	return fd < 0 ? err_sys(err, "open '%s'", path) : fd;
+}
+
+static int export_to(struct ctl *ctl, const char *text, const char *path, struct err *err)
+{
+	cleanup_close int fd = -EBADF;
+	struct image_stores stores;
+	struct image_ref ref;
+	struct image image;
+	bool named;
+	int r = image_stores_open(&stores, &ctl->paths, err);
+
+	if (r < 0)
+		return r;
+	r = find_image(&image, &stores, text, err);
+	if (r == 0) {
+		fd = open_target(path, err);
+		named = image_ref_parse(&ref, text, NULL) == 0 && ref.kind == IMAGE_REF_NAME &&
+			!ref.digest.hex[0];
+		r = fd < 0 ? fd : image_export(&image, named ? ref.name : NULL, fd, err);
+		image_done(&image);
+	}
+	image_stores_close(&stores);
+	return r;
+}
+
+/* podctl image export */
+int cmd_image_export(struct ctl *ctl, int argc, char **argv)
+{
+	static const struct option longs[] = { CTL_COMMON_OPTIONS };
+	struct err err = { 0 };
+	int code;
+
+	if (ctl_option(ctl, argc, argv, ":", longs) == CTL_STOP)
+		return ctl->exit_code;
+	code = ctl_positional(ctl, argc, argv, 2, 2);
+	if (code == 0)
+		code = ctl_open(ctl);
+	if (code)
+		return code;
+	return export_to(ctl, argv[optind], argv[optind + 1], &err) < 0 ?
+		       ctl_fail(ctl, CTL_FAILED, &err) : CTL_OK;
+}

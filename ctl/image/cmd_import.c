@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* podctl image import. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "ctl/image/image.h"
+#include "image/import.h"
+
+#define IMPORT_VERSION 1
+
+enum { OPT_NAME = CTL_OPT_FIRST, OPT_SELECT, OPT_REPLACE, OPT_BYTES, OPT_FILES };
+
+static int open_source(struct import_args *args, const char *path, char real[PATH_MAX],
+		       struct err *err)
+{
+	cleanup_close int fd = -EBADF;
+	struct stat st;
+
+	if (strcmp(path, "-") == 0) {
+		args->source_fd = dup(STDIN_FILENO);
+		return args->source_fd < 0 ? err_sys(err, "use the standard input") : 0;
+	}
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0 || fstat(fd, &st) < 0 || !realpath(path, real))
+		return err_sys(err, "open '%s'", path);
+	args->directory = S_ISDIR(st.st_mode);
+	args->path = real;
+	args->source_fd = take_fd(&fd);
+	return 0;
+}
+
+static int import_here(struct import_result *out, const struct import_args *args,
+		       const struct paths *paths, struct err *err)
+{
+	struct image_writer w = IMAGE_WRITER_EMPTY;
+	int r = image_writer_open(&w, paths, err);
+
+	if (r == 0)
+		r = image_import(out, &w, args, err);
+	image_writer_close(&w);
+	return r;
+}
+
+static void print(struct ctl *ctl, const struct import_result *result)
+{
+	json_auto_t *doc = json_pack("{s:i, s:[]}", "version", IMPORT_VERSION, "images");
+	char id[DIGEST_TEXT_SIZE];
+
+	for (unsigned i = 0; i < result->n; i++) {
+		const struct image_entry *e = &result->entries[i];
+
+		if (!ctl->json)
+			fprintf(ctl->out, "%s %s\n", digest_text(&e->id, id), *e->name ? e->name : "-");
+		(void)json_array_append_new( /* short only without memory */
+			json_object_get(doc, "images"),
+			json_pack("{s:s, s:s?}", "digest", digest_text(&e->id, id), "name",
+				  *e->name ? e->name : NULL));
+	}
+	if (ctl->json)
+		ctl_print_json(ctl, doc);
+}
+
+static int import(struct ctl *ctl, struct import_args *args, const char *path)
+{
+	struct import_result *result = calloc(1, sizeof(*result));
+	struct progress progress;
+	char real[PATH_MAX];
+	struct paths paths;
+	struct err err = { 0 };
+	int r = result ? paths_open(&paths, ctl->root, PATHS_CREATE, &err) :
+			 err_set(&err, ENOMEM, "out of memory");
+
+	if (r < 0) {
+		free(result);
+		return ctl_fail(ctl, CTL_FAILED, &err);
+	}
+	progress_begin(&progress, ctl->errors);
+	args->watch = progress_watch;
+	args->watch_ctx = &progress;
+	r = open_source(args, path, real, &err);
+	if (r == 0)
+		r = import_here(result, args, &paths, &err);
+	progress_end(&progress);
+	close_fd(&args->source_fd);
+	paths_close(&paths);
+	if (r < 0)
+		(void)err_wrap(&err, r, "import '%s'", path);
+	else
+		print(ctl, result);
+	free(result);
+	return r < 0 ? ctl_fail(ctl, CTL_FAILED, &err) : CTL_OK;
+}
+
+static int take_count(struct ctl *ctl, uint64_t *out)
+{
+	long n;
+
+	if (ctl_count(optarg, &n) < 0 || n == 0)
+		return ctl_usage_error(ctl, "'%s' is no number of bytes or files", optarg);
+	*out = (uint64_t)n;
+	return 0;
+}
+
+static int take_name(struct ctl *ctl, struct import_args *args)
+{
+	static struct image_ref ref; /* until the process ends: the name is borrowed */
+	struct err err;
+
+	if (image_ref_parse(&ref, optarg, &err) < 0 || ref.kind != IMAGE_REF_NAME || ref.digest.hex[0])
+		return ctl_usage_error(ctl, "'%s' is no name for an image", optarg);
+	args->name = ref.name;
+	return 0;
+}
+
+static int take_option(struct ctl *ctl, int c, struct import_args *args)
+{
+	switch (c) {
+	case OPT_NAME:
+		return take_name(ctl, args);
+	case OPT_SELECT:
+		args->select = optarg;
+		return 0;
+	case OPT_BYTES:
+		return take_count(ctl, &args->limits.layers.bytes);
+	case OPT_FILES:
+		return take_count(ctl, &args->limits.layers.inodes);
+	default:
+		args->replace = true;
+		return 0;
+	}
+}
+
+/* podctl image import */
+int cmd_image_import(struct ctl *ctl, int argc, char **argv)
+{
+	static const struct option longs[] = { { "name", required_argument, NULL, OPT_NAME },
+					       { "select", required_argument, NULL, OPT_SELECT },
+					       { "replace", no_argument, NULL, OPT_REPLACE },
+					       { "max-bytes", required_argument, NULL, OPT_BYTES },
+					       { "max-files", required_argument, NULL, OPT_FILES },
+					       CTL_COMMON_OPTIONS };
+	struct import_args args = { .source_fd = -EBADF, .limits = import_limits_default };
+	int c, code;
+
+	while ((c = ctl_option(ctl, argc, argv, ":", longs)) > 0) {
+		code = take_option(ctl, c, &args);
+		if (code)
+			return code;
+	}
+	if (c == CTL_STOP)
+		return ctl->exit_code;
+	code = ctl_positional(ctl, argc, argv, 1, 1);
+	return code ? code : import(ctl, &args, argv[optind]);
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* Images by name, by digest, or by the first digits of one. */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "ctl/image/image.h"
+
+#define DIGITS_MIN 4
+
+/* "a1b2c3", or with "sha256:" in front: what `list` shows. */
+static const char *digits_of(const char *text)
+{
+	if (strncmp(text, DIGEST_PREFIX, strlen(DIGEST_PREFIX)) == 0)
+		text += strlen(DIGEST_PREFIX);
+	return strlen(text) >= DIGITS_MIN && strspn(text, "0123456789abcdef") == strlen(text) ? text :
+												NULL;
+}
+
+static int find_by_digits(struct digest *out, const json_t *index, const char *digits,
+			  struct err *err)
+{
+	struct digest d, found = { "" };
+	const json_t *e;
+	size_t i;
+
+	json_array_foreach(json_object_get(index, "manifests"), i, e) {
+		if (!image_index_digest(e, &d) || strncmp(d.hex, digits, strlen(digits)) != 0)
+			continue;
+		if (found.hex[0] && !digest_equal(&found, &d))
+			return err_set(err, ENOTUNIQ, "'%s' is the beginning of more than one image's digest",
+				       digits);
+		found = d;
+	}
+	if (!found.hex[0])
+		return -ENOENT;
+	*out = found;
+	return 0;
+}
+
+/* A path is known by its real name, as import has it. */
+static int parse_ref(struct image_ref *out, const char *text, struct err *err)
+{
+	char real[PATH_MAX];
+
+	if ((text[0] == '/' || strncmp(text, "./", 2) == 0) && realpath(text, real))
+		text = real;
+	return image_ref_parse(out, text, err);
+}
+
+/**
+ * find_entry() - an image of an index, by what the operator calls it
+ *
+ * Return: 0; -ENOENT, -ENOTUNIQ or -EINVAL with @err filled.
+ */
+int find_entry(struct digest *out, const json_t *index, const char *text, struct err *err)
+{
+	const char *digits = digits_of(text);
+	struct image_ref ref;
+	const json_t *e;
+	size_t i;
+	int r;
+
+	if (digits) {
+		r = find_by_digits(out, index, digits, err);
+		if (r != -ENOENT)
+			return r;
+	}
+	r = parse_ref(&ref, text, err);
+	if (r < 0 && digits) /* "sha256:" and too few digits to be a reference */
+		return err_set(err, ENOENT, "no image '%.200s'", text);
+	if (r < 0)
+		return r;
+	json_array_foreach(json_object_get(index, "manifests"), i, e) {
+		const char *name = image_index_name(e);
+
+		if (!image_index_digest(e, out))
+			continue;
+		if (ref.digest.hex[0] ? digest_equal(&ref.digest, out) :
+					name && strcmp(name, ref.name) == 0)
+			return 0;
+	}
+	return err_set(err, ENOENT, "no image '%.200s'", text);
+}
+
+/**
+ * find_image() - read an image of any store, by what the operator calls it
+ * @out: released by image_done()
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int find_image(struct image *out, const struct image_stores *stores, const char *text,
+	       struct err *err)
+{
+	int r = -ENOENT;
+
+	for (size_t i = 0; r == -ENOENT && i < IMAGE_STORES_MAX; i++) {
+		json_auto_t *index = NULL;
+		struct digest id;
+
+		r = image_store_index(&index, &stores->list[i], err);
+		if (r == 0)
+			r = find_entry(&id, index, text, err);
+		if (r == 0)
+			return image_load(out, &stores->list[i], &id, err);
+	}
+	return r;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* What the commands of `podctl image` share. */
+#pragma once
+
+#include <limits.h>
+
+#include "ctl/ctl.h"
+#include "image/store.h"
+#include "image/worker.h"
+#include "image/writer.h"
+
+/*
+ * Theory of operation
+ *
+ * podd-image is podctl for images: the same table of commands, options and exit
+ * codes (ctl/ctl.h), in a program of its own, since it is linked with what
+ * reads archives and hashes. podctl executes it.
+ */
+int cmd_image_import(struct ctl *ctl, int argc, char **argv);
+int cmd_image_list(struct ctl *ctl, int argc, char **argv);
+int cmd_image_inspect(struct ctl *ctl, int argc, char **argv);
+int cmd_image_tag(struct ctl *ctl, int argc, char **argv);
+int cmd_image_remove(struct ctl *ctl, int argc, char **argv);
+int cmd_image_prune(struct ctl *ctl, int argc, char **argv);
+int cmd_image_verify(struct ctl *ctl, int argc, char **argv);
+int cmd_image_fsck(struct ctl *ctl, int argc, char **argv);
+int cmd_image_export(struct ctl *ctl, int argc, char **argv);
+
+/* find.c: images by what the operator calls them */
+int find_image(struct image *out, const struct image_stores *stores, const char *text,
+	       struct err *err);
+int find_entry(struct digest *out, const json_t *index, const char *text, struct err *err);
+
+/* uses.c: which pods need which images */
+struct uses {
+	json_t *pods;	      /* an image's digits -> an object whose keys are pods */
+	char unreadable[PATH_MAX];/* a pod file of which it cannot be told, or "" */
+};
+
+int uses_collect(struct uses *out, const struct paths *paths, const struct image_stores *stores,
+		 struct err *err);
+const json_t *uses_of(const struct uses *uses, const struct digest *id);
+void uses_done(struct uses *uses);
+
+/* progress.c */
+struct progress {
+	FILE *out;
+	bool terminal, shown;
+	uint32_t layer; /* told last */
+	uint64_t began_ns;
+};
+
+void progress_begin(struct progress *p, FILE *out);
+void progress_watch(void *progress, const struct worker_progress *now);
+void progress_end(struct progress *p);
+const char *size_text(char buf[16], uint64_t bytes);

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* How far an import is: a bar on a terminal, a line for each layer elsewhere. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "ctl/image/image.h"
+
+#define BAR_WIDTH 30
+
+/**
+ * size_text() - a number of bytes for people
+ *
+ * Return: @buf.
+ */
+const char *size_text(char buf[16], uint64_t bytes)
+{
+	static const char units[] = "BKMGTPE";
+	double n = (double)bytes;
+	size_t u = 0;
+
+	for (; n >= 1000 && u + 2 < sizeof(units); u++)
+		n /= 1024;
+	snprintf(buf, 16, u == 0 || n >= 100 ? "%.0f%c" : "%.1f%c", n, units[u]);
+	return buf;
+}
+
+/**
+ * progress_begin() - get ready to show how far something is
+ * @out: where; the bar only shows on a terminal
+ */
+void progress_begin(struct progress *p, FILE *out)
+{
+	*p = (struct progress){
+		.out = out,
+		.terminal = isatty(fileno(out)),
+		.began_ns = clock_boottime_ns(),
+	};
+}
+
+static void draw(struct progress *p, const struct worker_progress *now)
+{
+	double s = (double)(clock_boottime_ns() - p->began_ns) / (double)NSEC_PER_SEC;
+	uint64_t total = now->total_bytes ? now->total_bytes : 1;
+	unsigned filled = (unsigned)(now->done_bytes * BAR_WIDTH / total);
+	char bar[BAR_WIDTH + 1], done[16], all[16], rate[16];
+
+	if (filled > BAR_WIDTH)
+		filled = BAR_WIDTH;
+	memset(bar, '.', BAR_WIDTH);
+	memset(bar, '#', filled);
+	bar[BAR_WIDTH] = '\0';
+	fprintf(p->out, "\r\033[Klayer %u/%u [%s] %s/%s %s/s", now->layer, now->layer_n, bar,
+		size_text(done, now->done_bytes), size_text(all, now->total_bytes),
+		size_text(rate, s > 0 ? (uint64_t)((double)now->done_bytes / s) : 0));
+	(void)fflush(p->out);
+	p->shown = true;
+}
+
+/**
+ * progress_watch() - a worker_watch_fn: show what has changed
+ */
+void progress_watch(void *progress, const struct worker_progress *now)
+{
+	struct progress *p = progress;
+	char all[16];
+
+	if (now->layer == 0)
+		return;
+	if (p->terminal) {
+		draw(p, now);
+	} else if (now->layer != p->layer) {
+		fprintf(p->out, "layer %u of %u, %s in all\n", now->layer, now->layer_n,
+			size_text(all, now->total_bytes));
+		p->layer = now->layer;
+	}
+}
+
+/**
+ * progress_end() - leave the terminal's line clean
+ */
+void progress_end(struct progress *p)
+{
+	if (p->shown)
+		fputs("\r\033[K", p->out);
+	(void)fflush(p->out);
+	p->shown = false;
+}

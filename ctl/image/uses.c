@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* Which pods need which images: those that run, and those that are declared. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "config/load.h"
+#include "ctl/image/image.h"
+#include "image/pins.h"
+
+#define SUFFIX ".pod"
+
+static int add(struct uses *u, const struct digest *id, const char *pod, struct err *err)
+{
+	json_t *pods = json_object_get(u->pods, id->hex);
+	int r = 0;
+
+	if (!pods) {
+		pods = json_object();
+		r = json_object_set_new(u->pods, id->hex, pods);
+	}
+	if (r == 0)
+		r = json_object_set_new(pods, pod, json_true());
+	return r < 0 ? err_set(err, ENOMEM, "look which images are in use: out of memory") : 0;
+}
+
+static int add_pin(void *ctx, const char *pod, const struct digest *id, struct err *err)
+{
+	return add(ctx, id, pod, err);
+}
+
+static int add_spec(struct uses *u, const struct pod_spec *spec, const struct image_stores *stores,
+		    struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < spec->container_n; i++) {
+		struct image image;
+
+		if (!spec->containers[i].image.name ||
+		    image_find(&image, stores, spec->containers[i].image.name, NULL) < 0)
+			continue;
+		r = add(u, &image.id, spec->name, err);
+		image_done(&image);
+	}
+	return r;
+}
+
+/* @file: "NAME.pod" in /etc/podd; of a template, what any instance would need. */
+static int add_file(struct uses *u, const struct paths *paths, const char *file,
+		    const struct image_stores *stores, struct err *err)
+{
+	size_t n = strlen(file) - strlen(SUFFIX);
+	struct config_diags diags = { 0 };
+	struct pod_spec *spec = NULL;
+	char path[PATH_MAX];
+	int r;
+
+	snprintf(path, sizeof(path), "%s/etc/podd/%.*s%s" SUFFIX, paths->root, (int)n, file,
+		 n > 0 && file[n - 1] == '@' ? "template" : "");
+	r = config_load(&spec, path, NULL, &diags, NULL);
+	config_diags_done(&diags);
+	if (r < 0) {
+		snprintf(u->unreadable, sizeof(u->unreadable), "%s", path);
+		return 0;
+	}
+	r = add_spec(u, spec, stores, err);
+	pod_spec_free(spec);
+	return r;
+}
+
+static int add_declared(struct uses *u, const struct paths *paths,
+			const struct image_stores *stores, struct err *err)
+{
+	int fd = openat(paths->etc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *d;
+
+	if (paths->etc < 0)
+		return 0;
+	if (!dir) {
+		close_fd(&fd);
+		return err_sys(err, "list the pod files");
+	}
+	while (r == 0 && (d = readdir(dir))) {
+		size_t n = strlen(d->d_name);
+
+		if (n > strlen(SUFFIX) && strcmp(d->d_name + n - strlen(SUFFIX), SUFFIX) == 0)
+			r = add_file(u, paths, d->d_name, stores, err);
+	}
+	(void)closedir(dir);
+	return r;
+}
+
+/**
+ * uses_collect() - find out which pods need which images
+ * @out: released by uses_done(), whatever this returned
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int uses_collect(struct uses *out, const struct paths *paths, const struct image_stores *stores,
+		 struct err *err)
+{
+	int r;
+
+	*out = (struct uses){ .pods = json_object() };
+	r = image_pins_each(paths->run, add_pin, out, err);
+	return r < 0 ? r : add_declared(out, paths, stores, err);
+}
+
+/**
+ * uses_of() - the pods that need an image: an object whose keys they are, or NULL
+ */
+const json_t *uses_of(const struct uses *uses, const struct digest *id)
+{
+	return json_object_get(uses->pods, id->hex);
+}
+
+void uses_done(struct uses *uses)
+{
+	json_decref(uses->pods);
+	uses->pods = NULL;
+}

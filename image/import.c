@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* The parent's part of an import: the worker, then putting in place. */
+#include "image/import.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "image/take.h"
+
+const struct import_limits import_limits_default = {
+	.layers = { .bytes = UINT64_C(64) << 30, .inodes = 900000 },
+	.worker = { .memory_bytes = UINT64_C(512) << 20, .cpu_seconds = 1800 },
+	.source_bytes = UINT64_C(64) << 30,
+};
+
+struct job {
+	struct take take;
+	struct import_result *shared; /* the worker's result, in memory of both */
+};
+
+static int work(void *arg, struct worker_progress *progress, struct err *err)
+{
+	struct job *job = arg;
+
+	job->take.progress = progress;
+	return take_images(&job->take, err);
+}
+
+/* What the worker says is as trustworthy as what it has read. */
+static int check_result(const struct import_result *r, const struct import_args *args,
+			struct err *err)
+{
+	if (r->n == 0 || r->n > IMPORT_IMAGES_MAX)
+		return err_set(err, EBADMSG, "there is no image in it");
+	for (unsigned i = 0; i < r->n; i++) {
+		const struct image_entry *e = &r->entries[i];
+		struct image_ref ref;
+		struct digest d;
+
+		if (!digest_parse_hex(&d, e->id.hex) || !memchr(e->name, '\0', sizeof(e->name)) ||
+		    (e->index.hex[0] && !digest_parse_hex(&d, e->index.hex)))
+			return err_set(err, EBADMSG, "the process that reads the image is broken");
+		if (!e->name[0])
+			continue;
+		if (image_ref_parse(&ref, e->name, err) < 0 || strcmp(ref.name, e->name) != 0 ||
+		    (ref.kind == IMAGE_REF_PATH && (!args->path || strcmp(args->path, e->name) != 0)))
+			return err_set(err, EBADMSG, "the process that reads the image is broken");
+	}
+	return 0;
+}
+
+static int enter_all(struct image_writer *w, const struct import_result *r,
+		     const struct import_args *args, struct err *err)
+{
+	json_auto_t *index = NULL;
+	int ret = image_store_index(&index, &w->store, err);
+
+	for (unsigned i = 0; ret == 0 && i < r->n; i++) {
+		const struct image_entry *e = &r->entries[i];
+
+		/* The path means what was imported from there last. */
+		ret = image_index_enter(index, e, args->replace || e->name[0] == '/', err);
+	}
+	return ret < 0 ? ret : image_writer_replace_index(w, index, err);
+}
+
+static int run(struct job *job, struct image_writer *w, const struct import_args *args,
+	       struct err *err)
+{
+	struct worker_args worker = {
+		.fn = work,
+		.arg = job,
+		.limits = args->limits.worker,
+		.watch = args->watch,
+		.watch_ctx = args->watch_ctx,
+	};
+	int r = image_writer_begin_job(w, err);
+
+	worker.root_fd = w->job_fd;
+	if (r == 0)
+		r = worker_run(&worker, err);
+	if (r == 0)
+		r = check_result(job->shared, args, err);
+	if (r == 0)
+		r = image_writer_put_job(w, err);
+	return r < 0 ? r : enter_all(w, job->shared, args, err);
+}
+
+/**
+ * image_import() - take images from a source into the store
+ * @w: open
+ *
+ * Return: 0 or -errno with @err filled; no image has changed then.
+ */
+int image_import(struct import_result *out, struct image_writer *w, const struct import_args *args,
+		 struct err *err)
+{
+	struct import_result *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+					    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct job job = { .shared = shared };
+	struct err second;
+	int r;
+
+	if (shared == MAP_FAILED)
+		return err_sys(err, "make memory to share");
+	job.take = (struct take){ .args = args, .w = w, .result = shared };
+	r = run(&job, w, args, err);
+	if (r == 0)
+		*out = *shared;
+	/* What is left is removed by the next writer. */
+	(void)image_writer_end_job(w, &second);
+	(void)munmap(shared, sizeof(*shared));
+	return r;
+}

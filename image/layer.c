@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading a layer's tar (image-spec, layer.md), with libarchive. */
+#include "image/layer.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "base/fd.h"
+#include "image/hash.h"
+
+#define BLOCK_SIZE (128 * 1024)
+#define WHITEOUT   ".wh."
+#define OPAQUE	   ".wh..wh..opq"
+#define AUFS	   ".wh..wh." /* what else aufs has left: no whiteouts */
+#define LINK_MAX_BYTES 4095
+#define DEPTH_MAX      256 /* directories in each other */
+#define ID_LIMIT   INT64_C(4294967294)
+
+struct layer_reader {
+	struct archive *outer, *inner;
+	struct archive_entry *entry;
+	struct hash hash;
+	struct layer_limits limits;
+	uint64_t stream_bytes, claimed_bytes, entries;
+	char link[PATH_MAX]; /* cleaned target of a hard link */
+	struct err failed; /* of the stream, found while libarchive called us */
+};
+
+/* ------------------------------------------------------------------ the stream */
+
+/* libarchive's read callback of the inner reader. */
+static la_ssize_t pull(struct archive *inner, void *ctx, const void **buf)
+{
+	struct layer_reader *l = ctx;
+	la_int64_t offset;
+	size_t n = 0;
+	int r = archive_read_data_block(l->outer, buf, &n, &offset);
+
+	if (r == ARCHIVE_EOF)
+		return 0;
+	if (r != ARCHIVE_OK)
+		(void)err_set(&l->failed, EBADMSG, "decompress: %s",
+			      archive_error_string(l->outer) ?: "broken");
+	l->stream_bytes += n;
+	if (l->failed.code == 0 && l->stream_bytes > l->limits.bytes)
+		(void)err_set(&l->failed, EFBIG, "more than %llu bytes unpacked",
+			      (unsigned long long)l->limits.bytes);
+	if (l->failed.code) {
+		archive_set_error(inner, l->failed.code, "%s", l->failed.msg);
+		return -1;
+	}
+	hash_add(&l->hash, *buf, n);
+	return (la_ssize_t)n;
+}
+
+static int archive_failure(struct layer_reader *l, struct archive *a, const char *what,
+			   struct err *err)
+{
+	if (l->failed.code)
+		return err_set(err, l->failed.code, "%s", l->failed.msg);
+	return err_set(err, EBADMSG, "%s: %s", what, archive_error_string(a) ?: "broken");
+}
+
+static int set_filter(struct archive *a, enum image_media media)
+{
+	switch (media) {
+	case IMAGE_MEDIA_TAR_GZIP:
+		return archive_read_support_filter_gzip(a);
+	case IMAGE_MEDIA_TAR_ZSTD:
+		return archive_read_support_filter_zstd(a);
+	default:
+		return archive_read_support_filter_none(a);
+	}
+}
+
+static int open_outer(struct layer_reader *l, int fd, enum image_media media, struct err *err)
+{
+	struct archive_entry *entry;
+	int r;
+
+	l->outer = archive_read_new();
+	if (!l->outer)
+		return err_set(err, ENOMEM, "read the layer: out of memory");
+	/* WARN: libarchive would run a program for it, which we do not want. */
+	if (set_filter(l->outer, media) != ARCHIVE_OK)
+		return err_set(err, EOPNOTSUPP, "this libarchive cannot read '%s'",
+			       image_media_name(media));
+	(void)archive_read_support_format_raw(l->outer);
+	(void)archive_read_support_format_empty(l->outer);
+	if (archive_read_open_fd(l->outer, fd, BLOCK_SIZE) != ARCHIVE_OK)
+		return archive_failure(l, l->outer, "open", err);
+	r = archive_read_next_header(l->outer, &entry);
+	return r == ARCHIVE_OK || r == ARCHIVE_EOF ? 0 :
+						     archive_failure(l, l->outer, "decompress", err);
+}
+
+/**
+ * layer_open() - begin to read a layer
+ * @out: released by layer_close(), whatever this returned
+ * @blob_fd: borrowed, at its start
+ * @media: one of the layers' types
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int layer_open(struct layer_reader **out, int blob_fd, enum image_media media,
+	       const struct layer_limits *limits, struct err *err)
+{
+	struct layer_reader *l = *out = calloc(1, sizeof(*l));
+	int r;
+
+	if (!l)
+		return err_set(err, ENOMEM, "read the layer: out of memory");
+	l->limits = *limits;
+	r = hash_begin(&l->hash, err);
+	if (r == 0)
+		r = open_outer(l, blob_fd, media, err);
+	if (r < 0)
+		return r;
+	l->inner = archive_read_new();
+	if (!l->inner)
+		return err_set(err, ENOMEM, "read the layer: out of memory");
+	(void)archive_read_support_format_tar(l->inner);
+	(void)archive_read_support_format_empty(l->inner);
+	if (archive_read_open(l->inner, l, NULL, pull, NULL) != ARCHIVE_OK)
+		return archive_failure(l, l->inner, "read the tar", err);
+	return 0;
+}
+
+void layer_close(struct layer_reader *l)
+{
+	if (!l)
+		return;
+	archive_read_free(l->inner);
+	archive_read_free(l->outer);
+	hash_done(&l->hash);
+	free(l);
+}
+
+/* ----------------------------------------------------------------- one entry */
+
+static int refuse(struct err *err, const char *path, const char *why)
+{
+	return err_set(err, EBADMSG, "entry '%.200s': %s", path, why);
+}
+
+/*
+ * "./a//b/" to "a/b". Leading "./" is what tar writes; anything absolute or with
+ * ".." is what somebody writes who wants out.
+ */
+static int clean_path(char out[PATH_MAX], const char *path, struct err *err)
+{
+	size_t used = 0, depth = 0;
+
+	if (path[0] == '/')
+		return refuse(err, path, "an absolute name");
+	for (const char *s = path; *s;) {
+		size_t n = strcspn(s, "/");
+
+		if (n == 2 && strncmp(s, "..", 2) == 0)
+			return refuse(err, path, "'..' in the name");
+		if (n > NAME_MAX || used + n + 2 > PATH_MAX)
+			return refuse(err, path, "the name is too long");
+		if (n > 0 && !(n == 1 && *s == '.')) {
+			if (used > 0)
+				out[used++] = '/';
+			memcpy(out + used, s, n);
+			used += n;
+			if (++depth > DEPTH_MAX)
+				return refuse(err, path, "too many directories in each other");
+		}
+		s += n + (s[n] == '/');
+	}
+	out[used] = '\0';
+	return 0;
+}
+
+static int take_ids(struct layer_entry *out, struct archive_entry *e, const char *path,
+		    struct err *err)
+{
+	la_int64_t uid = archive_entry_uid(e), gid = archive_entry_gid(e);
+
+	if (uid < 0 || uid > ID_LIMIT || gid < 0 || gid > ID_LIMIT)
+		return refuse(err, path, "its owner is no valid id");
+	out->uid = (uid_t)uid;
+	out->gid = (gid_t)gid;
+	return 0;
+}
+
+static int take_kind(struct layer_entry *out, struct layer_reader *l, const char *path,
+		     struct err *err)
+{
+	struct archive_entry *e = l->entry;
+	const char *hard = archive_entry_hardlink(e);
+
+	out->link = NULL;
+	if (hard) {
+		out->kind = LAYER_HARD_LINK;
+		out->link = l->link;
+		return clean_path(l->link, hard, err);
+	}
+	switch (out->mode & S_IFMT) {
+	case S_IFREG:
+		out->kind = LAYER_FILE;
+		return 0;
+	case S_IFDIR:
+		out->kind = LAYER_DIRECTORY;
+		return 0;
+	case S_IFLNK:
+		out->kind = LAYER_SYMLINK;
+		out->link = archive_entry_symlink(e);
+		if (!out->link || !*out->link || strlen(out->link) > LINK_MAX_BYTES)
+			return refuse(err, path, "a symbolic link that leads nowhere");
+		return 0;
+	case S_IFIFO:
+		out->kind = LAYER_FIFO;
+		return 0;
+	case S_IFCHR:
+	case S_IFBLK:
+		out->kind = LAYER_DEVICE;
+		out->device = makedev(archive_entry_rdevmajor(e), archive_entry_rdevminor(e));
+		/* To overlayfs that is a whiteout, and to us ".wh." is. */
+		if (S_ISCHR(out->mode) && out->device == 0)
+			return refuse(err, path, "a device 0:0");
+		return 0;
+	default:
+		return refuse(err, path, "of a type that is not supported");
+	}
+}
+
+/* ".wh.NAME" and ".wh..wh..opq" (layer.md, "Whiteouts"). */
+static int take_whiteout(struct layer_entry *out, bool *skip, struct err *err)
+{
+	char *slash = strrchr(out->path, '/');
+	char *name = slash ? slash + 1 : out->path;
+
+	if (strncmp(name, WHITEOUT, strlen(WHITEOUT)) != 0)
+		return 0;
+	if (strcmp(name, OPAQUE) == 0) {
+		if (!slash)
+			return refuse(err, out->path, "a whiteout of the root");
+		out->kind = LAYER_OPAQUE;
+		*slash = '\0';
+		return 0;
+	}
+	if (strncmp(name, AUFS, strlen(AUFS)) == 0) {
+		*skip = true;
+		return 0;
+	}
+	name += strlen(WHITEOUT);
+	if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return refuse(err, out->path, "a whiteout of no name");
+	out->kind = LAYER_WHITEOUT;
+	memmove(name - strlen(WHITEOUT), name, strlen(name) + 1);
+	return 0;
+}
+
+static int take_entry(struct layer_reader *l, struct layer_entry *out, bool *skip, struct err *err)
+{
+	struct archive_entry *e = l->entry;
+	const char *path = archive_entry_pathname(e);
+	la_int64_t size = archive_entry_size_is_set(e) ? archive_entry_size(e) : 0;
+	int r;
+
+	if (!path || !*path)
+		return refuse(err, "", "it has no name");
+	r = clean_path(out->path, path, err);
+	if (r < 0)
+		return r;
+	out->mode = archive_entry_mode(e);
+	out->mtime = (struct timespec){ archive_entry_mtime(e), archive_entry_mtime_nsec(e) };
+	r = take_ids(out, e, path, err);
+	if (r == 0)
+		r = take_kind(out, l, path, err);
+	if (r == 0)
+		r = take_whiteout(out, skip, err);
+	if (r < 0)
+		return r;
+	if (size < 0 || (uint64_t)size > l->limits.bytes - l->claimed_bytes)
+		return err_set(err, EFBIG, "entry '%.200s': more than %llu bytes in all", path,
+			       (unsigned long long)l->limits.bytes);
+	out->size = out->kind == LAYER_FILE ? (uint64_t)size : 0;
+	l->claimed_bytes += out->size;
+	if (!out->path[0] && out->kind != LAYER_DIRECTORY)
+		return refuse(err, path, "the root is no directory");
+	return 0;
+}
+
+/**
+ * layer_next() - the next entry
+ * @out: its strings are good until the next call
+ * @end: there is none
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int layer_next(struct layer_reader *l, struct layer_entry *out, bool *end, struct err *err)
+{
+	bool skip = true;
+
+	*end = false;
+	while (skip) {
+		int r = archive_read_next_header(l->inner, &l->entry);
+
+		if (r == ARCHIVE_EOF) {
+			*end = true;
+			return 0;
+		}
+		if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
+			return archive_failure(l, l->inner, "read the tar", err);
+		if (l->failed.code) /* libarchive has read over it */
+			return archive_failure(l, l->inner, "read the tar", err);
+		if (++l->entries > l->limits.inodes)
+			return err_set(err, EFBIG, "more than %llu files",
+				       (unsigned long long)l->limits.inodes);
+		skip = false;
+		r = take_entry(l, out, &skip, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/**
+ * layer_data() - the next piece of the entry's content
+ * @offset: where it belongs; what is between pieces is zeros
+ * @end: there is none
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int layer_data(struct layer_reader *l, const void **buf, size_t *n, off_t *offset, bool *end,
+	       struct err *err)
+{
+	la_int64_t at = 0;
+	int r = archive_read_data_block(l->inner, buf, n, &at);
+
+	*offset = at;
+	*end = r == ARCHIVE_EOF;
+	if (r != ARCHIVE_EOF && r != ARCHIVE_OK)
+		return archive_failure(l, l->inner, "read the tar", err);
+	return 0;
+}
+
+/**
+ * layer_xattr() - the entry's next extended attribute; the first at the first call
+ *
+ * Return: whether there was one.
+ */
+bool layer_xattr(struct layer_reader *l, const char **name, const void **value, size_t *n)
+{
+	if (!*name)
+		(void)archive_entry_xattr_reset(l->entry);
+	return archive_entry_xattr_next(l->entry, name, value, n) == ARCHIVE_OK;
+}
+
+/**
+ * layer_finish() - read what is behind the last entry, and get the diff id
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int layer_finish(struct layer_reader *l, struct digest *diff_id, struct err *err)
+{
+	const void *buf;
+	la_ssize_t n;
+
+	while ((n = pull(l->inner, l, &buf)) > 0)
+		;
+	if (n < 0)
+		return archive_failure(l, l->inner, "read the layer", err);
+	hash_end(&l->hash, diff_id);
+	return 0;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* The worker's part of an import: from a source to blobs and layers. */
+#pragma once
+
+#include "base/err.h"
+#include "image/import.h"
+#include "image/source.h"
+
+/* Owned by the caller; the worker has a copy of the memory. */
+struct take {
+	const struct import_args *args;
+	const struct image_writer *w;
+	struct source source;
+	struct worker_progress *progress;
+	struct layer_limits left; /* of what the image may still unpack */
+	struct import_result *result;
+};
+
+int take_images(struct take *t, struct err *err);

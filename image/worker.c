@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* Making the worker, and waiting for it. */
+#include "image/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/sys.h"
+
+#define CAP(name) (1u << CAP_##name)
+#define KEPT                                                                              \
+	(CAP(CHOWN) | CAP(DAC_OVERRIDE) | CAP(FOWNER) | CAP(FSETID) | CAP(MKNOD) | CAP(SETFCAP))
+#define WATCH_MS 100
+/* What the process is before it begins: libraries, and what its parent had. */
+#define MEMORY_BASE (256u << 20)
+
+static int drop_capabilities(struct err *err)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { { 0 } };
+
+	if (syscall(SYS_capget, &head, data) < 0)
+		return err_sys(err, "read the capabilities");
+	for (unsigned cap = 0; cap < 64; cap++)
+		if ((cap >= 32 || !(KEPT & (1u << cap))) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 &&
+		    errno != EINVAL) /* past the kernel's last one */
+			return err_sys(err, "drop capability %u", cap);
+	data[0].permitted &= KEPT;
+	data[0].effective = data[0].permitted;
+	data[1].permitted = data[1].effective = 0;
+	data[0].inheritable = data[1].inheritable = 0;
+	if (syscall(SYS_capset, &head, data) < 0)
+		return err_sys(err, "drop the capabilities");
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return err_sys(err, "set no_new_privs");
+	return 0;
+}
+
+static int bound(const struct worker_limits *limits, struct err *err)
+{
+	const struct rlimit memory = { limits->memory_bytes + MEMORY_BASE,
+				       limits->memory_bytes + MEMORY_BASE };
+	const struct rlimit cpu = { limits->cpu_seconds, limits->cpu_seconds + 1 };
+	const struct rlimit none = { 0, 0 };
+
+	/* Address space: a sanitizer's shadow does not fit in any. */
+#if !defined(__SANITIZE_ADDRESS__)
+	if (setrlimit(RLIMIT_AS, &memory) < 0)
+		return err_sys(err, "bound the memory");
+#else
+	(void)memory;
+#endif
+	if (setrlimit(RLIMIT_CPU, &cpu) < 0 || setrlimit(RLIMIT_CORE, &none) < 0)
+		return err_sys(err, "bound the CPU time");
+	return 0;
+}
+
+/*
+ * Should: be shut in before the first byte is read.
+ * Mustn't: hold a descriptor of a directory above its root.
+ */
+static int shut_in(const struct worker_args *args, struct err *err)
+{
+	if (unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWNS | CLONE_NEWUTS) < 0)
+		return err_sys(err, "leave the host's namespaces");
+	if (fchdir(args->root_fd) < 0 || chroot(".") < 0)
+		return err_sys(err, "enter the directory of the import");
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return err_sys(err, "ask to die with the parent");
+	umask(0);
+	if (bound(&args->limits, err) < 0)
+		return -err->code;
+	return drop_capabilities(err);
+}
+
+__attribute__((noreturn)) static void work(const struct worker_args *args, pid_t parent,
+					   struct worker_progress *p)
+{
+	int r = shut_in(args, &p->err);
+
+	if (r == 0 && getppid() != parent)
+		r = err_set(&p->err, EINTR, "the parent is gone");
+	if (r == 0)
+		r = args->fn(args->arg, p, &p->err);
+	_exit(r < 0 ? 1 : 0);
+}
+
+static int outcome(const struct worker_args *args, int status, struct worker_progress *p,
+		   struct err *err)
+{
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	/* It may be anything that a worker taken over has put there. */
+	p->err.msg[sizeof(p->err.msg) - 1] = '\0';
+	if (WIFEXITED(status) && p->err.code > 0 && p->err.code < 4096)
+		return err_set(err, p->err.code, "%s", p->err.msg);
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
+		return err_set(err, ETIME, "it takes more than %u s of CPU time", args->limits.cpu_seconds);
+	if (WIFSIGNALED(status))
+		return err_set(err, EIO, "the process that reads the image was killed by signal %d",
+			       WTERMSIG(status));
+	return err_set(err, EIO, "the process that reads the image ended with status %d",
+		       WEXITSTATUS(status));
+}
+
+static int wait_for(const struct worker_args *args, pid_t pid, struct worker_progress *p,
+		    struct err *err)
+{
+	cleanup_close int pidfd = sys_pidfd_open(pid, 0);
+	struct pollfd end = { .fd = pidfd, .events = POLLIN };
+	int status = 0;
+
+	while (args->watch && pidfd >= 0 && poll(&end, 1, WATCH_MS) == 0)
+		args->watch(args->watch_ctx, p);
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return err_sys(err, "wait for the process that reads the image");
+	if (args->watch)
+		args->watch(args->watch_ctx, p);
+	return outcome(args, status, p, err);
+}
+
+/**
+ * worker_run() - run a function in a worker, and wait for its end
+ *
+ * Return: what it returned, with its @err; or -errno of making it.
+ */
+int worker_run(const struct worker_args *args, struct err *err)
+{
+	struct worker_progress *p = mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE,
+					 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t parent = getpid(), pid;
+	int r;
+
+	if (p == MAP_FAILED)
+		return err_sys(err, "make memory to share");
+	pid = fork();
+	if (pid == 0)
+		work(args, parent, p);
+	r = pid < 0 ? err_sys(err, "make a process") : wait_for(args, pid, p, err);
+	(void)munmap(p, sizeof(*p));
+	return r;
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/* Looking up a spec's images. */
+#include "supervisor/images.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/strv.h"
+#include "config/signal.h"
+#include "image/pins.h"
+#include "image/store.h"
+
+static int no_memory(struct err *err)
+{
+	return err_set(err, ENOMEM, "out of memory");
+}
+
+static bool uses_images(const struct pod_spec *spec)
+{
+	for (size_t i = 0; i < spec->container_n; i++)
+		if (spec->containers[i].image.name)
+			return true;
+	return false;
+}
+
+/* ------------------------------------------------------------ one container */
+
+/* The topmost first, as overlayfs has them. */
+static int take_lowers(struct pod_container *c, const struct image *image, struct err *err)
+{
+	char path[PATH_MAX];
+	size_t n = 0;
+
+	for (unsigned i = image->config->layer_n; i-- > 0;) {
+		int r = image_layer_path(path, sizeof(path), image, i, err);
+
+		if (r < 0)
+			return r;
+		if (strv_push_copy(&c->run.lowers, &n, path) < 0)
+			return no_memory(err);
+	}
+	return 0;
+}
+
+static int copy_list(char ***out, char *const *list)
+{
+	size_t n = 0;
+	int r = 0;
+
+	for (; r == 0 && list && *list; list++)
+		r = strv_push_copy(out, &n, *list);
+	return r;
+}
+
+/*
+ * As docker and podman have it: an Entrypoint= of the file stands alone, without
+ * the image's Cmd, which was meant for the image's entrypoint.
+ */
+static int take_program(struct pod_container *c, const struct image_config *image, struct err *err)
+{
+	int r = 0;
+
+	if (!c->entrypoint) {
+		r = copy_list(&c->entrypoint, image->entrypoint);
+		if (r == 0 && !c->run.argv)
+			r = copy_list(&c->run.argv, image->cmd);
+	}
+	if (r < 0)
+		return no_memory(err);
+	if (!c->entrypoint && !c->run.argv)
+		return err_set(err, EINVAL, "the image has neither Entrypoint nor Cmd, and the file no "
+			       "Exec=");
+	return 0;
+}
+
+static bool is_set(char *const *env, const char *variable)
+{
+	size_t n = strcspn(variable, "=") + 1;
+
+	for (; env && *env; env++)
+		if (strncmp(*env, variable, n) == 0)
+			return true;
+	return false;
+}
+
+/* The image's variables that the file does not set, then the file's. */
+static int take_env(struct pod_container *c, char *const *image, struct err *err)
+{
+	char **env = NULL;
+	size_t n = 0;
+	int r = 0;
+
+	for (; r == 0 && image && *image; image++)
+		if (!is_set(c->run.env, *image))
+			r = strv_push_copy(&env, &n, *image);
+	for (char **s = c->run.env; r == 0 && s && *s; s++)
+		r = strv_push_copy(&env, &n, *s);
+	if (r < 0) {
+		strv_free(env);
+		return no_memory(err);
+	}
+	strv_free(c->run.env);
+	c->run.env = env;
+	return 0;
+}
+
+static int take_string(char **member, const char *image)
+{
+	if (*member || !image)
+		return 0;
+	*member = strdup(image);
+	return *member ? 0 : -ENOMEM;
+}
+
+static int take_settings(struct pod_container *c, const struct image_config *image, struct err *err)
+{
+	if (take_string(&c->run.cwd, image->cwd) < 0 || take_string(&c->run.user, image->user) < 0)
+		return no_memory(err);
+	if (c->stop_signal >= 0 || !image->stop_signal)
+		return 0;
+	c->stop_signal = signal_parse(image->stop_signal);
+	if (c->stop_signal < 0)
+		return err_set(err, EINVAL, "the image's StopSignal '%.40s' is no signal",
+			       image->stop_signal);
+	return 0;
+}
+
+static int take_image(struct pod_container *c, const struct image *image, struct err *err)
+{
+	int r = take_lowers(c, image, err);
+
+	if (r == 0)
+		r = take_program(c, image->config, err);
+	if (r == 0)
+		r = take_env(c, image->config->env, err);
+	if (r == 0)
+		r = take_settings(c, image->config, err);
+	if (r == 0 && config_complete(c) < 0)
+		r = no_memory(err);
+	if (r == 0)
+		(void)digest_text(&image->id, c->image.id);
+	return r;
+}
+
+static int look_up(struct pod_container *c, const struct image_stores *stores, struct err *err)
+{
+	struct image image;
+	int r = image_find(&image, stores, c->image.name, err);
+
+	if (r == 0) {
+		r = take_image(c, &image, err);
+		image_done(&image);
+	}
+	return r < 0 ? err_wrap(err, r, "container '%s'", c->run.name) : 0;
+}
+
+/**
+ * images_look_up() - find the images of a spec, and take what it gets from them
+ *
+ * Return: 0; -ENOENT, -EBADMSG or -EINVAL for an image that is not there, damaged,
+ * or that has no program to run; -errno. @err is filled.
+ */
+int images_look_up(struct pod_spec *spec, const struct paths *paths, struct err *err)
+{
+	struct image_stores stores;
+	int r;
+
+	if (!uses_images(spec))
+		return 0;
+	r = image_stores_open(&stores, paths, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r == 0 && i < spec->container_n; i++)
+		if (spec->containers[i].image.name)
+			r = look_up(&spec->containers[i], &stores, err);
+	image_stores_close(&stores);
+	return r < 0 ? err_wrap(err, r, "pod '%s'", spec->name) : 0;
+}
+
+/**
+ * images_load_spec() - config_load(), and the images looked up
+ *
+ * Return: as config_load(), and with @diags empty, as images_look_up().
+ */
+int images_load_spec(struct pod_spec **out, const char *path, const struct paths *paths,
+		     struct config_diags *diags, struct err *err)
+{
+	struct pod_spec *spec;
+	int r = config_load(&spec, path, NULL, diags, err);
+
+	if (r < 0)
+		return r;
+	r = images_look_up(spec, paths, err);
+	if (r < 0) {
+		pod_spec_free(spec);
+		return r;
+	}
+	*out = spec;
+	return 0;
+}
+
+/* ------------------------------------------------------------------- the pin */
+
+static int add_id(char *text, size_t size, const char *id)
+{
+	size_t n = strlen(text);
+
+	if (!*id || strstr(text, id))
+		return 0;
+	return snprintf(text + n, size - n, "%s\n", id) < (int)(size - n) ? 0 : -E2BIG;
+}
+
+static int check_still_there(const struct pod_spec *spec, const struct paths *paths,
+			     struct err *err)
+{
+	struct image_stores stores;
+	int r = image_stores_open(&stores, paths, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r == 0 && i < spec->container_n; i++) {
+		const struct image_spec *image = &spec->containers[i].image;
+		struct image found;
+
+		if (!image->name)
+			continue;
+		r = image_find(&found, &stores, image->id, err);
+		if (r == 0)
+			image_done(&found);
+	}
+	image_stores_close(&stores);
+	return r;
+}
+
+/**
+ * images_pin() - keep the images of a spec from being removed while the pod lives
+ * @run_fd: the pod's run directory; what is pinned there stays so
+ *
+ * Return: 0; -ENOENT when one was removed since it was looked up; -errno. @err is
+ * filled.
+ */
+int images_pin(const struct pod_spec *spec, int run_fd, const struct paths *paths,
+	       struct err *err)
+{
+	char text[IMAGE_PINS_MAX];
+	int r = 0;
+
+	if (!uses_images(spec))
+		return 0;
+	if (io_read_file(run_fd, IMAGE_PINS_FILE, text, sizeof(text), NULL) < 0)
+		text[0] = '\0'; /* none yet */
+	for (size_t i = 0; r == 0 && i < spec->container_n; i++)
+		r = add_id(text, sizeof(text), spec->containers[i].image.id);
+	if (r < 0)
+		return err_set(err, E2BIG, "the pod has used too many images since it was started");
+	r = io_replace_file(run_fd, IMAGE_PINS_FILE, text, strlen(text), err);
+	fault_kill("images-pinned");
+	return r < 0 ? r : check_still_there(spec, paths, err);
+}
