@@ -124,6 +124,7 @@ int cgroup_limits_apply(const struct cgroup *cg, const struct cgroup_limits *lim
 			unsigned *missing, struct err *err);
 void cgroup_limits_dropped(struct cgroup_limits *out, const struct cgroup_limits *old,
 			   const struct cgroup_limits *new);
+void cgroup_limits_reset(const struct cgroup *cg, const struct cgroup_limits *keep);
 int cgroup_limit_missing(const struct cgroup *cg, enum cgroup_limit limit, struct err *err);
 int cgroup_oom_kills(const struct cgroup *cg, uint64_t *count, struct err *err);
 void cgroup_stats(const struct cgroup *cg, struct cgroup_stats *out);

@@ -203,6 +203,23 @@ void cgroup_limits_dropped(struct cgroup_limits *out, const struct cgroup_limits
 	}
 }
 
+/**
+ * cgroup_limits_reset() - set all limits but some to the kernel's defaults
+ * @keep: those that it sets are left as they are
+ *
+ * For a group that may have had limits which nobody knows any more. One that
+ * cannot be set was not set before.
+ */
+void cgroup_limits_reset(const struct cgroup *cg, const struct cgroup_limits *keep)
+{
+	struct cgroup_limits any, dropped;
+	unsigned missing = 0;
+
+	memset(&any, 0, sizeof(any)); /* each is said, whatever it says */
+	cgroup_limits_dropped(&dropped, &any, keep);
+	(void)cgroup_limits_apply(cg, &dropped, &missing, NULL);
+}
+
 /* Reads a number from a file of "number" or of "key number" lines. */
 static int read_number(const struct cgroup *cg, const char *file, const char *key, uint64_t *out,
 		       struct err *err)

@@ -19,27 +19,57 @@ static void print_event(struct ctl *ctl, const json_t *event)
 	(void)fflush(ctl->out); /* as it happens; ctl_main() tells a failure */
 }
 
-/* Until the last reply; when following, until podd ends, which is no failure. */
-static int print_events(struct ctl *ctl, struct conn *conn, bool follow)
+struct query {
+	bool follow;
+	json_int_t since; /* the number that is wanted next */
+};
+
+static int ask(struct conn *conn, const struct query *q, struct err *err)
+{
+	int r = q->follow ? conn_patience(conn, err) : 0;
+
+	if (r < 0)
+		return r;
+	return conn_send(conn,
+			 json_pack("{s:s, s:b, s:{s:I, s:b}}", "method", "io.podd.Pod.Events", "more", 1,
+				   "parameters", "since", q->since, "follow", q->follow),
+			 NULL, 0, err);
+}
+
+/* Until the last reply, or the connection's end (-ECONNRESET). */
+static int print_events(struct ctl *ctl, struct conn *conn, struct query *q, struct err *err)
 {
 	bool continues = true;
-	struct err err;
-	int r = 0;
+	int r = ask(conn, q, err);
 
-	while (continues && !ferror(ctl->out)) {
+	while (r == 0 && continues && !ferror(ctl->out)) {
 		json_auto_t *reply = NULL;
 		const json_t *event;
 
-		r = conn_receive(conn, &reply, &continues, &err);
-		if (r == -ECONNRESET && follow)
-			return CTL_OK;
+		r = conn_receive(conn, &reply, &continues, err);
 		if (r < 0)
-			return ctl_fail(ctl, conn_exit_code(r), &err);
+			break;
 		event = json_object_get(reply, "event");
-		if (event)
-			print_event(ctl, event);
+		if (!event)
+			continue;
+		print_event(ctl, event);
+		q->since = json_integer_value(json_object_get(event, "seq")) + 1;
 	}
-	return CTL_OK;
+	return r;
+}
+
+/* A podd that takes over goes on with the numbers, and so do we. */
+static int follow(struct ctl *ctl, struct conn *conn, struct query *q, struct err *err)
+{
+	int r;
+
+	do {
+		r = print_events(ctl, conn, q, err);
+		if (r != -ECONNRESET || !q->follow)
+			return r;
+		r = conn_reopen(conn, &ctl->paths, err);
+	} while (r == 0);
+	return r == -ESRCH ? 0 : r; /* the pod's end needs no word */
 }
 
 /* podctl events */
@@ -48,15 +78,15 @@ int cmd_events(struct ctl *ctl, int argc, char **argv)
 	static const struct option longs[] = { { "follow", no_argument, NULL, 'f' },
 					       { "since", required_argument, NULL, OPT_SINCE },
 					       CTL_COMMON_OPTIONS };
-	bool follow = false;
+	struct query q = { .since = 0 };
 	long since = 0;
 	struct conn conn;
 	struct err err;
-	int c, code, r = 0;
+	int c, code, r;
 
 	while ((c = ctl_option(ctl, argc, argv, ":f", longs)) > 0) {
 		if (c == 'f')
-			follow = true;
+			q.follow = true;
 		else if (ctl_count(optarg, &since) < 0)
 			return ctl_usage_error(ctl, "'%s' is no event number", optarg);
 	}
@@ -67,15 +97,9 @@ int cmd_events(struct ctl *ctl, int argc, char **argv)
 		code = ctl_connect(ctl, argv[optind], &conn);
 	if (code)
 		return code;
-	if (follow)
-		r = conn_patience(&conn, &err);
-	if (r == 0)
-		r = conn_send(&conn,
-			      json_pack("{s:s, s:b, s:{s:I, s:b}}", "method", "io.podd.Pod.Events",
-					"more", 1, "parameters", "since", (json_int_t)since,
-					"follow", follow),
-			      NULL, 0, &err);
-	code = r < 0 ? ctl_fail(ctl, conn_exit_code(r), &err) : print_events(ctl, &conn, follow);
+	q.since = since;
+	r = follow(ctl, &conn, &q, &err);
+	code = r < 0 ? ctl_fail(ctl, conn_exit_code(r), &err) : CTL_OK;
 	conn_close(&conn);
 	return code;
 }

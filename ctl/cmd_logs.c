@@ -28,19 +28,41 @@ static int open_log_dir(struct ctl *ctl, const char *pod, int *out, struct err *
 	return 0;
 }
 
-/* Prints; when following, until podd ends: its socket hangs up then. A pod
- * without podd is followed until podctl is told to end. */
+struct following {
+	struct ctl *ctl;
+	struct conn conn;
+};
+
+/* podd's socket has hung up: a podd that takes over is followed, too. */
+static int follow_next(void *ctx)
+{
+	struct following *f = ctx;
+	struct err err;
+	int r = conn_reopen(&f->conn, &f->ctl->paths, &err);
+
+	if (r == 0)
+		return f->conn.sock;
+	if (r != -ESRCH) /* the pod's end needs no word */
+		(void)ctl_fail(f->ctl, CTL_FAILED, &err);
+	return -EBADF;
+}
+
+/* Prints; when following, until the pod ends. A pod without podd is followed
+ * until podctl is told to end. */
 static int show(struct ctl *ctl, int dirfd, struct logs_query *query, const char *pod,
 		struct err *err)
 {
-	struct conn conn = { .sock = -EBADF };
+	struct following f = { .ctl = ctl, .conn = { .sock = -EBADF } };
 	int r;
 
-	if (query->follow && conn_open(&conn, &ctl->paths, pod, err) == 0)
-		query->stop_fd = conn.sock;
+	if (query->follow && conn_open(&f.conn, &ctl->paths, pod, err) == 0) {
+		query->stop_fd = f.conn.sock;
+		query->go_on = follow_next;
+		query->ctx = &f;
+	}
 	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail; as logs_show() asks */
 	r = logs_show(dirfd, query, ctl->out, err);
-	conn_close(&conn);
+	conn_close(&f.conn);
 	return r;
 }
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,6 +12,8 @@
 
 #include "base/fd.h"
 #include "config/names.h"
+
+#define REOPEN_PAUSE_MS 20
 
 static int not_running(const struct paths *paths, const char *pod, struct err *err)
 {
@@ -87,6 +90,33 @@ int conn_open(struct conn *out, const struct paths *paths, const char *pod, stru
 		return r;
 	*out = (struct conn){ .pod = pod, .sock = sock };
 	return 0;
+}
+
+/**
+ * conn_reopen() - connect to the podd that takes the place of one that ended
+ * @c: to that one; when this fails it is closed
+ *
+ * A podd that is killed or replaced leaves its pod and the run directory: then
+ * another one is waited for.
+ *
+ * Return: 0; -ESRCH: the pod ended, too; -ECONNREFUSED: no podd came; -errno.
+ * @err is filled.
+ */
+int conn_reopen(struct conn *c, const struct paths *paths, struct err *err)
+{
+	const char *pod = c->pod;
+	int r = -ECONNREFUSED;
+
+	conn_close(c);
+	*c = (struct conn){ .pod = pod, .sock = -EBADF };
+	for (int ms = 0; r == -ECONNREFUSED && ms < CONN_REOPEN_MS; ms += REOPEN_PAUSE_MS) {
+		if (ms > 0)
+			(void)poll(NULL, 0, REOPEN_PAUSE_MS); /* cut short is fine */
+		r = conn_open(c, paths, pod, err);
+	}
+	if (r == -ECONNREFUSED)
+		return err_set(err, ECONNREFUSED, "pod '%s': podd ended, and no other one came", pod);
+	return r;
 }
 
 /**

@@ -10,6 +10,8 @@
 
 /* A podd that does not answer for so long is told to be stuck. */
 #define CONN_TIMEOUT_S 10
+/* So long is waited for another podd to take over. */
+#define CONN_REOPEN_MS 5000
 
 struct conn {
 	const char *pod; /* borrowed */
@@ -19,6 +21,7 @@ struct conn {
 };
 
 int conn_open(struct conn *out, const struct paths *paths, const char *pod, struct err *err);
+int conn_reopen(struct conn *c, const struct paths *paths, struct err *err);
 void conn_close(struct conn *c);
 int conn_patience(struct conn *c, struct err *err);
 int conn_send(struct conn *c, json_t *call_take, const int *fds, unsigned fd_n, struct err *err);

@@ -19,6 +19,7 @@ struct show {
 	FILE *out;
 	struct logs_source **sources; /* in order of their names, once all are found */
 	size_t n, room;
+	int stop_fd;
 	int inotify_fd;
 };
 
@@ -186,7 +187,7 @@ static int wait_for_change(const struct show *s, struct change *out, struct err 
 {
 	struct pollfd fds[] = {
 		{ s->inotify_fd, POLLIN, 0 },
-		{ s->query->stop_fd, POLLIN, 0 },
+		{ s->stop_fd, POLLIN, 0 },
 		{ fileno(s->out), 0, 0 }, /* POLLERR when the other end of a pipe is closed */
 	};
 
@@ -206,6 +207,10 @@ static int follow(struct show *s, struct err *err)
 		r = wait_for_change(s, &change, err);
 		if (r < 0 || change.reader_gone)
 			return r;
+		if (change.last && s->query->go_on) {
+			s->stop_fd = s->query->go_on(s->query->ctx);
+			change.last = s->stop_fd < 0;
+		}
 		if (change.names && !s->query->container)
 			r = find_sources(s, LOGS_ALL, err);
 		for (size_t i = 0; i < s->n; i++)
@@ -240,7 +245,7 @@ static int show(struct show *s, struct err *err)
  * @query: which, and how
  * @out: flushed whenever there is nothing more to print for now
  *
- * Following ends when @query->stop_fd says so, after what was written until
+ * Following ends when @query->stop_fd says so and @query->go_on has no other, after what was written until
  * then, or when the reader of @out has closed it. The caller ignores SIGPIPE.
  *
  * Return: 0, also when the reader has had enough; or -errno with @err filled,
@@ -253,6 +258,7 @@ int logs_show(int log_dirfd, const struct logs_query *query, FILE *out, struct e
 		.query = query,
 		.out = out,
 		.inotify_fd = -EBADF,
+		.stop_fd = query->stop_fd,
 	};
 	int r = show(&s, err);
 

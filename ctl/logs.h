@@ -16,6 +16,9 @@ struct logs_query {
 	bool timestamps;       /* each line starts with its time */
 	bool follow;           /* go on with what is written from now on */
 	int stop_fd;           /* readable or hung up: no more will come; -EBADF: follow for ever */
+	/* Asked then: another one to go on with, or -EBADF. NULL: there is none. */
+	int (*go_on)(void *ctx);
+	void *ctx;
 };
 
 int logs_show(int log_dirfd, const struct logs_query *query, FILE *out, struct err *err);

@@ -62,12 +62,14 @@ static int look_at_lease(struct collection *c, int dirfd, const char *name, void
 	struct netns_lease lease = NETNS_LEASE_NONE;
 	char holder[NETNS_POD_NAME_SIZE] = "";
 	struct query *q = arg;
+	bool known;
 
 	if (fd < 0)
 		return 0; /* not a lease */
-	(void)lease_read(fd, &lease, holder); /* half written: nobody's */
+	known = lease_read(fd, &lease, holder) == 0;
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		q->live_n += !q->pod || strcmp(q->pod, holder) == 0;
+		/* One that lives and does not say whose it is may be anybody's. */
+		q->live_n += !known || !q->pod || strcmp(q->pod, holder) == 0;
 		return 0;
 	}
 	if (!q->remove)

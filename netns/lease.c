@@ -16,8 +16,9 @@
 #include "base/io.h"
 #include "netns/link.h"
 
-/* "BRIDGE ADDRESS/PREFIX GATEWAY POD\n" */
-#define RECORD_SIZE (IFNAMSIZ + 2 * IPV4_TEXT_SIZE + 4 + NETNS_POD_NAME_SIZE)
+/* "VERSION BRIDGE ADDRESS/PREFIX GATEWAY POD\n" */
+#define RECORD_VERSION 1
+#define RECORD_SIZE (12 + IFNAMSIZ + 2 * IPV4_TEXT_SIZE + 4 + NETNS_POD_NAME_SIZE)
 
 static bool ipv4_parse(const char *text, uint32_t *out)
 {
@@ -62,12 +63,13 @@ int lease_read(int fd, struct netns_lease *out, char pod[NETNS_POD_NAME_SIZE])
 {
 	char text[RECORD_SIZE], address[IPV4_TEXT_SIZE], gateway[IPV4_TEXT_SIZE];
 	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+	unsigned version;
 
 	if (n < 0)
 		return -errno;
 	text[n] = '\0';
-	if (sscanf(text, "%15s %15[0-9.]/%u %15s %255s", out->bridge, address, &out->prefix_len,
-		   gateway, pod) != 5 ||
+	if (sscanf(text, "%u %15s %15[0-9.]/%u %15s %255s", &version, out->bridge, address,
+		   &out->prefix_len, gateway, pod) != 6 || version != RECORD_VERSION ||
 	    !ipv4_parse(address, &out->address) || !ipv4_parse(gateway, &out->gateway))
 		return -EBADMSG;
 	return 0;
@@ -231,7 +233,7 @@ int lease_choose(int dirfd, const struct netns_spec *spec, uint32_t gateway, uin
 static int write_record(int fd, const char *pod, const struct netns_lease *l)
 {
 	char text[RECORD_SIZE], address[IPV4_TEXT_SIZE], gateway[IPV4_TEXT_SIZE];
-	int n = snprintf(text, sizeof(text), "%s %s/%u %s %s\n", l->bridge,
+	int n = snprintf(text, sizeof(text), "%u %s %s/%u %s %s\n", RECORD_VERSION, l->bridge,
 			 ipv4_text(l->address, address), l->prefix_len,
 			 ipv4_text(l->gateway, gateway), pod);
 

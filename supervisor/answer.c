@@ -252,11 +252,14 @@ void answer_session_exits(struct pod *pod)
 		__atomic_store_n(&s->slot->state, BOARD_FREE, __ATOMIC_RELEASE);
 		free(s);
 	}
-	/* Sessions of a podd that was killed: nobody waits for them. */
+	/* Sessions of a podd that was killed: nobody waits for them. Those that it had
+	 * not started when it was will not be: its children are gone (pod.h). */
 	for (unsigned i = SESSION_SLOT_FIRST; !pod->sessions && i < BOARD_SLOTS; i++) {
 		struct board_slot *slot = &pod->pause.board->slots[i];
 
-		if (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) == BOARD_EXITED)
+		uint32_t is = __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE);
+
+		if (is == BOARD_EXITED || is == BOARD_STARTING)
 			__atomic_store_n(&slot->state, BOARD_FREE, __ATOMIC_RELEASE);
 	}
 }

@@ -73,8 +73,14 @@ static void spawn(struct pod *pod, unsigned i)
 {
 	struct err err = { 0 };
 	struct member *m = pod->members[i];
-	int r = member_spawn(m, &m->stage, &err);
+	int r = member_make_root(m, &m->stage, &err);
 
+	/* What it will run is on the record before it runs. */
+	if (r == 0) {
+		drive_commit(pod);
+		fault_kill("defined");
+		r = member_spawn(m, &m->stage, &err);
+	}
 	m->message[0] = '\0';
 	if (r < 0) {
 		snprintf(m->message, sizeof(m->message), "stage %s: %s", m->stage, err.msg);
@@ -128,7 +134,7 @@ void drive_commit(struct pod *pod)
 	struct record_state state = {
 		.machine = pod->machine,
 		.started_realtime_ns = pod->started_realtime_ns,
-		.events_next = pod->events.next,
+		.definition = pod->definition,
 		.broken = pod->broken,
 	};
 
@@ -145,6 +151,7 @@ void drive_commit(struct pod *pod)
 			.logs_stored = m->logs_stored,
 			.stop_signal = m->spec->stop_signal,
 			.ended = m->ended,
+			.root_proven = m->root_proven,
 		};
 		snprintf(to->name, sizeof(to->name), "%s", m->spec->run.name);
 	}
@@ -296,6 +303,8 @@ void drive_member_exited(struct member *m, int wait_status, bool oom)
 		.exited = true,
 		.wait_status = wait_status,
 		.reason = oom && wait_status ? exit_reason_name(EXIT_REASON_OOM_KILLED) : NULL,
+		.realtime_ns = m->slot->exited_realtime_ns,
+		.boottime_ns = m->slot->exited_boottime_ns,
 	};
 
 	m->message[0] = '\0';
@@ -404,8 +413,6 @@ static void resume_container(struct pod *pod, unsigned i)
 	if (c->state == MACHINE_STARTING && ran) {
 		m->started_realtime_ns = clock_realtime_ns();
 		m->report.pending = m->report.started = true;
-		m->outdated = false; /* started just now, from the file that is there */
-		m->definition = plan_definition(pod->spec, m->spec);
 	} else if (c->state == MACHINE_STARTING) {
 		member_kill(m);
 		spawn(pod, i);

@@ -28,14 +28,14 @@ _Static_assert(ARRAY_SIZE(kind_names) == EVENT_KIND_N, "each kind has a name");
 /**
  * events_init() - an empty ring
  * @ev: released by events_done()
- * @first: number of the first event, at least 1; a podd that takes over a pod
- * gives the number at which the one before it stopped
+ * @outlives: the number of the first event, at least 1, kept up from here on, so
+ *	that a podd that takes over goes on with it; borrowed. NULL: 1
  *
  * Return: 0, or -errno with @err filled.
  */
-int events_init(struct events *ev, uint64_t first, struct err *err)
+int events_init(struct events *ev, uint64_t *outlives, struct err *err)
 {
-	struct events e = { .next = first };
+	struct events e = { .next = outlives && *outlives ? *outlives : 1, .outlives = outlives };
 	char text[64];
 	ssize_t n =
 		io_read_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", text, sizeof(text), err);
@@ -52,7 +52,7 @@ int events_init(struct events *ev, uint64_t first, struct err *err)
 	return 0;
 }
 
-static struct event_kept *slot(const struct events *ev, uint64_t seq)
+static struct event *slot(const struct events *ev, uint64_t seq)
 {
 	return &ev->kept[seq % EVENTS_KEPT];
 }
@@ -70,7 +70,7 @@ static void forget(struct event *event)
 void events_done(struct events *ev)
 {
 	for (uint64_t i = 1; i <= ev->count; i++)
-		forget(&slot(ev, ev->next - i)->event);
+		forget(slot(ev, ev->next - i));
 	free(ev->kept);
 	*ev = (struct events){ 0 };
 }
@@ -83,18 +83,22 @@ void events_done(struct events *ev)
  */
 void events_add(struct events *ev, const struct event *event)
 {
-	struct event_kept *k = slot(ev, ev->next);
+	struct event *k = slot(ev, ev->next);
 
 	if (ev->count == EVENTS_KEPT)
-		forget(&k->event);
+		forget(k);
 	else
 		ev->count++;
-	k->event = *event;
-	k->event.container = event->container ? strdup(event->container) : NULL;
-	k->event.message = event->message ? strdup(event->message) : NULL;
-	k->realtime_ns = clock_realtime_ns();
-	k->boottime_ns = clock_boottime_ns();
+	*k = *event;
+	k->container = event->container ? strdup(event->container) : NULL;
+	k->message = event->message ? strdup(event->message) : NULL;
+	if (!k->realtime_ns) {
+		k->realtime_ns = clock_realtime_ns();
+		k->boottime_ns = clock_boottime_ns();
+	}
 	ev->next++;
+	if (ev->outlives)
+		*ev->outlives = ev->next;
 }
 
 static void set_text(json_t *o, const char *key, const char *text)
@@ -133,16 +137,15 @@ static json_t *gap_json(const struct events *ev, uint64_t seq, uint64_t oldest)
 
 static json_t *event_json(const struct events *ev, uint64_t seq)
 {
-	const struct event_kept *k = slot(ev, seq);
-	const struct event *e = &k->event;
+	const struct event *e = slot(ev, seq);
 	char time[CLOCK_RFC3339_SIZE];
 	json_t *o = json_object();
 
-	clock_rfc3339(time, k->realtime_ns);
+	clock_rfc3339(time, e->realtime_ns);
 	set_number(o, "seq", (json_int_t)seq);
 	set_text(o, "boot_id", ev->boot_id);
 	set_text(o, "time", time);
-	set_number(o, "boottime_ns", (json_int_t)k->boottime_ns);
+	set_number(o, "boottime_ns", (json_int_t)e->boottime_ns);
 	set_text(o, "kind", kind_names[e->kind]);
 	set_text(o, "container", e->container);
 	set_text(o, "state", e->state);

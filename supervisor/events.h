@@ -47,21 +47,18 @@ struct event {
 	unsigned restarts;
 	bool exited;           /* wait_status is there */
 	int wait_status;       /* as wait(2) gives it */
-};
-
-struct event_kept {
-	struct event event;
-	uint64_t realtime_ns, boottime_ns;
+	uint64_t realtime_ns, boottime_ns; /* when it happened; 0: now */
 };
 
 struct events {
 	char boot_id[37];
-	uint64_t next; /* number of the next event */
+	uint64_t next;	   /* number of the next event */
+	uint64_t *outlives; /* the same, where a later podd finds it; or NULL */
 	uint64_t count; /* of those kept, at most EVENTS_KEPT */
-	struct event_kept *kept;
+	struct event *kept;
 };
 
-int events_init(struct events *ev, uint64_t first, struct err *err);
+int events_init(struct events *ev, uint64_t *outlives, struct err *err);
 void events_done(struct events *ev);
 void events_add(struct events *ev, const struct event *event);
 json_t *events_read(const struct events *ev, uint64_t *seq);

@@ -40,7 +40,7 @@ static bool lock_dead(int run_fd, int *alive_fd)
 {
 	if (flock(run_fd, LOCK_EX | LOCK_NB) < 0)
 		return false;
-	*alive_fd = openat(run_fd, "alive", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	*alive_fd = openat(run_fd, "alive", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (*alive_fd < 0)
 		return errno == ENOENT;
 	return flock(*alive_fd, LOCK_EX | LOCK_NB) == 0;

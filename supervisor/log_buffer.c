@@ -14,7 +14,6 @@
 #include "base/fd.h"
 
 #define LOG_BUFFER_MAGIC   UINT64_C(0x676f6c64646f70) /* "poddlog" */
-#define LOG_BUFFER_VERSION 1
 #define PAGE_MIN           4096
 
 /* The layout is a contract with podds of other versions: change it only with the version. */
@@ -157,6 +156,26 @@ static void load_state(struct log_buffer *b)
 	}
 	b->damaged = page->magic != 0;
 	b->now = (struct log_state){ 0 };
+}
+
+/**
+ * log_buffer_check() - whether a buffer that another podd left is one that we know
+ *
+ * Before anything of the pod is touched: a podd that does not know it must leave it.
+ *
+ * Return: 0 or -EPROTO with @err filled.
+ */
+int log_buffer_check(int memfd, struct err *err)
+{
+	struct log_page head;
+
+	if (pread(memfd, &head, offsetof(struct log_page, states), 0) !=
+	    (ssize_t)offsetof(struct log_page, states))
+		return err_set(err, EPROTO, "a log buffer is too short");
+	if (head.magic == LOG_BUFFER_MAGIC && head.version != LOG_BUFFER_VERSION)
+		return err_set(err, EPROTO, "a log buffer has version %u, this podd knows %u", head.version,
+			       LOG_BUFFER_VERSION);
+	return 0;
 }
 
 /**

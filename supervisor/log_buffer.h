@@ -46,6 +46,7 @@
  * The regions are used from their start whenever they are empty, so that a
  * quiet container touches one page (two with stderr).
  */
+#define LOG_BUFFER_VERSION 1 /* of struct log_page and what it says of the regions */
 #define LOG_BUFFER_HEADER 512
 #define LOG_BUFFER_REGION (128 * 1024)
 #define LOG_BUFFER_SIZE   (2 * LOG_BUFFER_REGION)
@@ -100,6 +101,7 @@ int log_shared_open(struct log_shared *out, struct err *err);
 void log_shared_close(struct log_shared *shared);
 
 int log_buffer_create(int *memfd_out, struct err *err);
+int log_buffer_check(int memfd, struct err *err);
 int log_buffer_open(struct log_buffer *b, int memfd, struct err *err);
 void log_buffer_commit(struct log_buffer *b);
 ssize_t log_buffer_read(struct log_buffer *b, enum cri_stream stream, int pipe_fd,

@@ -17,6 +17,7 @@
 #include "supervisor/pod.h"
 #include "supervisor/reload.h"
 #include "supervisor/say.h"
+#include "supervisor/upgrade.h"
 
 /* Documented in podd(8). */
 enum exit_status {
@@ -34,6 +35,7 @@ static const char usage[] =
 	"      --root DIR  keep everything under DIR: etc/podd, run/podd, var/lib/podd, var/log/podd\n"
 	"  -h, --help      show this text\n"
 	"      --version   show the version\n"
+	"      --adopts    show which running pods this podd can take over\n"
 	"\n"
 	"Exit status: 0 stopped as asked or completed, 1 the pod failed, 2 bad usage or bad\n"
 	"pod file, 3 the host lacks something. See podd(8).\n";
@@ -52,8 +54,10 @@ static int parse_options(struct options *o, int argc, char **argv)
 		{ "root", required_argument, NULL, 'r' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
+		{ "adopts", no_argument, NULL, 'A' },
 		{ 0 },
 	};
+	char adopts[UPGRADE_ADOPTS_SIZE];
 	int c;
 
 	while ((c = getopt_long(argc, argv, "h", longopts, NULL)) >= 0) {
@@ -66,6 +70,9 @@ static int parse_options(struct options *o, int argc, char **argv)
 			return EXIT_STOPPED;
 		case 'V':
 			puts("podd " PODD_VERSION);
+			return EXIT_STOPPED;
+		case 'A':
+			fputs(upgrade_adopts(adopts), stdout);
 			return EXIT_STOPPED;
 		default:
 			fputs("Try 'podd --help'.\n", stderr);

@@ -215,6 +215,8 @@ static int prepare_cgroup(struct member *m, struct err *err)
 	if (r < 0)
 		return r;
 	fault_kill("member-group");
+	if (m->host->adopting) /* the file may have had more of them */
+		cgroup_limits_reset(&m->cgroup, &m->spec->limits);
 	r = cgroup_limits_apply(&m->cgroup, &m->spec->limits,
 				m->host->best_effort ? &m->limits_missing : NULL, err);
 	if (r < 0)
@@ -288,6 +290,7 @@ static int drop_root(struct member *m, struct err *err)
 	int r;
 
 	close_fd(&m->mntns_fd);
+	m->root_proven = false;
 	r = fd_store_remove(&m->host->pause->store, pause_store_root(m->place), err);
 	close_fd(&m->disk_fd);
 	if (r == 0 && m->host->disk_dirfd >= 0)
@@ -295,12 +298,15 @@ static int drop_root(struct member *m, struct err *err)
 	return r;
 }
 
-/* All that a restart puts into force, new. */
+/*
+ * All that a restart puts into force, new. And a root in which nothing could be
+ * started yet: what it is made of may have been mounted only now.
+ */
 static int bring_up_to_date(struct member *m, struct err *err)
 {
 	int r;
 
-	if (!m->outdated)
+	if (!m->outdated && (m->root_proven || m->mntns_fd < 0))
 		return 0;
 	r = drop_root(m, err);
 	if (r == 0)
@@ -311,7 +317,33 @@ static int bring_up_to_date(struct member *m, struct err *err)
 }
 
 /**
- * member_spawn() - start the container's process
+ * member_make_root() - what a start needs before there is a process
+ * @stage: set to the name of this stage; a constant
+ *
+ * After this, @m->definition is of what the next process will run: to be on the
+ * record before it does.
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int member_make_root(struct member *m, const char **stage, struct err *err)
+{
+	const char *name = m->spec->run.name;
+	int r;
+
+	*stage = "root";
+	if (!m->spec->run.argv) /* a podd that was killed was about to; supervisor/reload.h */
+		return err_set(err, ENOENT, "container '%s' is not in the file any more", name);
+	r = bring_up_to_date(m, err);
+	if (r == 0)
+		r = build_root(m, err);
+	if (r < 0)
+		return err_wrap(err, r, "container '%s'", name);
+	m->definition = plan_definition(m->host->pod_spec, m->spec);
+	return 0;
+}
+
+/**
+ * member_spawn() - start the container's process, its root is there
  * @stage: on failure, the name of the stage that failed; a constant
  *
  * Return: 0 or -errno with @err filled; no process is left then.
@@ -325,15 +357,6 @@ int member_spawn(struct member *m, const char **stage, struct err *err)
 	struct container_process p;
 	int r;
 
-	*stage = "root";
-	if (!run->argv) /* a podd that was killed was about to; supervisor/reload.h */
-		return err_set(err, ENOENT, "container '%s' is not in the file any more", run->name);
-	r = bring_up_to_date(m, err);
-	if (r == 0)
-		r = build_root(m, err);
-	if (r < 0)
-		return err_wrap(err, r, "container '%s'", run->name);
-	m->definition = plan_definition(m->host->pod_spec, m->spec);
 	p = (struct container_process){
 		.argv = run->argv,
 		.env = run->env ? run->env : no_env,
@@ -364,6 +387,7 @@ int member_spawn(struct member *m, const char **stage, struct err *err)
 	}
 	m->pidfd = started.pidfd;
 	m->pid = started.pid;
+	m->root_proven = true;
 	m->started_realtime_ns = clock_realtime_ns();
 	return 0;
 }
@@ -457,6 +481,8 @@ int member_resume(struct member *m, const struct record_member *record, struct e
 	m->finished_realtime_ns = record->finished_realtime_ns;
 	m->oom_kills = record->oom_kills;
 	m->ended = record->ended;
+	m->root_proven = record->root_proven || m->slot->state == BOARD_RUNNING ||
+			 m->slot->state == BOARD_EXITED;
 	/* Acted on, but podd was killed before it freed the slot. */
 	if (m->slot->state == BOARD_EXITED && m->slot->generation == m->ended)
 		member_forget_exit(m);

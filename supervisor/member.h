@@ -61,6 +61,7 @@ struct member {
 	unsigned place; /* as long as it lives: see supervisor/pause.h */
 	unsigned index; /* in the pod's order, which a reload may change */
 	bool logs_stored;
+	bool root_proven; /* something ran in its root; else a failed start makes it anew */
 	bool outdated;	     /* what runs, or its root, is not what the spec says now */
 	uint64_t definition; /* plan_definition() of what runs, or ran last */
 	struct cgroup cgroup;
@@ -91,6 +92,7 @@ struct member {
 int member_prepare(struct member *m, const struct member_host *host,
 		   const struct pod_container *spec, unsigned place, struct err *err);
 void member_respec(struct member *m, const struct pod_container *spec);
+int member_make_root(struct member *m, const char **stage, struct err *err);
 int member_spawn(struct member *m, const char **stage, struct err *err);
 void member_signal(struct member *m, int sig);
 void member_kill(struct member *m);

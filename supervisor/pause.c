@@ -341,14 +341,40 @@ int pause_identity_write(const struct pause *p, int run_fd, struct err *err)
 	return r < 0 ? r : io_replace_file(run_fd, IDENTITY_FILE, text, strlen(text), err);
 }
 
+/**
+ * pause_identity_is_of_another_boot() - whether the word of a pause is from before
+ * this boot, so that it tells of nothing that lives
+ */
+bool pause_identity_is_of_another_boot(int run_fd)
+{
+	char said[IDENTITY_SIZE], is[IDENTITY_SIZE], boot[2][64];
+
+	return io_read_file(run_fd, IDENTITY_FILE, said, sizeof(said), NULL) > 0 &&
+	       identify(is, getpid(), NULL) == 0 && sscanf(said, "1 %63s", boot[0]) == 1 &&
+	       sscanf(is, "1 %63s", boot[1]) == 1 && strcmp(boot[0], boot[1]) != 0;
+}
+
+/* No word of it: but somebody is in its group, and will have to hold our lock. */
+static int find_by_group(struct pause *p, pid_t pid, struct err *err)
+{
+	if (pid <= 1)
+		return err_set(err, ENOENT, "the pause was never made known");
+	p->pid = pid;
+	p->pidfd = sys_pidfd_open(pid, 0);
+	return p->pidfd < 0 ? err_sys(err, "open the pause, process %d", pid) : 0;
+}
+
 /* Find the process that the run directory names, and be sure that it is that one. */
-static int find_pause(struct pause *p, int run_fd, struct err *err)
+static int find_pause(struct pause *p, int run_fd, pid_t pid_hint, struct err *err)
 {
 	char said[IDENTITY_SIZE], is[IDENTITY_SIZE];
 	int r, version;
 
-	if (io_read_file(run_fd, IDENTITY_FILE, said, sizeof(said), err) < 0)
-		return -err->code;
+	r = (int)io_read_file(run_fd, IDENTITY_FILE, said, sizeof(said), err);
+	if (r == -ENOENT)
+		return find_by_group(p, pid_hint, err);
+	if (r < 0)
+		return r;
 	if (sscanf(said, "%d %*s %d ", &version, &p->pid) != 2 || version != 1 || p->pid <= 1)
 		return err_set(err, EPROTO, "the file '%s' is damaged or of another version",
 			       IDENTITY_FILE);
@@ -446,7 +472,7 @@ static int take_logs_of(struct pause *p, const struct record_member *m, struct e
 			return fd;
 		p->logs[m->place][k] = fd;
 	}
-	return 0;
+	return log_buffer_check(p->logs[m->place][PAUSE_LOG_BUFFER], err);
 }
 
 static int take_logs(struct pause *p, struct err *err)
@@ -474,25 +500,31 @@ static int take_logs(struct pause *p, struct err *err)
  * @p: initialised; give it to pause_done() in the end, also after a failure
  * @run_fd: the pod's run directory
  * @alive_fd: the pod's "alive", whose lock somebody holds
+ * @pid_hint: who is in its control group: asked when the run directory does not
+ *	say who it is; or 0
  *
  * Changes nothing about the pause or the pod.
  *
  * Return: 0 or -errno with @err filled (ENOENT: it was never made known; ESRCH:
  * another process has its pid; EPROTO: not ours, damaged or of another version).
  */
-int pause_adopt(struct pause *p, int run_fd, int alive_fd, struct err *err)
+int pause_adopt(struct pause *p, int run_fd, int alive_fd, pid_t pid_hint, struct err *err)
 {
-	int r = find_pause(p, run_fd, err);
+	int r = find_pause(p, run_fd, pid_hint, err);
 
-	if (r == 0)
-		r = check_lock(p, alive_fd, err);
+	if (r < 0)
+		return r;
+	r = check_lock(p, alive_fd, err);
 	if (r == 0)
 		r = take_all(p, err);
 	if (r == 0)
 		r = map_board(p, err);
 	if (r == 0)
 		r = record_open(p->record_fd, &p->record, err);
-	return r < 0 ? r : take_logs(p, err);
+	if (r == 0)
+		r = take_logs(p, err);
+	/* That means that there is no pause: nothing else is to. */
+	return r == -ENOENT ? -EPROTO : r;
 }
 
 /**

@@ -2,6 +2,7 @@
 /* A running pod: all of its kernel objects, and the steps that make them. */
 #include "supervisor/pod.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,13 +16,13 @@
 #include "base/io.h"
 #include "base/fault.h"
 #include "config/load.h"
+#include "supervisor/former.h"
 #include "supervisor/images.h"
 #include "supervisor/plan.h"
 #include "supervisor/reload.h"
 #include "supervisor/say.h"
 
 #define SHM_SIZE	UINT64_C(67108864) /* 64 MiB, as the other engines have it */
-#define EMPTY_TIMEOUT_MS 10000
 #define LOCK_TIMEOUT_MS	 1000
 #define NET_DIRECTORY	".net" /* beside the pods' directories; no pod is named so */
 
@@ -70,9 +71,28 @@ static int take_lock(int fd, struct err *err)
 	return 0;
 }
 
+static bool is_empty(int dirfd)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	unsigned n = 0;
+
+	if (!dir) {
+		close_fd(&fd);
+		return false; /* what cannot be looked at is somebody's */
+	}
+	while (n < 3 && readdir(dir))
+		n++;
+	(void)closedir(dir);
+	return n <= 2; /* "." and ".." */
+}
+
 /*
  * The run directory and the lock on it. Whoever held the lock before removes
  * the directory last of all, so it is looked up again once the lock is ours.
+ *
+ * Where something is in it, a pod may live of which we know nothing yet: until
+ * former_look() has seen that it is dead, or ended it, nothing is removed.
  */
 static int lock_run_directory(struct pod *pod, struct err *err)
 {
@@ -89,6 +109,7 @@ static int lock_run_directory(struct pod *pod, struct err *err)
 			return r;
 		if (same_file(fd, pod->paths->run, pod->spec->name)) {
 			pod->run_fd = take_fd(&fd);
+			pod->hands_off = !is_empty(pod->run_fd);
 			return 0;
 		}
 	}
@@ -121,16 +142,6 @@ static bool needs_disk(const struct pod_spec *spec)
 	return false;
 }
 
-/* var/lib/podd/pods/NAME, only as long as the pod lives. */
-static int remove_disk(const struct pod *pod, struct err *err)
-{
-	cleanup_close int pods = openat(pod->paths->lib, "pods", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (pods < 0)
-		return errno == ENOENT ? 0 : err_sys(err, "open the directory 'pods'");
-	return io_remove_tree(pods, pod->spec->name, err);
-}
-
 /**
  * pod_open_disk() - open, or make, the place for what containers write to disk
  * @spec: that has the containers; nothing is done when none of them needs it
@@ -148,73 +159,9 @@ int pod_open_disk(struct pod *pod, const struct pod_spec *spec, struct err *err)
 	return pod->disk_fd < 0 ? pod->disk_fd : 0;
 }
 
-/*
- * What a pod has left whose pause is dead. Its processes may still be on their
- * way out: PID 1 drops the lock of "alive" before it ends the others (do_exit()).
- */
-static int clear_away(struct pod *pod, struct err *err)
-{
-	int r = cgroup_pod_remove(&pod->cgroups, pod->spec->name, EMPTY_TIMEOUT_MS, err);
-
-	return r < 0 ? r : remove_disk(pod, err);
-}
-
 static int open_disk(struct pod *pod, struct err *err)
 {
 	return pod_open_disk(pod, pod->spec, err);
-}
-
-/* What cannot be adopted, since it never ran or its containers were others. */
-static int end_former(struct pod *pod, const char *why, struct err *err)
-{
-	int r;
-
-	say(SAY_WARNING, "pod '%s': ending what a podd that was killed has left: %s",
-	    pod->spec->name, why);
-	pause_done(&pod->pause);
-	fault_kill("former-begun");
-	r = cgroup_pod_remove(&pod->cgroups, pod->spec->name, EMPTY_TIMEOUT_MS, err);
-	if (r < 0)
-		return r;
-	/* The lock goes with the last process that holds it. */
-	if (flock(pod->alive_fd, LOCK_EX) < 0)
-		return err_sys(err, "lock 'alive'");
-	fault_kill("former-gone");
-	return remove_disk(pod, err);
-}
-
-/* The pause of a podd that was killed holds the lock of "alive". */
-static int look_for_former(struct pod *pod, struct err *err)
-{
-	/* A group of this name is only ours to clear when a podd was here. */
-	bool was_here = faccessat(pod->run_fd, "alive", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-	int r;
-
-	pod->alive_fd = openat(pod->run_fd, "alive", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (pod->alive_fd < 0)
-		return err_sys(err, "open 'alive'");
-	r = cgroup_root_open(&pod->cgroups, pod->paths->tag, err);
-	if (r < 0)
-		return r;
-	if (flock(pod->alive_fd, LOCK_EX | LOCK_NB) == 0)
-		return was_here ? clear_away(pod, err) : remove_disk(pod, err);
-	r = pause_adopt(&pod->pause, pod->run_fd, pod->alive_fd, err);
-	if (r == -ENOENT)
-		return end_former(pod, "it had only begun to start", err);
-	if (r < 0 && flock(pod->alive_fd, LOCK_EX | LOCK_NB) == 0) {
-		pause_done(&pod->pause); /* it was dying while we looked */
-		return clear_away(pod, err);
-	}
-	if (r < 0) {
-		pod->hands_off = true;
-		return err_wrap(err, r, "the pod runs already and cannot be adopted");
-	}
-	if (!record_current(pod->pause.record))
-		return end_former(pod, "it had only begun to start", err);
-	if (pod->pause.record->definition != plan_pod_definition(pod->spec))
-		return end_former(pod, "the file asks for another network or hostname", err);
-	pod->adopting = true;
-	return 0;
 }
 
 /* ------------------------------------------------------------- kernel objects */
@@ -232,6 +179,8 @@ static int make_groups(struct pod *pod, struct err *err)
 	else if (r == 0)
 		r = cgroup_pod_create(&pod->cgroup, &pod->cgroups, pod->spec->name,
 				      children | cgroup_limits_controllers(&pod->spec->limits), err);
+	if (r == 0 && pod->adopting) /* the file may have had more of them */
+		cgroup_limits_reset(&pod->cgroup, &pod->spec->limits);
 	if (r == 0)
 		r = cgroup_limits_apply(&pod->cgroup, &pod->spec->limits,
 					pod->spec->limits_best_effort ? &pod->limits_missing : NULL,
@@ -299,6 +248,16 @@ static int lease_address(struct pod *pod, struct err *err)
 	return r;
 }
 
+/* Somebody may have removed it; the pause was found all the same. */
+static int restore_identity(const struct pod *pod)
+{
+	struct err err = { 0 };
+
+	if (!pause_identity_exists(pod->run_fd))
+		note_failure(pod, pause_identity_write(&pod->pause, pod->run_fd, &err), &err);
+	return 0;
+}
+
 static int start_pause(struct pod *pod, struct err *err)
 {
 	const struct pause_args args = {
@@ -313,12 +272,10 @@ static int start_pause(struct pod *pod, struct err *err)
 	int r;
 
 	if (pod->adopting)
-		return 0;
+		return restore_identity(pod);
 	r = pause_identity_remove(pod->run_fd, err);
 	if (r == 0)
 		r = pause_prepare(&pod->pause, pod->spec->container_n, err);
-	if (r == 0)
-		pod->pause.record->definition = plan_pod_definition(pod->spec);
 	if (r == 0)
 		r = pause_start(&pod->pause, &args, err);
 	return r < 0 ? r : pause_identity_write(&pod->pause, pod->run_fd, err);
@@ -400,9 +357,7 @@ static int open_control(struct pod *pod, struct err *err)
 		.ctx = pod,
 		.events = &pod->events,
 	};
-	const struct record_state *former =
-		pod->adopting ? record_current(pod->pause.record) : NULL;
-	int r = events_init(&pod->events, former ? former->events_next : 1, err);
+	int r = events_init(&pod->events, &pod->pause.record->events_next, err);
 
 	return r < 0 ? r : control_new(&pod->control, pod->loop, &config, err);
 }
@@ -420,7 +375,7 @@ static const struct {
 	{ "lock", lock_run_directory },
 	{ "directories", open_directories },
 	{ "images", pin_images },
-	{ "former", look_for_former },
+	{ "former", former_look },
 	{ "disk", open_disk },
 	{ "cgroup", make_groups },
 	{ "lease", lease_address },
@@ -446,6 +401,7 @@ int pod_start(struct pod *pod, const struct pod_spec *spec, const struct paths *
 	      struct loop *loop, struct err *err)
 {
 	pod->spec = spec;
+	pod->definition = plan_pod_definition(spec);
 	pod->paths = paths;
 	pod->loop = loop;
 	pod->run_fd = pod->log_fd = pod->disk_fd = pod->scratch_fd = -EBADF;
@@ -491,7 +447,7 @@ static void remove_kernel_objects(struct pod *pod)
 	if (pod->cgroup.dirfd >= 0 && !pod->hands_off) {
 		cgroup_close(&pod->cgroup);
 		note_failure(pod,
-			     cgroup_pod_remove(&pod->cgroups, pod->spec->name, EMPTY_TIMEOUT_MS, &err),
+			     cgroup_pod_remove(&pod->cgroups, pod->spec->name, POD_EMPTY_TIMEOUT_MS, &err),
 			     &err);
 	}
 	cgroup_root_close(&pod->cgroups);
@@ -513,11 +469,12 @@ void pod_end(struct pod *pod)
 	loop_watch_remove(pod->loop, &pod->exits_watch);
 	loop_watch_remove(pod->loop, &pod->lost_watch);
 	loop_timer_clear(pod->loop, &pod->timer);
+	pod->events.outlives = NULL; /* it goes with the pause */
 	fault_kill("end-begun");
 	remove_kernel_objects(pod);
 	fault_kill("end-objects");
 	if ((pod->disk_fd >= 0 || pod->adopting) && !pod->hands_off)
-		note_failure(pod, remove_disk(pod, &err), &err);
+		note_failure(pod, former_remove_disk(pod, &err), &err);
 	close_fd(&pod->disk_fd);
 	close_fd(&pod->scratch_fd);
 	close_fd(&pod->alive_fd);

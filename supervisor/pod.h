@@ -39,6 +39,8 @@
  * last children of the killed podd (base/child.h: they share its descriptors),
  * so that nothing of it is under way any more.
  */
+#define POD_EMPTY_TIMEOUT_MS 10000 /* for processes that were killed to be gone */
+
 struct session;
 
 struct pod {
@@ -73,13 +75,14 @@ struct pod {
 	struct control *control;
 	struct session *sessions; /* exec */
 	char *const *argv;	  /* podd's own command line, borrowed */
+	uint64_t definition;	  /* plan_pod_definition(): a reload keeps it */
 	uint64_t started_realtime_ns;
 	struct watch exits_watch;
 	struct watch lost_watch;
 	struct timer timer;
 	bool adopting;	  /* it runs already: a podd that was killed has made it */
 	unsigned stepping; /* a step's actions are being done: no container comes or goes */
-	bool hands_off;	  /* somebody else's pod: release what we hold, touch nothing */
+	bool hands_off;	  /* it lives, or may: release what we hold, touch nothing */
 	bool broken;	  /* a first start failed: the end is a failure */
 	struct err why;	  /* what broke it */
 };

@@ -4,6 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -40,15 +43,40 @@ int record_create(int *memfd_out, struct record **out, struct err *err)
 		return r;
 	(*out)->magic = RECORD_MAGIC;
 	(*out)->version = RECORD_VERSION;
+	(*out)->events_next = 1;
 	*memfd_out = take_fd(&fd);
 	return 0;
+}
+
+/* FNV-1a over words: a microsecond for all of it. */
+static uint64_t sum_of(const struct record_state *state)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325), word;
+
+	for (size_t i = 0; i < offsetof(struct record_state, sum); i += sizeof(word)) {
+		memcpy(&word, (const char *)state + i, sizeof(word));
+		h = (h ^ word) * UINT64_C(0x100000001b3);
+	}
+	return h;
+}
+
+/* A podd that was killed between two stores has made the copy count and not
+ * counted the commit. */
+static bool is_whole(const struct record *rec)
+{
+	const struct record_state *state = &rec->states[rec->current & 1];
+
+	if (rec->commits == 0)
+		return true;
+	return rec->current <= 1 && sum_of(state) == state->sum &&
+	       (state->serial == rec->commits || state->serial == rec->commits + 1);
 }
 
 /**
  * record_open() - map the record of a pod that another podd has started
  * @memfd: borrowed
  *
- * Return: 0 or -errno with @err filled (EPROTO: no record, or of another
+ * Return: 0 or -errno with @err filled (EPROTO: no record, damaged, or of another
  * version).
  */
 int record_open(int memfd, struct record **out, struct err *err)
@@ -70,6 +98,10 @@ int record_open(int memfd, struct record **out, struct err *err)
 		record_close(rec);
 		return r;
 	}
+	if (!is_whole(rec)) {
+		record_close(rec);
+		return err_set(err, EPROTO, "the pod's record is damaged");
+	}
 	*out = rec;
 	return 0;
 }
@@ -89,8 +121,11 @@ void record_close(struct record *rec)
 void record_commit(struct record *rec, const struct record_state *state)
 {
 	uint32_t next = !rec->current;
+	struct record_state *to = &rec->states[next];
 
-	rec->states[next] = *state;
+	*to = *state;
+	to->serial = rec->commits + 1;
+	to->sum = sum_of(to);
 	__atomic_store_n(&rec->current, next, __ATOMIC_RELEASE);
 	__atomic_store_n(&rec->commits, rec->commits + 1, __ATOMIC_RELEASE);
 }

@@ -19,13 +19,15 @@
  * either no trace of a step or all of what it wanted; the next one finds out
  * from the board which of the actions were done.
  *
- * Two copies and one store that says which counts (as in log_buffer.h).
+ * Two copies and one store that says which counts (as in log_buffer.h). Each
+ * copy has a sum: nobody is to write here but podd, and a podd that acted on
+ * numbers that somebody else has put here would end a healthy pod.
  *
  * The layout is a contract between podds of possibly different age: whoever
  * changes struct record_state or a structure in it changes RECORD_VERSION.
  */
 #define RECORD_MAGIC   UINT64_C(0x64726f6365726470)
-#define RECORD_VERSION 3
+#define RECORD_VERSION 4
 
 /* In the machine's order. */
 struct record_member {
@@ -38,23 +40,28 @@ struct record_member {
 	uint32_t logs_stored; /* its pipes came later than the pause: they are in the store */
 	int32_t stop_signal;
 	uint32_t ended;	      /* generation of its slot whose end was acted on last */
+	uint32_t root_proven; /* something ran in its root */
+	uint32_t unused;
 };
 
 struct record_state {
 	struct pod_machine machine; /* its pointers mean nothing here */
 	uint64_t started_realtime_ns;
-	uint64_t events_next;
-	uint64_t broken; /* a first start failed: the end is a failure */
+	uint64_t definition; /* plan_pod_definition() of what the pod was made as */
+	uint64_t broken;     /* a first start failed: the end is a failure */
 	struct record_member members[POD_CONTAINERS_MAX];
+	/* Set by record_commit(). */
+	uint64_t serial; /* of the commit */
+	uint64_t sum;	 /* of all that is before it */
 };
-_Static_assert(sizeof(struct record_state) == 6984, "a new layout: change RECORD_VERSION too");
+_Static_assert(sizeof(struct record_state) == 7256, "a new layout: change RECORD_VERSION too");
 
 struct record {
 	uint64_t magic;
 	uint32_t version;
 	uint32_t current;    /* which of @states counts */
 	uint64_t commits;    /* 0: the pod never began to run */
-	uint64_t definition; /* plan_pod_definition() of what the pod was made as */
+	uint64_t events_next; /* number of the next event; moves by itself */
 	struct record_state states[2];
 };
 

@@ -3,19 +3,31 @@
 #include "supervisor/upgrade.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/child.h"
 #include "base/fault.h"
 #include "base/fd.h"
+#include "base/sys.h"
 #include "config/load.h"
 #include "supervisor/images.h"
+#include "supervisor/log_buffer.h"
 #include "supervisor/plan.h"
 #include "supervisor/pod.h"
 #include "supervisor/say.h"
+
+/* For a podd to load and print a line, on a busy machine. */
+#define ANSWER_TIMEOUT_MS 5000
 
 /* Whether the new podd, which reads the file anew, would go on with this very pod. */
 static int check_file(const struct pod *pod, struct err *err)
@@ -69,6 +81,80 @@ static int find_binary(const struct pod *pod, char path[PATH_MAX], struct err *e
 }
 
 /**
+ * upgrade_adopts() - the line that says which pods a podd can take over
+ *
+ * Return: @line.
+ */
+const char *upgrade_adopts(char line[UPGRADE_ADOPTS_SIZE])
+{
+	snprintf(line, UPGRADE_ADOPTS_SIZE, "podd adopts board %u, record %u, log %u\n", BOARD_VERSION,
+		 RECORD_VERSION, LOG_BUFFER_VERSION);
+	return line;
+}
+
+struct question {
+	const char *binary;
+	int to_fd;
+};
+
+/* In a child: never comes back to where it came from. */
+static int answer_child(void *arg)
+{
+	const struct question *q = arg;
+	char *argv[] = { (char *)q->binary, (char *)"--adopts", NULL };
+	sigset_t none;
+
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL); /* cannot fail with these arguments */
+	if (dup2(q->to_fd, STDOUT_FILENO) >= 0)
+		(void)execve(q->binary, argv, environ);
+	return 127;
+}
+
+/* What it prints, until it ends or has had its time. */
+static void hear(int fd, char *text, size_t size)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	size_t used = 0;
+	ssize_t n = 1;
+
+	while (n > 0 && used + 1 < size && poll(&p, 1, ANSWER_TIMEOUT_MS) > 0) {
+		n = read(fd, text + used, size - 1 - used);
+		used += n > 0 ? (size_t)n : 0;
+	}
+	text[used] = '\0';
+}
+
+static int ask_binary(const char *binary, struct err *err)
+{
+	char want[UPGRADE_ADOPTS_SIZE], answer[4096];
+	struct question q = { .binary = binary };
+	int fds[2], pidfd = -EBADF;
+	const struct child_args args = { .flags = CLONE_PIDFD, .pidfd = &pidfd };
+	pid_t pid;
+
+	if (access(binary, X_OK) < 0)
+		return err_sys(err, "execute '%s'", binary);
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_sys(err, "make a pipe");
+	q.to_fd = fds[1];
+	pid = child_spawn(&args, answer_child, &q);
+	(void)close(fds[1]);
+	if (pid > 0) {
+		hear(fds[0], answer, sizeof(answer));
+		(void)sys_pidfd_send_signal(pidfd, SIGKILL); /* ESRCH: it has ended */
+		(void)waitpid(pid, NULL, __WALL);
+	}
+	(void)close(fds[0]);
+	close_fd(&pidfd);
+	if (pid < 0)
+		return err_set(err, -pid, "execute '%s': %s", binary, strerror(-pid));
+	if (!strstr(answer, upgrade_adopts(want)))
+		return err_set(err, ENOEXEC, "'%s' does not say that it can go on with this pod", binary);
+	return 0;
+}
+
+/**
  * upgrade_exec() - become the podd that is installed now
  *
  * Call it from the loop, when no step of the machine is under way.
@@ -84,6 +170,8 @@ int upgrade_exec(const struct pod *pod, struct err *err)
 		r = find_binary(pod, binary, err);
 	if (r == 0 && pod_machine_is_final(&pod->machine))
 		r = err_set(err, EBUSY, "it is about to end");
+	if (r == 0)
+		r = ask_binary(binary, err);
 	if (r < 0)
 		return err_wrap(err, r, "replace podd of pod '%s'", pod->spec->name);
 	say(SAY_NOTICE, "pod '%s': podd replaces itself by '%s'", pod->spec->name, binary);

@@ -20,7 +20,15 @@
  *
  * Connections to the control socket end. Another podd may take the pod's lock
  * in between; then that one supervises it, and this process ends.
+ *
+ * Before, the new binary is asked (`podd --adopts`) which versions it knows of
+ * what the pause holds: one that does not know ours would leave the pod alone,
+ * without a podd. It may print a line for each version that it can go on from.
  */
+#define UPGRADE_ADOPTS_SIZE 128
+
 struct pod;
+
+const char *upgrade_adopts(char line[UPGRADE_ADOPTS_SIZE]);
 
 int upgrade_exec(const struct pod *pod, struct err *err);

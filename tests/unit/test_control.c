@@ -195,7 +195,7 @@ static int setup(void **state)
 	f->tick.fn = tick;
 	f->null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	assert_true(f->null >= 0);
-	assert_int_equal(events_init(&f->events, 1, &err), 0);
+	assert_int_equal(events_init(&f->events, NULL, &err), 0);
 	struct control_config config = { f->dirfd, &fake_ops, &f->fake, &f->events };
 	assert_int_equal(control_new(&f->control, f->loop, &config, &err), 0);
 	*state = f;

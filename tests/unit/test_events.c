@@ -19,7 +19,7 @@ static int setup(void **state)
 	struct err err;
 
 	*state = &ev;
-	return events_init(&ev, 1, &err);
+	return events_init(&ev, NULL, &err);
 }
 
 static int teardown(void **state)
@@ -151,11 +151,11 @@ static void init__continued__numbers_go_on(void **state)
 {
 	struct events ev;
 	struct err err;
-	uint64_t seq = 0;
+	uint64_t seq = 0, first = 1000;
 	json_t *o;
 
 	(void)state;
-	assert_int_equal(events_init(&ev, 1000, &err), 0);
+	assert_int_equal(events_init(&ev, &first, &err), 0);
 	add(&ev, 1);
 	o = events_read(&ev, &seq);
 	assert_int_equal(number(o, "seq"), 1000);

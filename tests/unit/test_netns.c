@@ -25,7 +25,7 @@ static void acquire__no_bridge__made_marked_and_up(void **state)
 	assert_int_equal(lease.prefix_len, 24);
 	assert_int_equal(fcntl(lease.lock_fd, F_GETFD), FD_CLOEXEC);
 	assert_true(io_read_file(w->net_dirfd, "podd0/10.88.0.2", text, sizeof(text), NULL) > 0);
-	assert_string_equal(text, "podd0 10.88.0.2/24 10.88.0.1 web\n");
+	assert_string_equal(text, "1 podd0 10.88.0.2/24 10.88.0.1 web\n");
 	assert_true(io_read_file(AT_FDCWD, "/proc/sys/net/ipv4/ip_forward", text, 8, NULL) > 0);
 	assert_string_equal(text, "1\n");
 	assert_true(io_read_file(AT_FDCWD, "/proc/sys/net/ipv6/conf/podd0/disable_ipv6", text, 8,

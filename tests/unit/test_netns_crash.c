@@ -193,7 +193,7 @@ static void adopt__not_a_lease__error_and_fd_closed(void **state)
 
 	(void)state;
 	assert_int_equal(netns_adopt(&lease, fd, &err), -EBADMSG);
-	assert_string_equal(err.msg, "read address lease: Bad message");
+	assert_string_equal(err.msg, "the pod's address lease is damaged, or of another version");
 	assert_int_equal(fcntl(fd, F_GETFD), -1);
 }
 

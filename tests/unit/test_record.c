@@ -33,9 +33,9 @@ static void record__committed__found_by_another_mapping(void **state)
 	assert_int_equal(record_open(fd, &theirs, &err), 0);
 	assert_null(record_current(theirs));
 	for (uint64_t i = 1; i < 5; i++) {
-		s->events_next = i;
+		s->started_realtime_ns = i;
 		record_commit(ours, s);
-		assert_int_equal(record_current(theirs)->events_next, i);
+		assert_int_equal(record_current(theirs)->started_realtime_ns, i);
 	}
 	record_close(ours);
 	record_close(theirs);
@@ -54,13 +54,13 @@ static void record_open__short_foreign_or_newer__refused(void **state)
 	assert_string_equal(err.msg, "the pod's record is too short");
 	assert_int_equal(ftruncate(fd, sizeof(struct record)), 0);
 	assert_int_equal(record_open(fd, &rec, &err), -EPROTO);
-	assert_string_equal(err.msg, "the pod's record has version 0, this podd knows 3");
+	assert_string_equal(err.msg, "the pod's record has version 0, this podd knows 4");
 	close(fd);
 	assert_int_equal(record_create(&real, &rec, &err), 0);
 	rec->version = RECORD_VERSION + 1;
 	record_close(rec);
 	assert_int_equal(record_open(real, &rec, &err), -EPROTO);
-	assert_string_equal(err.msg, "the pod's record has version 4, this podd knows 3");
+	assert_string_equal(err.msg, "the pod's record has version 5, this podd knows 4");
 	close(real);
 }
 
@@ -82,7 +82,7 @@ static void record__writer_killed__one_state_or_the_other(void **state)
 			struct record_state *s = calloc(1, sizeof(*s));
 
 			for (uint64_t i = seen + 1;; i++) {
-				s->events_next = s->started_realtime_ns = i;
+				s->definition = s->started_realtime_ns = i;
 				for (size_t k = 0; k < POD_CONTAINERS_MAX; k++)
 					s->members[k].oom_kills = i;
 				record_commit(rec, s);
@@ -93,9 +93,9 @@ static void record__writer_killed__one_state_or_the_other(void **state)
 		kill(pid, SIGKILL);
 		assert_int_equal(waitpid(pid, NULL, 0), pid);
 		now = record_current(rec);
-		assert_int_equal(now->events_next, now->started_realtime_ns);
+		assert_int_equal(now->definition, now->started_realtime_ns);
 		for (size_t k = 0; k < POD_CONTAINERS_MAX; k++)
-			assert_int_equal(now->members[k].oom_kills, now->events_next);
+			assert_int_equal(now->members[k].oom_kills, now->definition);
 	}
 	record_close(rec);
 	close(fd);

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* What an earlier podd has left of a pod: to be adopted, ended or cleared away. */
+#include "supervisor/former.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/file.h>
+
+#include "base/fault.h"
+#include "base/fd.h"
+#include "base/io.h"
+#include "supervisor/say.h"
+
+/**
+ * former_remove_disk() - remove var/lib/podd/pods/NAME, which only lasts as long as the pod
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int former_remove_disk(const struct pod *pod, struct err *err)
+{
+	cleanup_close int pods = openat(pod->paths->lib, "pods", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (pods < 0)
+		return errno == ENOENT ? 0 : err_sys(err, "open the directory 'pods'");
+	return io_remove_tree(pods, pod->spec->name, err);
+}
+
+/* Return: 1 when a process lives in the pod's group, 0, or -errno with @err filled. */
+static int is_populated(const struct pod *pod, struct err *err)
+{
+	struct cgroup group = { .dirfd = -EBADF };
+	cleanup_close int events = -EBADF;
+	int r = cgroup_pod_open(&group, &pod->cgroups, pod->spec->name, err);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	events = cgroup_events_open(&group, err);
+	r = events < 0 ? events : cgroup_events_populated(events, err);
+	cgroup_close(&group);
+	return r;
+}
+
+/* Who is in the group of the pod's pause, when its own word is lost; or 0. */
+static pid_t pid_in_group(const struct pod *pod)
+{
+	struct cgroup group = { .dirfd = -EBADF };
+	char text[64];
+	ssize_t n;
+
+	if (cgroup_pod_open(&group, &pod->cgroups, pod->spec->name, NULL) < 0)
+		return 0;
+	n = io_read_file(group.dirfd, "pause/cgroup.procs", text, sizeof(text), NULL);
+	cgroup_close(&group);
+	return n > 0 ? (pid_t)atoi(text) : 0;
+}
+
+/*
+ * What a pod has left whose pause is dead. Its processes may still be on their
+ * way out: PID 1 drops the lock of "alive" before it ends the others (do_exit()).
+ */
+static int clear_away(struct pod *pod, struct err *err)
+{
+	int r = cgroup_pod_remove(&pod->cgroups, pod->spec->name, POD_EMPTY_TIMEOUT_MS, err);
+
+	return r < 0 ? r : former_remove_disk(pod, err);
+}
+
+/* What cannot be adopted, since it never ran or its containers were others. */
+static int end_former(struct pod *pod, const char *why, struct err *err)
+{
+	int r;
+
+	say(SAY_WARNING, "pod '%s': ending what a podd that was killed has left: %s",
+	    pod->spec->name, why);
+	pause_done(&pod->pause);
+	fault_kill("former-begun");
+	r = cgroup_pod_remove(&pod->cgroups, pod->spec->name, POD_EMPTY_TIMEOUT_MS, err);
+	if (r < 0)
+		return r;
+	/* The lock goes with the last process that holds it. */
+	if (flock(pod->alive_fd, LOCK_EX) < 0)
+		return err_sys(err, "lock 'alive'");
+	fault_kill("former-gone");
+	pod->hands_off = false;
+	return former_remove_disk(pod, err);
+}
+
+/*
+ * Nobody holds "alive". When it was there before, that says that its pod is dead.
+ * When not, only a group without processes does: somebody may have removed it
+ * from under a pod that lives.
+ */
+static int take_place(struct pod *pod, bool was_here, struct err *err)
+{
+	int r = was_here ? 0 : is_populated(pod, err);
+
+	if (r > 0)
+		r = err_set(err, EBUSY, "its group has processes, and nothing says whose they are");
+	if (r < 0) {
+		pod->hands_off = true;
+		return r;
+	}
+	if (was_here && pause_identity_is_of_another_boot(pod->run_fd))
+		say(SAY_NOTICE, "pod '%s': what it left is of another boot: starting anew",
+		    pod->spec->name);
+	pod->hands_off = false;
+	return was_here ? clear_away(pod, err) : former_remove_disk(pod, err);
+}
+
+/* Somebody holds "alive": the pause of a podd that was killed. */
+static int adopt_former(struct pod *pod, struct err *err)
+{
+	int r = pause_adopt(&pod->pause, pod->run_fd, pod->alive_fd, pid_in_group(pod), err);
+
+	if (r == -ENOENT)
+		return end_former(pod, "it had only begun to start", err);
+	if (r < 0 && flock(pod->alive_fd, LOCK_EX | LOCK_NB) == 0) {
+		pause_done(&pod->pause); /* it was dying while we looked */
+		pod->hands_off = false;
+		return clear_away(pod, err);
+	}
+	if (r < 0)
+		return err_wrap(err, r, "the pod runs already and cannot be adopted");
+	if (!record_current(pod->pause.record))
+		return end_former(pod, "it had only begun to start", err);
+	if (record_current(pod->pause.record)->definition != pod->definition)
+		return end_former(pod, "the file asks for another network or hostname", err);
+	pod->adopting = true;
+	return 0;
+}
+
+/**
+ * former_look() - what of an earlier pod of this name is here: nothing, traces, or all
+ *
+ * Return: 0: @pod->adopting says whether it goes on, else nothing is left of it; or
+ * -errno with @err filled, and @pod->hands_off says whether it lives.
+ */
+int former_look(struct pod *pod, struct err *err)
+{
+	/* A group of this name is only ours to clear when a podd was here. */
+	bool was_here = faccessat(pod->run_fd, "alive", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	int r;
+
+	/* Read-only suffices for a lock, and opens on a read-only file system. */
+	pod->alive_fd = openat(pod->run_fd, "alive", O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (pod->alive_fd < 0)
+		return err_sys(err, "open 'alive'");
+	r = cgroup_root_open(&pod->cgroups, pod->paths->tag, err);
+	if (r < 0)
+		return r;
+	if (flock(pod->alive_fd, LOCK_EX | LOCK_NB) == 0)
+		return take_place(pod, was_here, err);
+	return adopt_former(pod, err);
+}
+
