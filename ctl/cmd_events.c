@@ -65,7 +65,8 @@ static int follow(struct ctl *ctl, struct conn *conn, struct query *q, struct er
 
 	do {
 		r = print_events(ctl, conn, q, err);
-		if (r != -ECONNRESET || !q->follow)
+		/* Refused: by one that was about to end when we connected. */
+		if ((r != -ECONNRESET && r != -ECONNREFUSED) || !q->follow)
 			return r;
 		r = conn_reopen(conn, &ctl->paths, err);
 	} while (r == 0);

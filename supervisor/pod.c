@@ -423,6 +423,7 @@ int pod_start(struct pod *pod, const struct pod_spec *spec, const struct paths *
 		pod->hands_off |= pod->adopting;
 		return err_wrap(err, r, "pod '%s'", spec->name);
 	}
+	pod->hands_off = false; /* it is ours now */
 	return 0;
 }
 
