@@ -174,6 +174,31 @@ int cgroup_container_open(struct cgroup *out, const struct cgroup *pod, const ch
 }
 
 /**
+ * cgroup_containers_prune() - remove the empty groups of containers that a pod has not
+ * @stays: which ones it has
+ *
+ * Of a podd that was killed while it took a container away. What cannot be removed
+ * goes with the pod.
+ */
+void cgroup_containers_prune(const struct cgroup *pod,
+			     bool (*stays)(const char *container, const void *ctx), const void *ctx)
+{
+	size_t prefix = strlen(CONTAINER_PREFIX);
+	int fd = openat(pod->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *d;
+
+	if (!dir) {
+		close_fd(&fd);
+		return;
+	}
+	while ((d = readdir(dir)))
+		if (strncmp(d->d_name, CONTAINER_PREFIX, prefix) == 0 && !stays(d->d_name + prefix, ctx))
+			(void)unlinkat(pod->dirfd, d->d_name, AT_REMOVEDIR); /* EBUSY: see above */
+	(void)closedir(dir);
+}
+
+/**
  * cgroup_container_remove() - kill what is in a container's group, and remove it
  *
  * Return: as cgroup_remove().

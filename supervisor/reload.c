@@ -402,6 +402,11 @@ static bool is_recorded(unsigned number, const void *ctx)
 	return false;
 }
 
+static bool has_member(const char *name, const void *ctx)
+{
+	return find_member(ctx, name) != NULL;
+}
+
 /**
  * reload_find_members() - the containers of the record, in its order
  *
@@ -423,7 +428,10 @@ int reload_find_members(struct pod *pod, struct err *err)
 		return err_set(err, ENOMEM, "adopt: out of memory");
 	for (unsigned i = 0; r == 0 && i < state->machine.n; i++)
 		r = find_member_of(pod, &state->members[i], err);
-	return r < 0 ? r : fd_store_prune(&pod->pause.store, is_recorded, state, err);
+	if (r < 0)
+		return r;
+	cgroup_containers_prune(&pod->cgroup, has_member, pod);
+	return fd_store_prune(&pod->pause.store, is_recorded, state, err);
 }
 
 static void tell_outdated(const struct pod *pod)

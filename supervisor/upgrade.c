@@ -95,12 +95,13 @@ const char *upgrade_adopts(char line[UPGRADE_ADOPTS_SIZE])
 struct question {
 	const char *binary;
 	int to_fd;
+	int code; /* set by the child, which shares our memory: why it was not executed */
 };
 
 /* In a child: never comes back to where it came from. */
 static int answer_child(void *arg)
 {
-	const struct question *q = arg;
+	struct question *q = arg;
 	char *argv[] = { (char *)q->binary, (char *)"--adopts", NULL };
 	sigset_t none;
 
@@ -108,6 +109,7 @@ static int answer_child(void *arg)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL); /* cannot fail with these arguments */
 	if (dup2(q->to_fd, STDOUT_FILENO) >= 0)
 		(void)execve(q->binary, argv, environ);
+	q->code = errno;
 	return 127;
 }
 
@@ -149,6 +151,8 @@ static int ask_binary(const char *binary, struct err *err)
 	close_fd(&pidfd);
 	if (pid < 0)
 		return err_set(err, -pid, "execute '%s': %s", binary, strerror(-pid));
+	if (q.code)
+		return err_set(err, q.code, "execute '%s': %s", binary, strerror(q.code));
 	if (!strstr(answer, upgrade_adopts(want)))
 		return err_set(err, ENOEXEC, "'%s' does not say that it can go on with this pod", binary);
 	return 0;
