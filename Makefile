@@ -150,6 +150,11 @@ kill-points: all
 torture: all
 	$(Q)BUILD=$(abspath $(BUILD)) tests/torture/run $(or $(MINUTES),1) $(or $(KILLS),2000)
 
+## make leaks        a pod started, killed, adopted, stopped again and again (TIMES=1000)
+leaks: all
+	$(Q)BUILD=$(abspath $(BUILD)) TIMES=$(or $(TIMES),1000) TEST_TIMEOUT=0 tests/run \
+		$(filter %/test-leaks,$(INTEGRATION))
+
 ## make install      into DESTDIR= PREFIX=/usr/local; make uninstall takes exactly that away
 # FROM:TO, with TO below PREFIX: all that there is to install.
 EXAMPLES := $(shell find examples -type f ! -name run | LC_ALL=C sort)
@@ -190,7 +195,7 @@ help:
 	@sed -n 's/^## //p' Makefile
 	@echo; sed -n '3,/^$$/s/^# //p' Makefile
 
-.PHONY: all torture kill-points run check unit tests check-vm fuzz fuzzers bench docs install uninstall clean help
+.PHONY: all torture leaks kill-points run check unit tests check-vm fuzz fuzzers bench docs install uninstall clean help
 .DELETE_ON_ERROR:
 
 -include $(LIB_OBJ:.o=.d) $(CTL_OBJ:.o=.d) $(IMAGE_OBJ:.o=.d) $(BUILD)/supervisor/main.d $(BUILD)/ctl/main.d \
