@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -28,6 +29,7 @@
 /* How soon a child is noticed that somebody has stopped. */
 #define SLICE_MS 50
 #define SHARED_SIZE 4096
+#define SWEEP_MAX   1024 /* more descriptors than a podd has */
 
 #if defined(__SANITIZE_ADDRESS__)
 void __asan_unpoison_memory_region(void const volatile *addr, size_t size);
@@ -257,12 +259,46 @@ void *child_shared(size_t size)
 	return page ? memset(page, 0, size) : NULL;
 }
 
+/*
+ * Which of the caller's descriptors are open: poll(2) tells of all in one call,
+ * some microseconds.
+ */
+static unsigned list_open(struct pollfd fds[SWEEP_MAX])
+{
+	struct rlimit limit = { .rlim_cur = SWEEP_MAX };
+	unsigned n;
+
+	(void)getrlimit(RLIMIT_NOFILE, &limit); /* cannot fail */
+	n = limit.rlim_cur < SWEEP_MAX ? (unsigned)limit.rlim_cur : SWEEP_MAX;
+	for (unsigned i = 0; i < n; i++)
+		fds[i] = (struct pollfd){ .fd = (int)i };
+	return poll(fds, n, 0) < 0 ? 0 : n;
+}
+
+/* What a child that was killed had opened for itself is in our table, for good. */
+static void sweep(const struct pollfd *before, unsigned n, int pidfd, const struct child_args *args)
+{
+	const int inner = args->inner_pidfd ? *args->inner_pidfd : -EBADF;
+	const int kept = args->kept_fd ? *args->kept_fd : -EBADF;
+	struct pollfd after[SWEEP_MAX];
+
+	if (list_open(after) != n)
+		return;
+	for (unsigned i = 0; i < n; i++)
+		if ((before[i].revents & POLLNVAL) && !(after[i].revents & POLLNVAL) &&
+		    (int)i != pidfd && (int)i != inner && (int)i != kept)
+			(void)close((int)i);
+}
+
 /**
  * child_call_bounded() - run a function in a child that nobody has to trust
  * @args: as for child_call(); without a pidfd
  * @timeout_ms: bound of the child's whole life
  * @fn, @arg: as for child_call(); neither uses the heap, which the child's end
  * might leave torn
+ *
+ * What @fn has opened stays open when it comes back, and is closed, but for what
+ * @args says, when it does not.
  *
  * Return: @fn's value, or -errno: as child_call(), and ETIMEDOUT when the
  * child was stopped or too slow, and was killed. A program that its child has
@@ -274,6 +310,8 @@ child_call_bounded(const struct child_args *args, unsigned timeout_ms, child_fn 
 	struct child_args with = args ? *args : (struct child_args){ 0 };
 	char *stack = __builtin_alloca_with_align(CHILD_STACK_SIZE, 128);
 	cleanup_close int pidfd = -EBADF;
+	struct pollfd before[SWEEP_MAX];
+	unsigned before_n = list_open(before);
 	bool in_time;
 	pid_t pid;
 	int r;
@@ -289,6 +327,8 @@ child_call_bounded(const struct child_args *args, unsigned timeout_ms, child_fn 
 	r = reap(pid);
 	if (r < 0 && with.inner_pidfd && *with.inner_pidfd >= 0)
 		end_inner(*with.inner_pidfd);
+	if (r < 0 || !in_time)
+		sweep(before, before_n, pidfd, &with);
 	forget_frames(stack, CHILD_STACK_SIZE);
 	return in_time ? r : -ETIMEDOUT;
 }

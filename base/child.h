@@ -40,6 +40,7 @@ struct child_args {
 	int exit_signal; /* 0: the parent gets none; reap it with __WALL */
 	size_t stack_size; /* bytes; 0: CHILD_STACK_SIZE */
 	const int *inner_pidfd; /* of child_call_bounded(): a child that the child makes */
+	const int *kept_fd; /* and what else stays open when the child is killed; or NULL */
 	bool copy; /* of child_call_bounded() */
 };
 

@@ -149,6 +149,13 @@ static int parse_rootfs(const struct config_value *v, void *member)
 	return 0;
 }
 
+/* What podd itself mounts, and what it needs in there. */
+static bool is_podds_own(const char *path)
+{
+	return strcmp(path, "/dev") == 0 || strcmp(path, "/sys") == 0 ||
+	       (strncmp(path, "/proc", 5) == 0 && (!path[5] || path[5] == '/'));
+}
+
 /* The path of a mount point, which must be free. */
 static int read_target(const struct config_value *v, const struct container_spec *run,
 		       const char *at, size_t n, char **out)
@@ -160,6 +167,8 @@ static int read_target(const struct config_value *v, const struct container_spec
 		return r;
 	if (strcmp(path, "/") == 0)
 		return config_value_bad(v, at, "the root itself cannot be mounted over");
+	if (is_podds_own(path))
+		return config_value_bad(v, at, "'%s' is podd's own in each container", path);
 	for (size_t i = 0; i < run->volume_n; i++)
 		if (strcmp(run->volumes[i].target, path) == 0)
 			return config_value_bad(v, at, "'%s' is already a volume", path);

@@ -448,7 +448,8 @@ int container_spawn(struct container_started *out, const struct container_proces
 		    struct err *err)
 {
 	struct start *s = child_shared(sizeof(*s));
-	const struct child_args a = { .inner_pidfd = s ? &s->pidfd : NULL };
+	const struct child_args a = { .inner_pidfd = s ? &s->pidfd : NULL,
+				      .kept_fd = s ? &s->master_fd : NULL };
 	cleanup_free char **env = NULL;
 	size_t n = 0;
 	int r;

@@ -6,11 +6,14 @@
 #include "ctl/ctl.h"
 #include "ctl/show.h"
 
+#define EVENTS_VERSION 1
+
 enum { OPT_SINCE = CTL_OPT_FIRST };
 
-static void print_event(struct ctl *ctl, const json_t *event)
+static void print_event(struct ctl *ctl, json_t *event)
 {
 	if (ctl->json) {
+		(void)json_object_set_new(event, "version", json_integer(EVENTS_VERSION));
 		(void)json_dumpf(event, ctl->out, JSON_COMPACT); /* ctl_main() looks at it */
 		fputc('\n', ctl->out);
 	} else {
@@ -44,7 +47,7 @@ static int print_events(struct ctl *ctl, struct conn *conn, struct query *q, str
 
 	while (r == 0 && continues && !ferror(ctl->out)) {
 		json_auto_t *reply = NULL;
-		const json_t *event;
+		json_t *event;
 
 		r = conn_receive(conn, &reply, &continues, err);
 		if (r < 0)

@@ -94,6 +94,8 @@ int cmd_logs(struct ctl *ctl, int argc, char **argv)
 	}
 	if (c == CTL_STOP)
 		return ctl->exit_code;
+	if (ctl->json)
+		return ctl_usage_error(ctl, "logs are no facts: --json is not for them");
 	code = ctl_positional(ctl, argc, argv, 1, 1);
 	if (code == 0)
 		code = ctl_open(ctl);

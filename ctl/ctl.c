@@ -273,7 +273,10 @@ int ctl_main(const struct ctl_program *program, int argc, char **argv, FILE *out
 	code = run_command(&ctl, argc, argv);
 	if (ctl.opened)
 		paths_close(&ctl.paths);
+	errno = 0;
 	if (fflush(out) != 0 || ferror(out)) {
+		if (errno == EPIPE || errno == 0) /* the reader has had enough */
+			return code;
 		fprintf(errors, "podctl: write output: %s\n", strerror(errno));
 		return code ? code : CTL_FAILED;
 	}

@@ -107,6 +107,8 @@ static int take_reply(struct relay *r, struct err *err)
 
 static int turn(struct relay *r, struct err *err)
 {
+	int ret = 0;
+
 	struct pollfd fds[] = {
 		{ .fd = r->signals, .events = POLLIN },
 		{ .fd = r->open ? r->t->master : -1,
@@ -126,10 +128,11 @@ static int turn(struct relay *r, struct err *err)
 	if (fds[3].revents)
 		take_typed(r);
 	if (fds[2].revents)
-		return take_reply(r, err);
+		ret = take_reply(r, err);
+	/* Whichever of the two ended last: nothing else would wake us. */
 	if (!r->open && !r->connected)
 		r->done = true;
-	return 0;
+	return ret;
 }
 
 static int relay(struct relay *r, struct err *err)

@@ -210,6 +210,9 @@ int bridge_ensure(const struct netns_spec *spec, const char *owner, bool in_use,
 		if (r < 0)
 			return r;
 	}
+	r = link_ipv4_check_free(sock, spec, err);
+	if (r < 0)
+		return r;
 	return create(sock, spec, &mark, first_host, err);
 }
 

@@ -254,3 +254,60 @@ int link_ipv4_within(int sock, int index, const struct netns_spec *spec, uint32_
 	*out = w.found;
 	return 0;
 }
+
+struct overlap {
+	uint32_t subnet, mask;
+	uint32_t address; /* of a host's network that shares addresses, or 0 */
+	unsigned prefix_len;
+	int index;
+};
+
+static void read_overlap(struct nlmsghdr *nlh, void *arg)
+{
+	struct nlattr *tb[IFA_MAX + 1];
+	struct ifaddrmsg *ifa = nlmsg_data(nlh);
+	struct overlap *o = arg;
+	uint32_t address, mask;
+
+	if (nlh->nlmsg_type != RTM_NEWADDR || o->address ||
+	    nlmsg_parse(nlh, sizeof(*ifa), tb, IFA_MAX, NULL) < 0 || !tb[IFA_LOCAL])
+		return;
+	address = ntohl(nla_get_u32(tb[IFA_LOCAL]));
+	/* Two networks share addresses when the larger one has the smaller one's. */
+	mask = o->mask & ipv4_mask(ifa->ifa_prefixlen);
+	if ((address & mask) != (o->subnet & mask))
+		return;
+	o->address = address;
+	o->prefix_len = ifa->ifa_prefixlen;
+	o->index = (int)ifa->ifa_index;
+}
+
+/**
+ * link_ipv4_check_free() - refuse a subnet that the host is part of already
+ *
+ * A bridge with it would take addresses away from that network, and two bridges
+ * with one subnet would give two pods one address.
+ *
+ * Return: 0; -EADDRINUSE, or -errno, with @err filled.
+ */
+int link_ipv4_check_free(int sock, const struct netns_spec *spec, struct err *err)
+{
+	struct overlap o = { .subnet = spec->subnet, .mask = ipv4_mask(spec->prefix_len) };
+	cleanup_batch struct netlink_batch b = { .on_reply = read_overlap, .arg = &o };
+	struct ifaddrmsg ifa = { .ifa_family = AF_INET };
+	char wanted[IPV4_TEXT_SIZE], used[IPV4_TEXT_SIZE], name[IF_NAMESIZE] = "?";
+	int r;
+
+	netlink_add(&b, RTM_GETADDR, NLM_F_REQUEST | NLM_F_DUMP, "list addresses");
+	netlink_head(&b, &ifa, sizeof(ifa));
+	do {
+		o.address = 0;
+		r = netlink_batch_run(&b, sock, err);
+	} while (r == -EINTR); /* an address came or went during the dump */
+	if (r < 0 || !o.address)
+		return r;
+	(void)if_indextoname((unsigned)o.index, name); /* "?" when it is gone */
+	return err_set(err, EADDRINUSE, "subnet %s/%u of bridge '%s' overlaps %s/%u of '%s': set another "
+		       "Subnet=", ipv4_text(spec->subnet, wanted), spec->prefix_len, spec->bridge,
+		       ipv4_text(o.address, used), o.prefix_len, name);
+}

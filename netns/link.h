@@ -29,5 +29,6 @@ uint64_t link_hash(const char *owner, const char *name);
 int link_get(int sock, const char *name, struct link *out, struct err *err);
 int link_wait_operational(int sock, const char *name, struct err *err);
 int link_remove(int sock, const char *name, struct err *err);
+int link_ipv4_check_free(int sock, const struct netns_spec *spec, struct err *err);
 int link_ipv4_within(int sock, int index, const struct netns_spec *spec, uint32_t *out,
 		     struct err *err);

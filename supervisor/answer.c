@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the control socket asks a pod to do. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -265,7 +266,8 @@ void answer_session_exits(struct pod *pod)
 }
 
 /**
- * answer_sessions_done() - forget all sessions; their processes end with the pod
+ * answer_sessions_done() - end all sessions: their processes were killed with the
+ * pod, or podd lets go of it
  */
 void answer_sessions_done(struct pod *pod)
 {
@@ -273,6 +275,8 @@ void answer_sessions_done(struct pod *pod)
 		struct session *s = pod->sessions;
 
 		pod->sessions = s->next;
+		if (!pod->hands_off)
+			control_exec_done(pod->control, s->id, SIGKILL); /* as wait(2) has it */
 		free(s);
 	}
 }

@@ -226,6 +226,15 @@ static void client_ready(struct watch *watch, uint32_t events)
 	leave(control);
 }
 
+/* Best effort, on a socket that is empty. */
+static void send_error(int sock, const char *error)
+{
+	char text[128];
+	int n = snprintf(text, sizeof(text), "{\"error\":\"%s\",\"parameters\":{}}", error);
+
+	(void)send(sock, text, (size_t)n + 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 /*
  * All places taken: the one that has been quiet for longest makes room, unless
  * it waits for something that podd is doing for it.
@@ -239,8 +248,13 @@ static bool evict_one(struct control *control)
 		    (!victim || c->active < victim->active))
 			victim = c;
 	if (victim)
-		control_client_drop(victim, "all places were taken, and it was quiet for longest");
-	return victim;
+	if (!victim)
+		return false;
+	/* If it is about to ask something, this is the answer. */
+	if (!varlink_output_pending(&victim->out))
+		send_error(victim->sock, "io.podd.Pod.Busy");
+	control_client_drop(victim, "all places were taken, and it was quiet for longest");
+	return true;
 }
 
 static void add_client(struct control *control, int *sock)
@@ -267,10 +281,7 @@ static void add_client(struct control *control, int *sock)
 /* Best effort, on a socket that is empty and about to be closed. */
 static void refuse(struct control *control, int sock, const char *error, const char *why)
 {
-	char text[128];
-	int n = snprintf(text, sizeof(text), "{\"error\":\"%s\",\"parameters\":{}}", error);
-
-	(void)send(sock, text, (size_t)n + 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	send_error(sock, error);
 	control->config.ops->note(control->config.ctx, why);
 }
 

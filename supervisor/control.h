@@ -32,7 +32,8 @@
  * control_free(): let the loop end first.
  */
 #define CONTROL_SOCKET      "control" /* in the pod's run directory */
-#define CONTROL_CLIENTS_MAX 32
+#define CONTROL_CLIENTS_MAX 64
+#define CONTROL_EXECS_MAX   48 /* so that there is always a place to stop the pod from */
 
 /* Valid during the call only: dup what is kept. */
 struct control_exec {

@@ -388,11 +388,26 @@ static bool environment_valid(char *const *env)
 	return true;
 }
 
+static int exec_sessions(const struct control *control)
+{
+	int n = 0;
+
+	for (const struct control_client *c = control->clients; c; c = c->next)
+		n += c->state == CLIENT_EXEC;
+	return n;
+}
+
 static void start_exec(struct control_client *c, struct control_exec *exec)
 {
 	const struct control_config *cfg = &c->control->config;
 	struct err err = { 0 };
 
+	if (exec_sessions(c->control) >= CONTROL_EXECS_MAX) {
+		(void)err_set(&err, EAGAIN, "%d commands are being executed, which is the limit",
+			      CONTROL_EXECS_MAX);
+		control_reply_failed(c, &err);
+		return;
+	}
 	exec->session = c->session = ++c->control->session;
 	c->state = CLIENT_EXEC;
 	if (cfg->ops->exec(cfg->ctx, exec, &err) < 0 && c->state == CLIENT_EXEC)

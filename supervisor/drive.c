@@ -64,7 +64,7 @@ static void publish_pod(struct pod *pod)
 	if (pod->machine.state == POD_RUNNING)
 		notify_send("READY=1");
 	if (pod->machine.state == POD_STOPPING)
-		notify_send("STOPPING=1");
+		notify_stopping(pod->spec->stop_timeout_ns);
 }
 
 /* --------------------------------------------------------------------- actions */

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/file.h>
 
@@ -26,10 +27,11 @@ int former_remove_disk(const struct pod *pod, struct err *err)
 	return io_remove_tree(pods, pod->spec->name, err);
 }
 
-/* Return: 1 when a process lives in the pod's group, 0, or -errno with @err filled. */
-static int is_populated(const struct pod *pod, struct err *err)
+/* Return: -EBUSY when a process lives in the pod's group, 0, or -errno; @err is filled. */
+static int check_unpopulated(const struct pod *pod, struct err *err)
 {
 	struct cgroup group = { .dirfd = -EBADF };
+	char path[PATH_MAX];
 	cleanup_close int events = -EBADF;
 	int r = cgroup_pod_open(&group, &pod->cgroups, pod->spec->name, err);
 
@@ -37,6 +39,10 @@ static int is_populated(const struct pod *pod, struct err *err)
 		return r == -ENOENT ? 0 : r;
 	events = cgroup_events_open(&group, err);
 	r = events < 0 ? events : cgroup_events_populated(events, err);
+	if (r > 0) {
+		(void)cgroup_path(&group, path, sizeof(path)); /* "?" will do */
+		r = err_set(err, EBUSY, "cgroup '%s' is taken: processes live in it", path);
+	}
 	cgroup_close(&group);
 	return r;
 }
@@ -93,14 +99,10 @@ static int end_former(struct pod *pod, const char *why, struct err *err)
  */
 static int take_place(struct pod *pod, bool was_here, struct err *err)
 {
-	int r = was_here ? 0 : is_populated(pod, err);
+	int r = was_here ? 0 : check_unpopulated(pod, err);
 
-	if (r > 0)
-		r = err_set(err, EBUSY, "its group has processes, and nothing says whose they are");
-	if (r < 0) {
-		pod->hands_off = true;
+	if (r < 0)
 		return r;
-	}
 	if (was_here && pause_identity_is_of_another_boot(pod->run_fd))
 		say(SAY_NOTICE, "pod '%s': what it left is of another boot: starting anew",
 		    pod->spec->name);
@@ -145,7 +147,7 @@ int former_look(struct pod *pod, struct err *err)
 	/* Read-only suffices for a lock, and opens on a read-only file system. */
 	pod->alive_fd = openat(pod->run_fd, "alive", O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (pod->alive_fd < 0)
-		return err_sys(err, "open 'alive'");
+		return err_sys(err, "open 'alive' in the pod's run directory");
 	r = cgroup_root_open(&pod->cgroups, pod->paths->tag, err);
 	if (r < 0)
 		return r;

@@ -98,13 +98,26 @@ static int batch_flush(struct batch *batch)
 	return r;
 }
 
+/* A line of either stream goes on in the next record. */
+static bool in_line(const struct batch *batch)
+{
+	const struct log_state *s = &batch->log->buffer.now;
+
+	for (int i = 0; i < CRI_STREAMS; i++)
+		if (i == (int)batch->stream && batch->n > 0 ?
+			    last_is_partial(batch->records, batch->n) : s->tails[i].open_line)
+			return true;
+	return false;
+}
+
 /* Return: 0, or -errno when @piece or something before it was not written. */
 static int batch_add(struct batch *batch, const struct piece *piece)
 {
 	struct log *log = batch->log;
 	size_t size = CRI_HEAD_SIZE + piece->text_n + 1;
 	uint64_t ahead = log->buffer.now.file_bytes + batch->n;
-	bool rotate = ahead > 0 && ahead + size > log->file.spec.max_bytes;
+	bool rotate = ahead > 0 && ahead + size > log->file.spec.max_bytes &&
+		      (!in_line(batch) || ahead + size > 2 * log->file.spec.max_bytes);
 	int r = 0;
 	char *p;
 

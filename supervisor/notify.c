@@ -3,12 +3,16 @@
 #include "supervisor/notify.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
+
+#define STOP_MARGIN_USEC 10000000 /* for the end after the last SIGKILL */
 
 /**
  * notify_send() - one datagram to $NOTIFY_SOCKET, if there is one
@@ -36,4 +40,17 @@ void notify_send(const char *text)
 		return;
 	(void)sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&addr,
 		     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
+}
+
+/**
+ * notify_stopping() - that podd stops its pod, and how long that may take
+ * @timeout_ns: TimeoutStopSec=; the service manager's own is not to end it before
+ */
+void notify_stopping(uint64_t timeout_ns)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "STOPPING=1\nEXTEND_TIMEOUT_USEC=%llu",
+		 (unsigned long long)(timeout_ns / NSEC_PER_USEC + STOP_MARGIN_USEC));
+	notify_send(text);
 }

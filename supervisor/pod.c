@@ -35,6 +35,19 @@ static void note_failure(const struct pod *pod, int r, const struct err *err)
 
 /* ---------------------------------------------------------------- directories */
 
+/* Where a descriptor leads, for a message. */
+static const char *name_of(int fd)
+{
+	static char path[PATH_MAX];
+	char link[64];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	path[n > 0 ? n : 0] = '\0';
+	return path;
+}
+
 static int open_dir(int parent, const char *name, struct err *err)
 {
 	int fd, r = io_mkdir_path(parent, name, 0700, err);
@@ -42,7 +55,7 @@ static int open_dir(int parent, const char *name, struct err *err)
 	if (r < 0)
 		return r;
 	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? err_sys(err, "open the directory '%s'", name) : fd;
+	return fd < 0 ? err_sys(err, "open the directory '%s' in '%s'", name, name_of(parent)) : fd;
 }
 
 static bool same_file(int fd, int parent, const char *name)
@@ -243,6 +256,12 @@ static int lease_address(struct pod *pod, struct err *err)
 {
 	int r = acquire_address(pod, err);
 
+	if (r == -EADDRINUSE) { /* by a bridge that no pod uses any more, perhaps */
+		const struct netns_pod id = net_identity(pod);
+
+		(void)netns_collect(id.net_dirfd, id.owner, false, say_collected, pod, NULL);
+		return acquire_address(pod, err);
+	}
 	if (r == 0)
 		collect_network(pod);
 	return r;
@@ -466,13 +485,15 @@ void pod_end(struct pod *pod)
 
 	if (pod->run_fd < 0) /* not ours: another podd's, or nothing was made */
 		return;
-	answer_sessions_done(pod);
+	if (pod->sessions)
+		answer_session_exits(pod);
 	loop_watch_remove(pod->loop, &pod->exits_watch);
 	loop_watch_remove(pod->loop, &pod->lost_watch);
 	loop_timer_clear(pod->loop, &pod->timer);
 	pod->events.outlives = NULL; /* it goes with the pause */
 	fault_kill("end-begun");
 	remove_kernel_objects(pod);
+	answer_sessions_done(pod);
 	fault_kill("end-objects");
 	if ((pod->disk_fd >= 0 || pod->adopting) && !pod->hands_off)
 		note_failure(pod, former_remove_disk(pod, &err), &err);

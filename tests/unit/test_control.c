@@ -911,6 +911,8 @@ static void clients__a_hundred__newest_is_served_and_the_table_bounded(void **st
 		assert_hears(sock[i], status_reply);
 		assert_true(f->control->client_n <= CONTROL_CLIENTS_MAX);
 	}
+	/* Should it have been about to ask something: that is the answer. */
+	assert_hears(sock[0], "{\"error\":\"io.podd.Pod.Busy\",\"parameters\":{}}");
 	assert_hears(sock[0], "EOF");
 	for (size_t i = 0; i < ARRAY_SIZE(sock); i++)
 		close(sock[i]);
