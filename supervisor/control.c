@@ -247,7 +247,6 @@ static bool evict_one(struct control *control)
 		if ((c->state == CLIENT_IDLE || varlink_output_pending(&c->out)) && !c->dead &&
 		    (!victim || c->active < victim->active))
 			victim = c;
-	if (victim)
 	if (!victim)
 		return false;
 	/* If it is about to ask something, this is the answer. */
