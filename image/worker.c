@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <poll.h>
 #include <sched.h>
@@ -27,18 +28,24 @@
 /* What the process is before it begins: libraries, and what its parent had. */
 #define MEMORY_BASE (256u << 20)
 
-static int drop_capabilities(struct err *err)
+/* For good: what is not in the bounding set comes back by no execve(2). */
+static int drop_bounding(unsigned kept, struct err *err)
+{
+	for (unsigned cap = 0; cap < 64; cap++)
+		if ((cap >= 32 || !(kept & (1u << cap))) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 &&
+		    errno != EINVAL) /* past the kernel's last one */
+			return err_sys(err, "drop capability %u", cap);
+	return 0;
+}
+
+static int drop_capabilities(unsigned kept, struct err *err)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2] = { { 0 } };
 
 	if (syscall(SYS_capget, &head, data) < 0)
 		return err_sys(err, "read the capabilities");
-	for (unsigned cap = 0; cap < 64; cap++)
-		if ((cap >= 32 || !(KEPT & (1u << cap))) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 &&
-		    errno != EINVAL) /* past the kernel's last one */
-			return err_sys(err, "drop capability %u", cap);
-	data[0].permitted &= KEPT;
+	data[0].permitted &= kept;
 	data[0].effective = data[0].permitted;
 	data[1].permitted = data[1].effective = 0;
 	data[0].inheritable = data[1].inheritable = 0;
@@ -68,22 +75,55 @@ static int bound(const struct worker_limits *limits, struct err *err)
 	return 0;
 }
 
-/*
- * Should: be shut in before the first byte is read.
- * Mustn't: hold a descriptor of a directory above its root.
- */
-static int shut_in(const struct worker_args *args, struct err *err)
+static int enter_root(const struct worker_args *args, struct err *err)
 {
 	if (unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWNS | CLONE_NEWUTS) < 0)
 		return err_sys(err, "leave the host's namespaces");
 	if (fchdir(args->root_fd) < 0 || chroot(".") < 0)
 		return err_sys(err, "enter the directory of the import");
+	if (drop_bounding(KEPT, err) < 0)
+		return -err->code;
+	return drop_capabilities(KEPT, err);
+}
+
+/*
+ * The user id last: with it go the capabilities that mounting and the bounding
+ * set need (capabilities(7), "Effect of user ID changes on capabilities").
+ */
+static int keep_network(struct err *err)
+{
+	const struct mount_attr frozen = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID };
+
+	if (unshare(CLONE_NEWIPC | CLONE_NEWNS | CLONE_NEWUTS) < 0)
+		return err_sys(err, "leave the host's namespaces");
+	if (sys_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    sys_mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &frozen) < 0 || chdir("/") < 0)
+		return err_sys(err, "make the host's files read-only");
+	if (drop_bounding(0, err) < 0)
+		return -err->code;
+	if (setgroups(0, NULL) < 0 ||
+	    setresgid(WORKER_NETWORK_UID, WORKER_NETWORK_UID, WORKER_NETWORK_UID) < 0 ||
+	    setresuid(WORKER_NETWORK_UID, WORKER_NETWORK_UID, WORKER_NETWORK_UID) < 0)
+		return err_sys(err, "become nobody");
+	return drop_capabilities(0, err);
+}
+
+/*
+ * Should: be shut in before the first byte is read.
+ * Mustn't: hold a descriptor of a directory above its root. With the network:
+ * one that can be written to, but for what it was given.
+ */
+static int shut_in(const struct worker_args *args, struct err *err)
+{
+	int r = args->network ? keep_network(err) : enter_root(args, err);
+
+	if (r < 0)
+		return r;
+	/* After the user id: changing that forgets it (prctl(2)). */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return err_sys(err, "ask to die with the parent");
 	umask(0);
-	if (bound(&args->limits, err) < 0)
-		return -err->code;
-	return drop_capabilities(err);
+	return bound(&args->limits, err);
 }
 
 __attribute__((noreturn)) static void work(const struct worker_args *args, pid_t parent,

@@ -2,6 +2,7 @@
 /* A child that handles what strangers wrote, with as little as it needs. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -14,7 +15,16 @@
  * those that write files with owners, devices and file capabilities; can gain
  * none; and is bounded in memory and CPU time. It was given descriptors of what
  * it needs before. What it made is put in place by its parent.
+ *
+ * What talks to registries keeps the network, and nothing else: no capability
+ * and a user id that owns nothing but the directory it was given. The host's
+ * files stay, since the resolver needs some that only it knows (nsswitch.conf(5)),
+ * and so does TLS; but all of them read-only, and by a user who may read only
+ * what everybody may. It parses manifests; what it made is read by a worker of
+ * the first kind.
  */
+#define WORKER_NETWORK_UID 65534 /* "nobody", in every distribution */
+
 struct worker_limits {
 	uint64_t memory_bytes;
 	unsigned cpu_seconds;
@@ -24,6 +34,7 @@ struct worker_limits {
 struct worker_progress {
 	uint64_t done_bytes, total_bytes; /* of blobs */
 	uint32_t layer, layer_n;	  /* in hand, from 1; 0: none yet */
+	bool fetching;			  /* the layers are blobs that come from a registry */
 	struct err err;			  /* of a worker that failed */
 };
 
@@ -33,7 +44,8 @@ typedef void worker_watch_fn(void *ctx, const struct worker_progress *progress);
 struct worker_args {
 	worker_fn *fn;
 	void *arg;
-	int root_fd; /* becomes the worker's root */
+	int root_fd; /* becomes the worker's root, unless it has the network */
+	bool network;
 	struct worker_limits limits;
 	worker_watch_fn *watch; /* called ten times a second, or NULL */
 	void *watch_ctx;
