@@ -47,6 +47,8 @@ static int check_result(const struct import_result *r, const struct import_args 
 		if (!digest_parse_hex(&d, e->id.hex) || !memchr(e->name, '\0', sizeof(e->name)) ||
 		    (e->index.hex[0] && !digest_parse_hex(&d, e->index.hex)))
 			return err_set(err, EBADMSG, "the process that reads the image is broken");
+		if (args->pin && !digest_equal(&e->id, args->pin) && !digest_equal(&e->index, args->pin))
+			return err_set(err, EBADMSG, "it is another image, '" DIGEST_PREFIX "%s'", e->id.hex);
 		if (!e->name[0])
 			continue;
 		if (image_ref_parse(&ref, e->name, err) < 0 || strcmp(ref.name, e->name) != 0 ||
@@ -77,20 +79,42 @@ static int run(struct job *job, struct image_writer *w, const struct import_args
 	struct worker_args worker = {
 		.fn = work,
 		.arg = job,
+		.root_fd = w->job_fd,
 		.limits = args->limits.worker,
 		.watch = args->watch,
 		.watch_ctx = args->watch_ctx,
 	};
-	int r = image_writer_begin_job(w, err);
+	int r = worker_run(&worker, err);
 
-	worker.root_fd = w->job_fd;
-	if (r == 0)
-		r = worker_run(&worker, err);
 	if (r == 0)
 		r = check_result(job->shared, args, err);
 	if (r == 0)
 		r = image_writer_put_job(w, err);
 	return r < 0 ? r : enter_all(w, job->shared, args, err);
+}
+
+/**
+ * image_import_job() - take images from a source into the store, in a job that was begun
+ * @w: whose job is used up by it, and to be ended
+ *
+ * Return: 0 or -errno with @err filled; no image has changed then.
+ */
+int image_import_job(struct import_result *out, struct image_writer *w,
+		     const struct import_args *args, struct err *err)
+{
+	struct import_result *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+					    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct job job = { .shared = shared };
+	int r;
+
+	if (shared == MAP_FAILED)
+		return err_sys(err, "make memory to share");
+	job.take = (struct take){ .args = args, .w = w, .result = shared };
+	r = run(&job, w, args, err);
+	if (r == 0)
+		*out = *shared;
+	(void)munmap(shared, sizeof(*shared));
+	return r;
 }
 
 /**
@@ -102,20 +126,12 @@ static int run(struct job *job, struct image_writer *w, const struct import_args
 int image_import(struct import_result *out, struct image_writer *w, const struct import_args *args,
 		 struct err *err)
 {
-	struct import_result *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-					    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	struct job job = { .shared = shared };
 	struct err second;
-	int r;
+	int r = image_writer_begin_job(w, err);
 
-	if (shared == MAP_FAILED)
-		return err_sys(err, "make memory to share");
-	job.take = (struct take){ .args = args, .w = w, .result = shared };
-	r = run(&job, w, args, err);
 	if (r == 0)
-		*out = *shared;
+		r = image_import_job(out, w, args, err);
 	/* What is left is removed by the next writer. */
 	(void)image_writer_end_job(w, &second);
-	(void)munmap(shared, sizeof(*shared));
 	return r;
 }

@@ -39,6 +39,8 @@ struct import_args {
 	const char *name;   /* the one name instead of those of the source, or NULL */
 	const char *select; /* only what the source has under this name, or NULL */
 	bool replace;	    /* names may be taken from other images */
+	bool consume;	    /* the directory is ours: what was taken from it goes */
+	const struct digest *pin; /* what an image, or the index it is from, must be; or NULL */
 	struct import_limits limits;
 	worker_watch_fn *watch;
 	void *watch_ctx;
@@ -49,5 +51,7 @@ struct import_result {
 	struct image_entry entries[IMPORT_IMAGES_MAX]; /* one for each name */
 };
 
+int image_import_job(struct import_result *out, struct image_writer *w,
+		     const struct import_args *args, struct err *err);
 int image_import(struct import_result *out, struct image_writer *w, const struct import_args *args,
 		 struct err *err);

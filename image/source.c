@@ -317,6 +317,8 @@ static int copy_blob(const struct source *s, const char *name, const struct dige
 		r = wrong_digest(err, name, &is);
 	if (r < 0)
 		(void)unlinkat(blobs_fd, want->hex, 0); /* all of the import goes anyway */
+	else if (s->consume)
+		(void)unlinkat(s->dirfd, name, 0); /* only room is won by it */
 	return r;
 }
 

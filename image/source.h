@@ -32,6 +32,7 @@ struct source_file {
 struct source {
 	int dirfd; /* the layout, or the copies of the archive's files; borrowed */
 	bool archive;
+	bool consume; /* of a directory: a blob that was taken is removed from it */
 	struct source_file *files; /* of an archive */
 	size_t file_n;
 };

@@ -563,6 +563,7 @@ int take_images(struct take *t, struct err *err)
 	int r = 0;
 
 	t->source.dirfd = t->args->source_fd;
+	t->source.consume = t->args->consume;
 	if (!t->args->directory)
 		r = source_read_archive(&t->source, t->args->source_fd, t->w->job_incoming_fd,
 					t->args->limits.source_bytes, err);
