@@ -28,7 +28,7 @@ STATIC_PIE := -static-pie $(shell ld --help 2>/dev/null | grep -q no-warnings &&
 ALL_LDFLAGS := -Wl,--gc-sections $(if $(SAN),-fsanitize=$(SAN)) $(if $(STATIC),$(STATIC_PIE)) $(LDFLAGS)
 LIB_FLAGS := $(shell $(PKG_CONFIG) $(if $(SHARED),,--static) --libs $(LIBS) 2>/dev/null)
 LDLIBS   := $(if $(SHARED)$(STATIC),$(LIB_FLAGS),-Wl,-Bstatic $(LIB_FLAGS) -Wl,-Bdynamic)
-IMAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBS) libarchive libcrypto 2>/dev/null)
+IMAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBS) libarchive libcrypto libcurl 2>/dev/null)
 PODD_LIBS := $(if $(SAN)$(SHARED),$(LDLIBS),$(STATIC_PIE) $(LIB_FLAGS))
 
 Q := $(if $(V),,@)

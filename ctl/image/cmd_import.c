@@ -12,8 +12,6 @@
 #include "ctl/image/image.h"
 #include "image/import.h"
 
-#define IMPORT_VERSION 1
-
 enum { OPT_NAME = CTL_OPT_FIRST, OPT_SELECT, OPT_REPLACE, OPT_BYTES, OPT_FILES };
 
 static int open_source(struct import_args *args, const char *path, char real[PATH_MAX],
@@ -49,21 +47,11 @@ static int import_here(struct import_result *out, const struct import_args *args
 
 static void print(struct ctl *ctl, const struct import_result *result)
 {
-	json_auto_t *doc = json_pack("{s:i, s:[]}", "version", IMPORT_VERSION, "images");
-	char id[DIGEST_TEXT_SIZE];
+	struct entries entries;
 
-	for (unsigned i = 0; i < result->n; i++) {
-		const struct image_entry *e = &result->entries[i];
-
-		if (!ctl->json)
-			fprintf(ctl->out, "%s %s\n", digest_text(&e->id, id), *e->name ? e->name : "-");
-		(void)json_array_append_new( /* short only without memory */
-			json_object_get(doc, "images"),
-			json_pack("{s:s, s:s?}", "digest", digest_text(&e->id, id), "name",
-				  *e->name ? e->name : NULL));
-	}
-	if (ctl->json)
-		ctl_print_json(ctl, doc);
+	entries_begin(&entries, ctl);
+	entries_tell(&entries, result);
+	entries_end(&entries, true);
 }
 
 static int import(struct ctl *ctl, struct import_args *args, const char *path)

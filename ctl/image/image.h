@@ -5,6 +5,7 @@
 #include <limits.h>
 
 #include "ctl/ctl.h"
+#include "image/import.h"
 #include "image/store.h"
 #include "image/worker.h"
 #include "image/writer.h"
@@ -17,6 +18,7 @@
  * reads archives and hashes. podctl executes it.
  */
 int cmd_image_import(struct ctl *ctl, int argc, char **argv);
+int cmd_image_pull(struct ctl *ctl, int argc, char **argv);
 int cmd_image_list(struct ctl *ctl, int argc, char **argv);
 int cmd_image_inspect(struct ctl *ctl, int argc, char **argv);
 int cmd_image_tag(struct ctl *ctl, int argc, char **argv);
@@ -42,10 +44,21 @@ int uses_collect(struct uses *out, const struct paths *paths, const struct image
 const json_t *uses_of(const struct uses *uses, const struct digest *id);
 void uses_done(struct uses *uses);
 
+/* entries.c: what import and pull have taken */
+struct entries {
+	struct ctl *ctl;
+	json_t *images;
+};
+
+void entries_begin(struct entries *e, struct ctl *ctl);
+void entries_tell(struct entries *e, const struct import_result *result);
+void entries_end(struct entries *e, bool print);
+
 /* progress.c */
 struct progress {
 	FILE *out;
 	bool terminal, shown;
+	bool fetching;	/* told last */
 	uint32_t layer; /* told last */
 	uint64_t began_ns;
 };

@@ -51,9 +51,9 @@ static void draw(struct progress *p, const struct worker_progress *now)
 	memset(bar, '.', BAR_WIDTH);
 	memset(bar, '#', filled);
 	bar[BAR_WIDTH] = '\0';
-	fprintf(p->out, "\r\033[Klayer %u/%u [%s] %s/%s %s/s", now->layer, now->layer_n, bar,
-		size_text(done, now->done_bytes), size_text(all, now->total_bytes),
-		size_text(rate, s > 0 ? (uint64_t)((double)now->done_bytes / s) : 0));
+	fprintf(p->out, "\r\033[K%s %u/%u [%s] %s/%s %s/s", now->fetching ? "fetch" : "layer",
+		now->layer, now->layer_n, bar, size_text(done, now->done_bytes),
+		size_text(all, now->total_bytes), size_text(rate, s > 0 ? (uint64_t)((double)now->done_bytes / s) : 0));
 	(void)fflush(p->out);
 	p->shown = true;
 }
@@ -70,9 +70,11 @@ void progress_watch(void *progress, const struct worker_progress *now)
 		return;
 	if (p->terminal) {
 		draw(p, now);
-	} else if (now->layer != p->layer) {
-		fprintf(p->out, "layer %u of %u, %s in all\n", now->layer, now->layer_n,
-			size_text(all, now->total_bytes));
+	} else if (now->layer != p->layer || now->fetching != p->fetching) {
+		fprintf(p->out, "%s %u of %u, %s in all\n", now->fetching ? "fetch" : "layer",
+			now->layer, now->layer_n, size_text(all, now->total_bytes));
+		(void)fflush(p->out);
+		p->fetching = now->fetching;
 		p->layer = now->layer;
 	}
 }

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* podctl image pull. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "ctl/image/image.h"
+#include "image/http.h"
+#include "image/pull.h"
+
+#define AUTH_FILE_MAX (256 * 1024)
+#define STALL_S_MAX   86400
+
+enum { OPT_AUTHFILE = CTL_OPT_FIRST, OPT_TIMEOUT };
+
+struct pull {
+	struct ctl *ctl;
+	const char *authfile; /* of --authfile, or NULL */
+	struct registries *registries;
+	struct auth auth;
+	struct paths paths;
+	struct image_writer w;
+	struct pull_args args;
+	struct import_result *result;
+};
+
+/* ------------------------------------------------------------------- its files */
+
+/* One that is not there is none, unless somebody named it. */
+static int read_auth(struct auth *auth, int dirfd, const char *path, bool named, struct err *err)
+{
+	cleanup_free char *text = malloc(AUTH_FILE_MAX);
+	ssize_t n;
+	int r;
+
+	if (!text)
+		return err_set(err, ENOMEM, "read '%s': out of memory", path);
+	n = io_read_file(dirfd, path, text, AUTH_FILE_MAX, err);
+	if (n < 0)
+		return n == -ENOENT && !named ? 0 : (int)n;
+	r = auth_add(auth, text, (size_t)n, err);
+	explicit_bzero(text, (size_t)n);
+	return r < 0 ? err_wrap(err, r, "'%s'", path) : 0;
+}
+
+static int load_auth(struct pull *p, struct err *err)
+{
+	const char *named = p->authfile ? p->authfile : getenv("REGISTRY_AUTH_FILE");
+	const char *home = getenv("HOME");
+	char path[PATH_MAX];
+	int r = 0;
+
+	if (named && *named)
+		return read_auth(&p->auth, AT_FDCWD, named, true, err);
+	if (p->paths.etc >= 0)
+		r = read_auth(&p->auth, p->paths.etc, "auth.json", false, err);
+	if (r < 0 || !home ||
+	    snprintf(path, sizeof(path), "%s/.docker/config.json", home) >= (int)sizeof(path))
+		return r;
+	return read_auth(&p->auth, AT_FDCWD, path, false, err);
+}
+
+static int load_registries(struct pull *p, struct err *err)
+{
+	cleanup_free char *text = malloc(REGISTRIES_BYTES_MAX);
+	ssize_t n = -ENOENT;
+	int r;
+
+	p->registries = calloc(1, sizeof(*p->registries));
+	if (!text || !p->registries)
+		return err_set(err, ENOMEM, "read '%s': out of memory", REGISTRIES_FILE);
+	if (p->paths.etc >= 0)
+		n = io_read_file(p->paths.etc, REGISTRIES_FILE, text, REGISTRIES_BYTES_MAX, err);
+	if (n < 0)
+		return n == -ENOENT ? 0 : (int)n;
+	r = registries_parse(p->registries, text, (size_t)n, err);
+	if (r == 0)
+		r = registries_load_cas(p->registries, err);
+	return r < 0 ? err_wrap(err, r, "'%s/etc/podd/%s'", p->paths.root, REGISTRIES_FILE) : 0;
+}
+
+/* --------------------------------------------------------------------- pulling */
+
+static int pull_begin(struct pull *p, struct err *err)
+{
+	int r = paths_open(&p->paths, p->ctl->root, PATHS_CREATE, err);
+
+	if (r < 0)
+		return r;
+	p->result = calloc(1, sizeof(*p->result));
+	if (!p->result)
+		return err_set(err, ENOMEM, "out of memory");
+	r = load_registries(p, err);
+	if (r == 0)
+		r = load_auth(p, err);
+	p->args.registries = p->registries;
+	p->args.auth = &p->auth;
+	return r < 0 ? r : image_writer_open(&p->w, &p->paths, err);
+}
+
+static void pull_end(struct pull *p)
+{
+	image_writer_close(&p->w);
+	paths_close(&p->paths);
+	auth_done(&p->auth);
+	if (p->registries)
+		registries_done(p->registries);
+	free(p->registries);
+	free(p->result);
+}
+
+static int pull_one(struct pull *p, const char *name, struct err *err)
+{
+	struct progress progress;
+	struct image_ref ref;
+	int r = image_ref_parse(&ref, name, err);
+
+	if (r < 0)
+		return r;
+	if (ref.kind != IMAGE_REF_NAME)
+		return err_set(err, EINVAL, "'%.200s' is not the name of an image in a registry", name);
+	progress_begin(&progress, p->ctl->errors);
+	p->args.ref = &ref;
+	p->args.watch = progress_watch;
+	p->args.watch_ctx = &progress;
+	r = image_pull(p->result, &p->w, &p->args, err);
+	progress_end(&progress);
+	return r < 0 ? err_wrap(err, r, "pull '%.200s'", name) : 0;
+}
+
+static int pull(struct pull *p, int n, char **names)
+{
+	struct entries entries;
+	struct err err = { 0 };
+	int r = pull_begin(p, &err);
+
+	entries_begin(&entries, p->ctl);
+	for (int i = 0; r == 0 && i < n; i++) {
+		r = pull_one(p, names[i], &err);
+		if (r == 0)
+			entries_tell(&entries, p->result);
+	}
+	entries_end(&entries, r == 0);
+	pull_end(p);
+	return r < 0 ? ctl_fail(p->ctl, CTL_FAILED, &err) : CTL_OK;
+}
+
+/* podctl image pull */
+int cmd_image_pull(struct ctl *ctl, int argc, char **argv)
+{
+	static const struct option longs[] = { { "authfile", required_argument, NULL, OPT_AUTHFILE },
+					       { "timeout", required_argument, NULL, OPT_TIMEOUT },
+					       CTL_COMMON_OPTIONS };
+	struct pull p = { .ctl = ctl, .w = IMAGE_WRITER_EMPTY,
+			  .paths = { .etc = -EBADF, .run = -EBADF, .lib = -EBADF, .log = -EBADF },
+			  .args = { .stall_s = HTTP_STALL_S, .limits = import_limits_default } };
+	long seconds;
+	int c, code;
+
+	while ((c = ctl_option(ctl, argc, argv, ":", longs)) > 0) {
+		if (c == OPT_AUTHFILE) {
+			p.authfile = optarg;
+			continue;
+		}
+		if (ctl_count(optarg, &seconds) < 0 || seconds == 0 || seconds > STALL_S_MAX)
+			return ctl_usage_error(ctl, "'%s' is no number of seconds from 1 to %d", optarg,
+					       STALL_S_MAX);
+		p.args.stall_s = (unsigned)seconds;
+	}
+	if (c == CTL_STOP)
+		return ctl->exit_code;
+	code = ctl_positional(ctl, argc, argv, 1, INT_MAX);
+	return code ? code : pull(&p, argc - optind, argv + optind);
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/* Parallel transfers over curl_multi. */
+#include "image/download.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "image/hash.h"
+
+#define POLL_MS 1000
+
+/* One blob under way; free when @want is NULL. */
+struct download {
+	const struct download_args *args;
+	const struct image_descriptor *want;
+	struct registry_walk walk;
+	struct http_transfer t;
+	struct hash hash;
+	int fd;
+	uint64_t got;
+	unsigned tries;
+	bool arriving;	/* the head of this answer was found good */
+	struct err err; /* why no more is taken, or code 0 */
+};
+
+struct downloads {
+	const struct download_args *args;
+	CURLM *multi;
+	struct download slots[DOWNLOAD_PARALLEL];
+	unsigned next, done; /* of the blobs */
+};
+
+/* ------------------------------------------------------------------- one's bytes */
+
+static int begin_again(struct download *d)
+{
+	d->args->progress->done_bytes -= d->got;
+	d->got = 0;
+	hash_done(&d->hash);
+	if (ftruncate(d->fd, 0) < 0 || lseek(d->fd, 0, SEEK_SET) < 0)
+		return err_sys(&d->err, "write");
+	return hash_begin(&d->hash, &d->err);
+}
+
+static int check_head(struct download *d, long status)
+{
+	d->arriving = true;
+	if (status == 200)
+		return d->got > 0 ? begin_again(d) : 0;
+	if (!d->t.head.ranged || d->t.head.range_from != d->got)
+		return err_set(&d->err, EPROTO, "its answer is another part than byte %llu on",
+			       (unsigned long long)d->got);
+	return 0;
+}
+
+/* A http_take_fn. */
+static bool take(void *download, const char *buf, size_t n)
+{
+	struct download *d = download;
+	long status = http_status(&d->t);
+	int r;
+
+	if (status != 200 && status != 206)
+		return false; /* no part of the blob: only the status counts */
+	if (!d->arriving && check_head(d, status) < 0)
+		return false;
+	if (n > d->want->size - d->got) {
+		(void)err_set(&d->err, EFBIG, "it has more than the %llu bytes of its descriptor",
+			      (unsigned long long)d->want->size);
+		return false;
+	}
+	hash_add(&d->hash, buf, n);
+	r = io_write_all(d->fd, buf, n);
+	if (r < 0)
+		(void)err_set(&d->err, -r, "write: %s", strerror(-r));
+	d->got += n;
+	d->args->progress->done_bytes += n;
+	return r == 0;
+}
+
+/* -------------------------------------------------------------------- requests */
+
+static int ask(struct downloads *all, struct download *d, struct err *err)
+{
+	struct registry *r = all->args->registry;
+	struct http_request rq = {
+		.url = d->walk.url,
+		.authorization = registry_authorization(r, &d->walk),
+		.from = d->got,
+		.take = take,
+		.ctx = d,
+	};
+	int ret = http_begin(&d->t, r->http, &rq, err);
+
+	d->arriving = false;
+	if (ret == 0 && curl_multi_add_handle(all->multi, d->t.easy) != CURLM_OK)
+		ret = err_set(err, ENOMEM, "make a request: out of memory");
+	return ret;
+}
+
+static void end_request(struct downloads *all, struct download *d)
+{
+	if (d->t.easy)
+		(void)curl_multi_remove_handle(all->multi, d->t.easy); /* one not added is none */
+	http_end(&d->t);
+}
+
+static int begin(struct downloads *all, struct download *d, const struct image_descriptor *want,
+		 struct err *err)
+{
+	int r;
+
+	*d = (struct download){ .args = all->args, .want = want, .fd = -EBADF };
+	d->fd = openat(all->args->blobs_fd, want->digest.hex,
+		       O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (d->fd < 0)
+		return err_sys(err, "create a file for it");
+	r = hash_begin(&d->hash, err);
+	if (r == 0)
+		r = registry_blob_url(&d->walk, all->args->registry, &want->digest, err);
+	return r < 0 ? r : ask(all, d, err);
+}
+
+/* @whole: else what there is of it goes. */
+static void end(struct downloads *all, struct download *d, bool whole)
+{
+	end_request(all, d);
+	hash_done(&d->hash);
+	close_fd(&d->fd);
+	if (!whole)
+		(void)unlinkat(all->args->blobs_fd, d->want->digest.hex, 0); /* all of it goes anyway */
+	d->want = NULL;
+}
+
+static int check_digest(struct download *d, struct err *err)
+{
+	struct digest is;
+
+	hash_end(&d->hash, &is);
+	if (!digest_equal(&is, &d->want->digest))
+		return err_set(err, EBADMSG, "its digest is " DIGEST_PREFIX "%s", is.hex);
+	return 0;
+}
+
+/* The rest from the registry's own address on: where that led may not be good for long. */
+static int try_again(struct downloads *all, struct download *d, CURLcode code, struct err *err)
+{
+	int r = 0;
+
+	if (++d->tries == DOWNLOAD_TRIES) {
+		if (code != CURLE_OK)
+			r = http_failure(&d->t, code, err);
+		else
+			r = err_set(err, EIO, "it ends");
+		return err_wrap(err, r, "after %llu of %llu bytes, tried %d times",
+				(unsigned long long)d->got, (unsigned long long)d->want->size,
+				DOWNLOAD_TRIES);
+	}
+	end_request(all, d);
+	r = registry_blob_url(&d->walk, all->args->registry, &d->want->digest, err);
+	return r < 0 ? r : ask(all, d, err);
+}
+
+/* A request has ended. @whole: and with it the blob. */
+static int on_end(struct downloads *all, struct download *d, CURLcode code, bool *whole,
+		  struct err *err)
+{
+	long status = http_status(&d->t);
+	bool good = status == 200 || status == 206, again;
+	int r;
+
+	*whole = false;
+	if (d->err.code)
+		return err_set(err, d->err.code, "%s", d->err.msg);
+	if (good && d->got == d->want->size) {
+		*whole = true;
+		return check_digest(d, err);
+	}
+	if (http_is_broken(code) || (good && code == CURLE_OK))
+		return try_again(all, d, code, err);
+	/* Of an answer that is no blob, the body was not taken. */
+	if (good || (code != CURLE_OK && (code != CURLE_WRITE_ERROR || status == 0)))
+		return http_failure(&d->t, code, err);
+	r = registry_answer(all->args->registry, &d->walk, &d->t, &again, err);
+	if (r < 0)
+		return r;
+	end_request(all, d);
+	return ask(all, d, err);
+}
+
+/* ------------------------------------------------------------------------- all */
+
+static int fill_slots(struct downloads *all, struct err *err)
+{
+	for (unsigned i = 0; i < DOWNLOAD_PARALLEL && all->next < all->args->n; i++) {
+		const struct image_descriptor *want = &all->args->blobs[all->next];
+		int r;
+
+		if (all->slots[i].want)
+			continue;
+		all->next++;
+		r = begin(all, &all->slots[i], want, err);
+		if (r < 0)
+			return err_wrap(err, r, "blob '%s'", want->digest.hex);
+	}
+	return 0;
+}
+
+static int take_ends(struct downloads *all, struct err *err)
+{
+	const CURLMsg *m;
+	int left;
+
+	while ((m = curl_multi_info_read(all->multi, &left))) {
+		struct download *d;
+		bool whole;
+		int r;
+
+		if (m->msg != CURLMSG_DONE ||
+		    curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&d) != CURLE_OK)
+			continue;
+		r = on_end(all, d, m->data.result, &whole, err);
+		if (r < 0)
+			return err_wrap(err, r, "blob '%s'", d->want->digest.hex);
+		if (!whole)
+			continue;
+		end(all, d, true);
+		all->done++;
+		all->args->progress->layer = all->done < all->args->n ? all->done + 1 : all->done;
+	}
+	return 0;
+}
+
+static int run(struct downloads *all, struct err *err)
+{
+	int running, r = 0;
+
+	while (r == 0 && all->done < all->args->n) {
+		r = fill_slots(all, err);
+		if (r < 0)
+			return r;
+		if (curl_multi_perform(all->multi, &running) != CURLM_OK ||
+		    curl_multi_poll(all->multi, NULL, 0, running ? POLL_MS : 0, NULL) != CURLM_OK)
+			return err_set(err, ENOMEM, "download: out of memory");
+		r = take_ends(all, err);
+	}
+	return r;
+}
+
+/**
+ * download_blobs() - fetch blobs into a directory, each whole and of its digest
+ *
+ * Return: 0 or -errno with @err filled; those that are whole stay then.
+ */
+int download_blobs(const struct download_args *args, struct err *err)
+{
+	struct downloads all = { .args = args, .multi = curl_multi_init() };
+	struct worker_progress *p = args->progress;
+	int r;
+
+	p->layer_n = args->n;
+	p->layer = args->n > 0;
+	p->done_bytes = p->total_bytes = 0;
+	for (unsigned i = 0; i < args->n; i++)
+		p->total_bytes += args->blobs[i].size;
+	r = all.multi ? run(&all, err) : err_set(err, ENOMEM, "download: out of memory");
+	for (unsigned i = 0; i < DOWNLOAD_PARALLEL; i++)
+		if (all.slots[i].want)
+			end(&all, &all.slots[i], false);
+	(void)curl_multi_cleanup(all.multi); /* nothing useful can be done on failure */
+	return r;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* Blobs of a repository, several at a time. */
+#pragma once
+
+#include "base/err.h"
+#include "image/registry.h"
+#include "image/worker.h"
+
+/*
+ * Theory of operation
+ *
+ * Four at a time, each hashed while it arrives and given up at the first byte
+ * past its descriptor's size. A connection that breaks is made anew, and the
+ * rest asked for (Range); a server that begins at the beginning again is
+ * followed. A file has its blob's name all the time: what is not whole and right
+ * in the end is removed.
+ */
+#define DOWNLOAD_PARALLEL 4
+#define DOWNLOAD_TRIES	  3
+
+struct download_args {
+	struct registry *registry;
+	const struct image_descriptor *blobs; /* each digest once */
+	unsigned n;
+	int blobs_fd; /* where they go; none of them is there */
+	struct worker_progress *progress;
+};
+
+int download_blobs(const struct download_args *args, struct err *err);
