@@ -103,7 +103,9 @@ check:
 unit: docs $(UNIT)
 	$(Q)tests/run $(abspath $(UNIT))
 
-tests: $(UNIT)
+# Programs that integration tests need.
+TEST_TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/*.c))
+tests: $(UNIT) $(TEST_TOOLS)
 
 ## make check-vm     the tests in a virtual machine with systemd and cgroup v2
 check-vm: all docs tests
@@ -199,4 +201,4 @@ help:
 .DELETE_ON_ERROR:
 
 -include $(LIB_OBJ:.o=.d) $(CTL_OBJ:.o=.d) $(IMAGE_OBJ:.o=.d) $(BUILD)/supervisor/main.d $(BUILD)/ctl/main.d \
-	 $(UNIT:=.d) $(FUZZ:=.d) $(BUILD)/docs/keydoc.d
+	 $(UNIT:=.d) $(TEST_TOOLS:=.d) $(FUZZ:=.d) $(BUILD)/docs/keydoc.d
