@@ -31,7 +31,7 @@ static const struct ctl_command commands[] = {
 	{ "upgrade", cmd_upgrade, "POD", "replace podd by the one installed now; the pod runs on", "" },
 	{ "gc", cmd_gc, "[--dry-run]", "remove what dead pods left", "--dry-run" },
 	{ "verify", cmd_verify, "FILE...", "check pod files", "" },
-	{ "image", cmd_image, "COMMAND", "images: import, list, inspect, tag, remove, ...", "" },
+	{ "image", cmd_image, "COMMAND", "images: pull, import, list, inspect, remove, ...", "" },
 	{ "version", cmd_version, "", "the version of podctl", "" },
 	{ "completion", cmd_completion, "", "a completion script for bash", "" },
 	{ "help", cmd_help, "[COMMAND]", "this list, or how a command is used", "" },
