@@ -50,6 +50,17 @@ static int parse_ref(struct image_ref *out, const char *text, struct err *err)
 	return image_ref_parse(out, text, err);
 }
 
+/* By the manifest's digest, or that of the index that it was chosen from. */
+static bool entry_has(const json_t *e, const struct digest *id, const struct digest *want)
+{
+	const char *text = json_string_value(
+		json_object_get(json_object_get(e, "annotations"), IMAGE_INDEX_ANNOTATION));
+	struct digest index;
+
+	return digest_equal(id, want) ||
+	       (text && digest_parse(&index, text) && digest_equal(&index, want));
+}
+
 /**
  * find_entry() - an image of an index, by what the operator calls it
  *
@@ -78,7 +89,7 @@ int find_entry(struct digest *out, const json_t *index, const char *text, struct
 
 		if (!image_index_digest(e, out))
 			continue;
-		if (ref.digest.hex[0] ? digest_equal(&ref.digest, out) :
+		if (ref.digest.hex[0] ? entry_has(e, out, &ref.digest) :
 					name && strcmp(name, ref.name) == 0)
 			return 0;
 	}
