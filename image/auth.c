@@ -13,7 +13,7 @@
 
 #define ALNUM  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 #define TCHAR  ALNUM "!#$%&'*+-.^_`|~" /* RFC 9110, 5.6.2 */
-#define BASE64 ALNUM "+/"		/* RFC 4648, 4: in this order */
+#define BASE64 ALNUM "+/"	       /* RFC 4648, 4: in this order */
 #define SPACE  " \t"
 
 /* What docker login calls the registry that is docker.io. */
@@ -205,7 +205,8 @@ int auth_find(char out[AUTH_BASIC_MAX + 1], const struct auth *a, const char *re
 	if (!text || !*text)
 		return 0;
 	if (!auth_basic_valid(text))
-		return err_set(err, EBADMSG, "'auth' of '%s' is not the base64 of USER:PASSWORD", registry);
+		return err_set(err, EBADMSG, "'auth' of '%s' is not the base64 of USER:PASSWORD",
+			       registry);
 	snprintf(out, AUTH_BASIC_MAX + 1, "%s", text);
 	return 0;
 }
@@ -241,7 +242,8 @@ int auth_token_parse(char **out, const char *text, size_t n, struct err *err)
 		return err_set(err, EBADMSG, "there is no token in the answer");
 	for (const char *c = token; *c; c++)
 		if (*c <= ' ' || *c >= 0x7f)
-			return err_set(err, EBADMSG, "the token has characters that no header can have");
+			return err_set(err, EBADMSG,
+				       "the token has characters that no header can have");
 	*out = strdup(token);
 	return *out ? 0 : err_set(err, ENOMEM, "take the token: out of memory");
 }

@@ -131,8 +131,8 @@ static void end(struct downloads *all, struct download *d, bool whole)
 	end_request(all, d);
 	hash_done(&d->hash);
 	close_fd(&d->fd);
-	if (!whole)
-		(void)unlinkat(all->args->blobs_fd, d->want->digest.hex, 0); /* all of it goes anyway */
+	if (!whole) /* on failure, all of the job goes anyway */
+		(void)unlinkat(all->args->blobs_fd, d->want->digest.hex, 0);
 	d->want = NULL;
 }
 

@@ -23,7 +23,7 @@ struct fetch {
 	const struct fetch_args *args;
 	struct worker_progress *progress;
 	struct http http;
-	int blobs_fd; /* of the layout */
+	int blobs_fd;			   /* of the layout */
 	char registry[IMAGE_NAME_MAX + 1]; /* the parts of the name */
 	char repository[IMAGE_NAME_MAX + 1];
 	char reference[IMAGE_NAME_MAX + 1]; /* tag or digest */
@@ -44,7 +44,7 @@ static bool has(const struct fetch *f, const struct digest *d)
 static int write_file(int dirfd, const char *name, const char *text, size_t n, struct err *err)
 {
 	cleanup_close int fd =
-		openat(dirfd, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+	    openat(dirfd, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
 	int r;
 
 	if (fd < 0)
@@ -57,8 +57,8 @@ static int write_file(int dirfd, const char *name, const char *text, size_t n, s
 static int read_here(struct registry_document *out, const struct fetch *f,
 		     const struct image_descriptor *d, struct err *err)
 {
-	cleanup_close int fd = openat(f->args->store_blobs_fd, d->digest.hex,
-				      O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_close int fd =
+	    openat(f->args->store_blobs_fd, d->digest.hex, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	cleanup_free char *text = NULL;
 
 	if (fd < 0)
@@ -69,7 +69,8 @@ static int read_here(struct registry_document *out, const struct fetch *f,
 	if (!text)
 		return err_set(err, ENOMEM, "read a manifest: out of memory");
 	if (pread(fd, text, d->size, 0) != (ssize_t)d->size)
-		return err_set(err, EBADMSG, "the blob '%s' in the store is damaged; see podctl image fsck",
+		return err_set(err, EBADMSG,
+			       "the blob '%s' in the store is damaged; see podctl image fsck",
 			       d->digest.hex);
 	*out = (struct registry_document){ take_ptr(text), d->size, d->media, d->digest };
 	return 0;
@@ -83,14 +84,15 @@ static int get_document(struct registry_document *out, struct fetch *f, struct r
 	int ret;
 
 	if (d->size > IMAGE_DOCUMENT_MAX)
-		return err_set(err, EFBIG, "the manifest '%s' is larger than %u bytes", d->digest.hex,
-			       IMAGE_DOCUMENT_MAX);
+		return err_set(err, EFBIG, "the manifest '%s' is larger than %u bytes",
+			       d->digest.hex, IMAGE_DOCUMENT_MAX);
 	ret = read_here(out, f, d, err);
 	if (ret != -ENOENT)
 		return ret;
 	ret = registry_manifest(out, r, digest_text(&d->digest, text), err);
 	if (ret == 0 && out->n != d->size)
-		ret = err_set(err, EBADMSG, "the manifest '%s' has %zu bytes, its descriptor says %llu",
+		ret = err_set(err, EBADMSG,
+			      "the manifest '%s' has %zu bytes, its descriptor says %llu",
 			      d->digest.hex, out->n, (unsigned long long)d->size);
 	return ret < 0 ? ret : write_file(f->blobs_fd, d->digest.hex, out->text, out->n, err);
 }
@@ -156,13 +158,14 @@ static int get_blobs(struct fetch *f, struct registry *r, const struct registry_
 	struct image_descriptor list[IMAGE_LAYERS_MAX + 1];
 	struct download_args args = { r, list, 0, f->blobs_fd, f->progress };
 	uint64_t bytes = 0;
-	int ret = m ? image_manifest_parse(m, (struct image_bytes){ doc->text, doc->n }, err) :
-		      err_set(err, ENOMEM, "read a manifest: out of memory");
+	int ret = m ? image_manifest_parse(m, (struct image_bytes){ doc->text, doc->n }, err)
+		    : err_set(err, ENOMEM, "read a manifest: out of memory");
 
 	if (ret < 0)
 		return ret;
 	if (m->config.size > IMAGE_DOCUMENT_MAX)
-		return err_set(err, EFBIG, "its config is larger than %u bytes", IMAGE_DOCUMENT_MAX);
+		return err_set(err, EFBIG, "its config is larger than %u bytes",
+			       IMAGE_DOCUMENT_MAX);
 	ret = want(f, &m->config, list, &args.n, &bytes);
 	for (unsigned i = 0; ret == 0 && i < m->layer_n; i++)
 		ret = want(f, &m->layers[i], list, &args.n, &bytes);
@@ -183,8 +186,8 @@ static int write_index(struct fetch *f, const struct image_descriptor *d, struct
 				     digest_text(&d->digest, digest), "size", (json_int_t)d->size,
 				     "annotations", IMAGE_REF_NAME_ANNOTATION, f->args->ref->name);
 	cleanup_free char *text = json_dumps(doc, JSON_COMPACT);
-	int r = text ? write_file(f->args->layout_fd, "oci-layout", LAYOUT, strlen(LAYOUT), err) :
-		       err_set(err, ENOMEM, "write 'index.json': out of memory");
+	int r = text ? write_file(f->args->layout_fd, "oci-layout", LAYOUT, strlen(LAYOUT), err)
+		     : err_set(err, ENOMEM, "write 'index.json': out of memory");
 
 	return r < 0 ? r : write_file(f->args->layout_fd, "index.json", text, strlen(text), err);
 }
@@ -213,7 +216,8 @@ static int fetch_from(struct fetch *f, struct registry *r, struct err *err)
 /* @place: HOST[:PORT][/PREFIX] */
 static int try_place(struct fetch *f, const char *place, struct err *err)
 {
-	char host[IMAGE_NAME_MAX + 1], repository[2 * IMAGE_NAME_MAX + 2], basic[AUTH_BASIC_MAX + 1];
+	char host[IMAGE_NAME_MAX + 1], repository[2 * IMAGE_NAME_MAX + 2],
+	    basic[AUTH_BASIC_MAX + 1];
 	size_t n = strcspn(place, "/");
 	struct registry r = { .http = NULL };
 	struct registry_args args = { &f->http, host, repository, basic };

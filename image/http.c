@@ -64,7 +64,8 @@ int http_check_url(const struct http *http, const char *url, bool plain_allowed,
 	if (r < 0 || u.https)
 		return r;
 	if (!plain_allowed || !registries_plain(http->registries, u.host))
-		return err_set(err, EPROTO, "it leads to '%s' by plain HTTP, which is not allowed", u.host);
+		return err_set(err, EPROTO, "it leads to '%s' by plain HTTP, which is not allowed",
+			       u.host);
 	return 0;
 }
 
@@ -342,7 +343,8 @@ int http_get(struct http_transfer *t, const struct http *http, const struct http
 	r = http_begin(t, http, &kept, err);
 	if (r < 0)
 		return r;
-	(void)curl_easy_setopt(t->easy, CURLOPT_TIMEOUT, (long)DOCUMENT_S); /* of a number: never fails */
+	/* Never fails for a number. */
+	(void)curl_easy_setopt(t->easy, CURLOPT_TIMEOUT, (long)DOCUMENT_S);
 	code = curl_easy_perform(t->easy);
 	if (code == CURLE_OK)
 		return 0;

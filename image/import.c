@@ -47,8 +47,10 @@ static int check_result(const struct import_result *r, const struct import_args 
 		if (!digest_parse_hex(&d, e->id.hex) || !memchr(e->name, '\0', sizeof(e->name)) ||
 		    (e->index.hex[0] && !digest_parse_hex(&d, e->index.hex)))
 			return err_set(err, EBADMSG, "the process that reads the image is broken");
-		if (args->pin && !digest_equal(&e->id, args->pin) && !digest_equal(&e->index, args->pin))
-			return err_set(err, EBADMSG, "it is another image, '" DIGEST_PREFIX "%s'", e->id.hex);
+		if (args->pin && !digest_equal(&e->id, args->pin) &&
+		    !digest_equal(&e->index, args->pin))
+			return err_set(err, EBADMSG, "it is another image, '" DIGEST_PREFIX "%s'",
+				       e->id.hex);
 		if (!e->name[0])
 			continue;
 		if (image_ref_parse(&ref, e->name, err) < 0 || strcmp(ref.name, e->name) != 0 ||

@@ -36,9 +36,9 @@ int registry_open(struct registry *out, const struct registry_args *args, struct
 
 	*out = (struct registry){ .http = args->http };
 	if (snprintf(out->base, sizeof(out->base), "%s://%s/", plain ? "http" : "https", host) >=
-		    (int)sizeof(out->base) ||
+		(int)sizeof(out->base) ||
 	    snprintf(out->repository, sizeof(out->repository), "%s", args->repository) >=
-		    (int)sizeof(out->repository))
+		(int)sizeof(out->repository))
 		return err_set(err, ENAMETOOLONG, "the name is too long");
 	if (args->basic[0] && asprintf(&out->basic, "Basic %s", args->basic) < 0) {
 		out->basic = NULL;
@@ -86,8 +86,10 @@ static int ask_token(struct registry *r, const char *url, struct err *err)
 
 	http_end(&t);
 	if (status == 401 || status == 403)
-		ret = err_set(err, EACCES, "%s (%ld)", r->basic ? "user or password are refused" :
-			      "it gives no token without a login", status);
+		ret = err_set(err, EACCES, "%s (%ld)",
+			      r->basic ? "user or password are refused"
+				       : "it gives no token without a login",
+			      status);
 	else if (ret == 0 && status != 200)
 		ret = err_set(err, EPROTO, "its answer has status %ld", status);
 	if (ret == 0)
@@ -113,7 +115,8 @@ static int answer_challenge(struct registry *r, const struct auth_challenge *c, 
 		return err_set(err, EACCES, "it refuses access (401) and does not say how to ask");
 	if (c->scheme == AUTH_BASIC) {
 		if (!r->basic)
-			return err_set(err, EACCES, "it wants a login (401), and auth.json has none for it");
+			return err_set(err, EACCES,
+				       "it wants a login (401), and auth.json has none for it");
 		free(r->authorization);
 		r->authorization = strdup(r->basic);
 		return r->authorization ? 0 : err_set(err, ENOMEM, "out of memory");
@@ -227,7 +230,8 @@ static int media_of(enum image_media *out, const struct http_body *body,
 	said = json_string_value(json_object_get(doc, "mediaType"));
 	*out = image_media_of(said ? said : head->media);
 	if (*out != IMAGE_MEDIA_INDEX && *out != IMAGE_MEDIA_MANIFEST)
-		return err_set(err, EOPNOTSUPP, "it is no image, but '%.100s'", said ? said : head->media);
+		return err_set(err, EOPNOTSUPP, "it is no image, but '%.100s'",
+			       said ? said : head->media);
 	return 0;
 }
 
@@ -238,9 +242,10 @@ static int check_document(struct registry_document *out, const struct http_body 
 
 	hash_bytes(&out->digest, body->text ?: "", body->n);
 	if (!digest_parse(&want, reference))
-		(void)digest_parse(&want, head->digest); /* another algorithm, or none: not compared */
+		(void)digest_parse(&want, head->digest); /* or another algorithm: not compared */
 	if (want.hex[0] && !digest_equal(&want, &out->digest))
-		return err_set(err, EBADMSG, "its digest is " DIGEST_PREFIX "%s, not " DIGEST_PREFIX "%s",
+		return err_set(err, EBADMSG,
+			       "its digest is " DIGEST_PREFIX "%s, not " DIGEST_PREFIX "%s",
 			       out->digest.hex, want.hex);
 	return media_of(&out->media, body, head, err);
 }
@@ -253,7 +258,8 @@ static int ask_manifest(struct registry_document *out, struct registry *r, const
 	int ret = walk_to(&w, r, "manifests", reference, err);
 
 	while (ret == 0 && again) {
-		struct http_request rq = { .url = w.url, .accept = ACCEPT,
+		struct http_request rq = { .url = w.url,
+					   .accept = ACCEPT,
 					   .authorization = registry_authorization(r, &w) };
 		struct http_body body = { .max = IMAGE_DOCUMENT_MAX };
 		struct http_transfer t = { 0 };

@@ -123,7 +123,8 @@ static int pull_one(struct pull *p, const char *name, struct err *err)
 	if (r < 0)
 		return r;
 	if (ref.kind != IMAGE_REF_NAME)
-		return err_set(err, EINVAL, "'%.200s' is not the name of an image in a registry", name);
+		return err_set(err, EINVAL, "'%.200s' is not the name of an image in a registry",
+			       name);
 	progress_begin(&progress, p->ctl->errors);
 	p->args.ref = &ref;
 	p->args.watch = progress_watch;
@@ -153,10 +154,12 @@ static int pull(struct pull *p, int n, char **names)
 /* podctl image pull */
 int cmd_image_pull(struct ctl *ctl, int argc, char **argv)
 {
-	static const struct option longs[] = { { "authfile", required_argument, NULL, OPT_AUTHFILE },
+	static const struct option longs[] = { { "authfile", required_argument, NULL,
+						 OPT_AUTHFILE },
 					       { "timeout", required_argument, NULL, OPT_TIMEOUT },
 					       CTL_COMMON_OPTIONS };
-	struct pull p = { .ctl = ctl, .w = IMAGE_WRITER_EMPTY,
+	struct pull p = { .ctl = ctl,
+			  .w = IMAGE_WRITER_EMPTY,
 			  .paths = { .etc = -EBADF, .run = -EBADF, .lib = -EBADF, .log = -EBADF },
 			  .args = { .stall_s = HTTP_STALL_S, .limits = import_limits_default } };
 	long seconds;
@@ -168,8 +171,8 @@ int cmd_image_pull(struct ctl *ctl, int argc, char **argv)
 			continue;
 		}
 		if (ctl_count(optarg, &seconds) < 0 || seconds == 0 || seconds > STALL_S_MAX)
-			return ctl_usage_error(ctl, "'%s' is no number of seconds from 1 to %d", optarg,
-					       STALL_S_MAX);
+			return ctl_usage_error(ctl, "'%s' is no number of seconds from 1 to %d",
+					       optarg, STALL_S_MAX);
 		p.args.stall_s = (unsigned)seconds;
 	}
 	if (c == CTL_STOP)

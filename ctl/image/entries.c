@@ -27,10 +27,12 @@ void entries_tell(struct entries *e, const struct import_result *result)
 		const char *name = entry->name[0] ? entry->name : NULL;
 
 		if (!e->ctl->json)
-			fprintf(e->ctl->out, "%s %s\n", digest_text(&entry->id, id), name ? name : "-");
-		(void)json_array_append_new( /* short only without memory */
-			e->images, json_pack("{s:s, s:s?}", "digest", digest_text(&entry->id, id), "name",
-					     name));
+			fprintf(e->ctl->out, "%s %s\n", digest_text(&entry->id, id),
+				name ? name : "-");
+		/* Short only without memory. */
+		(void)json_array_append_new(e->images,
+					    json_pack("{s:s, s:s?}", "digest",
+						      digest_text(&entry->id, id), "name", name));
 	}
 	(void)fflush(e->ctl->out);
 }

@@ -53,7 +53,8 @@ static void draw(struct progress *p, const struct worker_progress *now)
 	bar[BAR_WIDTH] = '\0';
 	fprintf(p->out, "\r\033[K%s %u/%u [%s] %s/%s %s/s", now->fetching ? "fetch" : "layer",
 		now->layer, now->layer_n, bar, size_text(done, now->done_bytes),
-		size_text(all, now->total_bytes), size_text(rate, s > 0 ? (uint64_t)((double)now->done_bytes / s) : 0));
+		size_text(all, now->total_bytes),
+		size_text(rate, s > 0 ? (uint64_t)((double)now->done_bytes / s) : 0));
 	(void)fflush(p->out);
 	p->shown = true;
 }

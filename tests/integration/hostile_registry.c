@@ -38,8 +38,8 @@ struct request {
 	int sock;
 	unsigned port;
 	char path[1024];
-	char name[256];	     /* the repository's */
-	char what[256];	     /* REF, or HEX of a blob */
+	char name[256]; /* the repository's */
+	char what[256]; /* REF, or HEX of a blob */
 	bool blob;
 	char range[64], authorization[512];
 	char *body; /* what DIR has */
@@ -74,7 +74,8 @@ __attribute__((format(printf, 2, 3))) static void say(const struct request *q, c
 
 static void head(const struct request *q, const char *status, size_t n, const char *more)
 {
-	say(q, "HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: %zu\r\n%s\r\n", status, n, more);
+	say(q, "HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: %zu\r\n%s\r\n", status, n,
+	    more);
 }
 
 static void error(const struct request *q, const char *status)
@@ -86,9 +87,9 @@ static const char *media(const struct request *q)
 {
 	if (q->blob)
 		return "Content-Type: application/octet-stream\r\n";
-	return memmem(q->body, q->n, "\"manifests\"", 11) ?
-		       "Content-Type: application/vnd.oci.image.index.v1+json\r\n" :
-		       "Content-Type: application/vnd.oci.image.manifest.v1+json\r\n";
+	return memmem(q->body, q->n, "\"manifests\"", 11)
+		   ? "Content-Type: application/vnd.oci.image.index.v1+json\r\n"
+		   : "Content-Type: application/vnd.oci.image.manifest.v1+json\r\n";
 }
 
 static void serve(const struct request *q)
@@ -108,7 +109,8 @@ static void serve_part(const struct request *q, size_t said, size_t most)
 	size_t from = range_from(q), n = q->n - from;
 	char range[128];
 
-	snprintf(range, sizeof(range), "Content-Range: bytes %zu-%zu/%zu\r\n", said, q->n - 1, q->n);
+	snprintf(range, sizeof(range), "Content-Range: bytes %zu-%zu/%zu\r\n", said, q->n - 1,
+		 q->n);
 	head(q, from ? "206 Partial Content" : "200 OK", n, from ? range : "");
 	put(q, q->body + from, n < most ? n : most);
 }
@@ -121,7 +123,8 @@ static void ask_token(const struct request *q, const char *realm)
 
 	snprintf(challenge, sizeof(challenge),
 		 "WWW-Authenticate: Basic realm=\"old\"\r\n"
-		 "WWW-Authenticate: Bearer realm=\"%s\",service=\"a b\",scope=\"repository:%s:pull\"\r\n",
+		 "WWW-Authenticate: Bearer realm=\"%s\",service=\"a b\","
+		 "scope=\"repository:%s:pull\"\r\n",
 		 realm, q->name);
 	head(q, "401 Unauthorized", 0, challenge);
 }
@@ -446,7 +449,8 @@ static void hang_up(int sock)
 
 static int listen_on(unsigned number)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)number),
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_port = htons((uint16_t)number),
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
@@ -461,7 +465,8 @@ static int listen_on(unsigned number)
 static void accept_all(int fd, unsigned number)
 {
 	for (;;) {
-		struct request q = { .sock = accept4(fd, NULL, NULL, SOCK_CLOEXEC), .port = number };
+		struct request q = { .sock = accept4(fd, NULL, NULL, SOCK_CLOEXEC),
+				     .port = number };
 
 		if (q.sock >= 0 && fork() == 0) {
 			(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -483,7 +488,8 @@ int main(int argc, char **argv)
 	log_fd = open(argv[2], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	port = (unsigned)atoi(argv[3]);
 	elsewhere = (unsigned)atoi(argv[4]);
-	state = mmap(NULL, sizeof(*state), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	state =
+	    mmap(NULL, sizeof(*state), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (dir_fd < 0 || log_fd < 0 || state == MAP_FAILED)
 		return 1;
 	(void)signal(SIGCHLD, SIG_IGN); /* no zombies */

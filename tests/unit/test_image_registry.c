@@ -28,8 +28,10 @@ static struct auth_challenge challenge(const char *first, const char *second)
 
 static void auth_challenge_add__bearer__all_parameters(void **state)
 {
-	struct auth_challenge c = challenge("Bearer realm=\"https://a.example/token\",service=\"reg\","
-					    "scope=\"repository:a/b:pull\"", NULL);
+	struct auth_challenge c =
+	    challenge("Bearer realm=\"https://a.example/token\",service=\"reg\","
+		      "scope=\"repository:a/b:pull\"",
+		      NULL);
 
 	(void)state;
 	assert_int_equal(c.scheme, AUTH_BEARER);
@@ -71,8 +73,16 @@ static void auth_challenge_add__several__bearer_is_taken(void **state)
 static void auth_challenge_add__broken__nothing(void **state)
 {
 	static const char *const broken[] = {
-		"", ",", "=", "\"", "Bearer", "Bearer service=\"s\"", "Bearer realm=\"https://a",
-		"Bearer realm=\"https://a\rX: y\"", "Negotiate abc==", "Bearer realm=",
+		"",
+		",",
+		"=",
+		"\"",
+		"Bearer",
+		"Bearer service=\"s\"",
+		"Bearer realm=\"https://a",
+		"Bearer realm=\"https://a\rX: y\"",
+		"Negotiate abc==",
+		"Bearer realm=",
 		"Bearer realm=\"a\\",
 	};
 
@@ -100,15 +110,15 @@ static void auth_basic_valid__texts__only_user_and_password(void **state)
 		const char *text;
 		bool good;
 	} texts[] = {
-		{ "dTpw", true },	       /* u:p */
-		{ "dXNlcjpwYXNz", true },      /* user:pass */
-		{ "dXNlcjpwYXNzdw==", true },  /* user:passw */
-		{ "dXNlcjpwYXNzd28=", true },  /* user:passwo */
-		{ "dTrDpA==", true },	       /* u:\xc3\xa4 */
-		{ "dTo=", true },	       /* u: */
-		{ "OnA=", false },	       /* :p */
-		{ "dXNlcg==", false },	       /* user */
-		{ "dTpwCg==", false },	       /* u:p\n */
+		{ "dTpw", true },	      /* u:p */
+		{ "dXNlcjpwYXNz", true },     /* user:pass */
+		{ "dXNlcjpwYXNzdw==", true }, /* user:passw */
+		{ "dXNlcjpwYXNzd28=", true }, /* user:passwo */
+		{ "dTrDpA==", true },	      /* u:\xc3\xa4 */
+		{ "dTo=", true },	      /* u: */
+		{ "OnA=", false },	      /* :p */
+		{ "dXNlcg==", false },	      /* user */
+		{ "dTpwCg==", false },	      /* u:p\n */
 		{ "", false },
 		{ "dTp", false },
 		{ "dTpw=", false },
@@ -231,7 +241,9 @@ static void registries_parse__whole_file__all_of_it(void **state)
 	assert_int_equal(parse(&r,
 			       "# comment\n\n[Registry docker.io]\r\nMirror=a.example:5000/hub\n"
 			       "  Mirror = b.example \n; more\n[Registry a.example:5000]\n"
-			       "CA=/etc/a b.pem\nInsecure=no\n[Registry c]\nInsecure=yes", &err), 0);
+			       "CA=/etc/a b.pem\nInsecure=no\n[Registry c]\nInsecure=yes",
+			       &err),
+			 0);
 	assert_int_equal(r.n, 3);
 	c = registries_find(&r, "docker.io");
 	assert_non_null(c);
@@ -259,7 +271,8 @@ static void registries_parse__faults__line_and_reason(void **state)
 		{ "[Registry a]\n[Registry a]", "line 2: 'a' has a section already" },
 		{ "[Registry a]\nFoo=1", "line 2: unknown key 'Foo'" },
 		{ "[Registry a]\nfoo", "line 2: neither a section nor KEY=VALUE" },
-		{ "[Registry a]\nMirror=https://b", "line 2: 'https://b' is no HOST[:PORT][/PREFIX]" },
+		{ "[Registry a]\nMirror=https://b",
+		  "line 2: 'https://b' is no HOST[:PORT][/PREFIX]" },
 		{ "[Registry a]\nMirror=b/../c", "line 2: 'b/../c' is no HOST[:PORT][/PREFIX]" },
 		{ "[Registry a]\nMirror=b@c", "line 2: 'b@c' is no HOST[:PORT][/PREFIX]" },
 		{ "[Registry a]\nMirror=", "line 2: '' is no HOST[:PORT][/PREFIX]" },
@@ -284,19 +297,32 @@ static void registries_plain__hosts__loopback_or_said(void **state)
 		const char *host;
 		bool plain;
 	} hosts[] = {
-		{ "127.0.0.1", true },	      { "127.3.2.1:5000", true }, { "[::1]:5000", true },
-		{ "[::1]", true },	      { "localhost", true },	  { "localhost:1", true },
-		{ "128.0.0.1", false },	      { "127.evil.example", false },
-		{ "127.0.0.1.example", false }, { "localhost.example", false },
-		{ "[::2]", false },	      { "docker.io", false },	  { "said:1", true },
-		{ "said", false },	      { "127.0.0.2", false },	  { "127.0.0.3", false },
+		{ "127.0.0.1", true },
+		{ "127.3.2.1:5000", true },
+		{ "[::1]:5000", true },
+		{ "[::1]", true },
+		{ "localhost", true },
+		{ "localhost:1", true },
+		{ "128.0.0.1", false },
+		{ "127.evil.example", false },
+		{ "127.0.0.1.example", false },
+		{ "localhost.example", false },
+		{ "[::2]", false },
+		{ "docker.io", false },
+		{ "said:1", true },
+		{ "said", false },
+		{ "127.0.0.2", false },
+		{ "127.0.0.3", false },
 	};
 	struct registries r;
 	struct err err = { 0 };
 
 	(void)state;
-	assert_int_equal(parse(&r, "[Registry said:1]\nInsecure=yes\n[Registry 127.0.0.2]\n"
-			       "Insecure=no\n[Registry 127.0.0.3]\nCA=/x\n", &err), 0);
+	assert_int_equal(parse(&r,
+			       "[Registry said:1]\nInsecure=yes\n[Registry 127.0.0.2]\n"
+			       "Insecure=no\n[Registry 127.0.0.3]\nCA=/x\n",
+			       &err),
+			 0);
 	for (size_t i = 0; i < ARRAY_SIZE(hosts); i++)
 		assert_int_equal(registries_plain(&r, hosts[i].host), hosts[i].plain);
 	registries_done(&r);
