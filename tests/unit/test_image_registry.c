@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* image/auth and image/registries: what registries and operators write. */
+/* image/auth and image/registries: what strangers write, and the corpus replayed. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/fd.h"
 #include "image/auth.h"
 #include "image/registries.h"
+#include "tests/fuzz/fuzz_registry.c"
+
+#define CORPUS "tests/fuzz/corpus/registry"
 
 /* ------------------------------------------------------------------ challenges */
 
@@ -341,6 +346,33 @@ static void registries_load_cas__file_missing__host_and_file_named(void **state)
 	registries_done(&r);
 }
 
+static void fuzz_corpus__replayed__no_abort(void **state)
+{
+	DIR *dir = opendir(CORPUS);
+	struct dirent *d;
+	int replayed = 0;
+
+	(void)state;
+	if (!dir) {
+		print_message("run from the top directory to replay " CORPUS "\n");
+		skip();
+	}
+	while ((d = readdir(dir))) {
+		cleanup_close int fd = openat(dirfd(dir), d->d_name, O_RDONLY | O_CLOEXEC);
+		uint8_t data[4096];
+		ssize_t n;
+
+		if (d->d_name[0] == '.')
+			continue;
+		n = read(fd, data, sizeof(data));
+		assert_true(n >= 0);
+		assert_int_equal(LLVMFuzzerTestOneInput(data, (size_t)n), 0);
+		replayed++;
+	}
+	assert_true(replayed >= 13);
+	closedir(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -358,6 +390,7 @@ int main(void)
 		cmocka_unit_test(registries_parse__faults__line_and_reason),
 		cmocka_unit_test(registries_plain__hosts__loopback_or_said),
 		cmocka_unit_test(registries_load_cas__file_missing__host_and_file_named),
+		cmocka_unit_test(fuzz_corpus__replayed__no_abort),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
