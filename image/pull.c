@@ -3,6 +3,7 @@
 #include "image/pull.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -25,6 +26,8 @@ static int work(void *arg, struct worker_progress *progress, struct err *err)
 	close_fd(&job->w->job_fd);
 	close_fd(&job->w->job_blobs_fd);
 	close_fd(&job->w->job_layers_fd);
+	/* libcurl leaves the signal to us (CURLOPT_NOSIGNAL(3)): a write then just fails. */
+	(void)signal(SIGPIPE, SIG_IGN); /* of a known signal: never fails */
 	return fetch_image(&job->fetch, progress, err);
 }
 
