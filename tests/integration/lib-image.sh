@@ -1,0 +1,68 @@
+# shellcheck shell=bash
+# Images for the integration tests, made by umoci; sourced after lib.sh.
+#
+# All are tags of one OCI layout, $oci. A tag that is not a whole name names
+# nothing in podd's store, so tests give names with --name.
+for p in umoci skopeo zstd; do
+	command -v $p >/dev/null || { echo "1..0 # SKIP no $p: tools/deps check"; umount -l "$tmp"; rmdir "$tmp"; exit; }
+done
+export TMPDIR=$tmp # skopeo's and umoci's own
+oci=$tmp/oci
+
+image() { podctl image "$@"; }
+
+# it TITLE FUNCTION: a test that has a store; what is left of that is no trace of podd
+it() { stored=$2; t "$1" with_store; }
+with_store() {
+	store=$root/var/lib/podd/images
+	$stored
+	rm -rf "$store" "$root/usr" "$root/var/log/podd"
+}
+
+# derive FROM TAG [OPTION...]: FROM with another config, by umoci-config(1)
+derive() {
+	umoci tag --image "$oci:$1" "$2"
+	[ $# = 2 ] || umoci config --no-history --image "$oci:$2" "${@:3}"
+}
+
+# layer TAG SCRIPT: one more layer: what SCRIPT does in the image's root
+layer() {
+	local bundle
+	bundle=$(mktemp -d "$tmp/bundle.XXXXXX")
+	umoci unpack --image "$oci:$1" "$bundle"
+	(cd "$bundle/rootfs" && eval "$2")
+	umoci repack --image "$oci:$1" "$bundle"
+	rm -rf "$bundle"
+}
+
+digest_of() { jq -r --arg tag "$1" '.manifests[] | select(.annotations["org.opencontainers.image.ref.name"] == $tag).digest' "$oci/index.json"; }
+
+# take TAG NAME [OPTION...]: an image of $oci, into the store
+take() { image import --select "$1" --name "$2" "${@:3}" "$oci" 2>&1; }
+
+# declines REGEX COMMAND...: status 1, one line that says why, and no image has changed
+declines() {
+	local status=0 said before
+	before=$(image list --json)
+	said=$(image "${@:2}" 2>&1 >/dev/null) || status=$?
+	said=$(grep -v '^layer ' <<<"$said" || true) # how far it has come
+	is "$status" 1 "$said"
+	like "$said" "$1"
+	is "$(wc -l <<<"$said")" 1 "$said"
+	is "$(image list --json)" "$before"
+}
+
+# image_app IMAGE [LINE...]: a whole pod file
+image_app() { printf '%s\n' '[Network]' Mode=none '[Container app]' "Image=$1" "${@:2}"; }
+
+# said IMAGE [LINE...]: what a container of the image prints, and ends
+said() {
+	{ printf '%s\n' '[Pod]' RestartPolicy=never; image_app "$@"; } | pod said
+	pod_run said
+	log_text said
+	rm -rf "$root/var/log/podd/said"
+}
+
+umoci init --layout "$oci"
+umoci new --image "$oci:base"
+layer base 'cp -a "$rootfs/." .'
