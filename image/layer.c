@@ -149,14 +149,15 @@ static int refuse(struct err *err, const char *path, const char *why)
 }
 
 /*
- * "./a//b/" to "a/b". Leading "./" is what tar writes; anything absolute or with
- * ".." is what somebody writes who wants out.
+ * "./a//b/" to "a/b". Leading "./" is what tar writes, and "/" alone is what umoci
+ * calls the root; anything else that is absolute or with ".." is what somebody
+ * writes who wants out.
  */
 static int clean_path(char out[PATH_MAX], const char *path, struct err *err)
 {
 	size_t used = 0, depth = 0;
 
-	if (path[0] == '/')
+	if (path[0] == '/' && path[1])
 		return refuse(err, path, "an absolute name");
 	for (const char *s = path; *s;) {
 		size_t n = strcspn(s, "/");
