@@ -290,6 +290,9 @@ static int put_entry(struct unpack *u, const struct layer_entry *e, struct err *
 	if (e->kind == LAYER_OPAQUE)
 		return put_opaque(u, e, err);
 	dir = tree_parent(&u->tree, e->path, true, &name, err);
+	/* umoci: a directory is a file now, and what was in it is gone. So it is. */
+	if (e->kind == LAYER_WHITEOUT && (dir == -ENOTDIR || dir == -ELOOP))
+		return 0;
 	if (dir < 0)
 		return dir;
 	if (e->kind == LAYER_WHITEOUT)
