@@ -122,7 +122,7 @@ static void tell(struct change *c, const char *kind, const char *name, uint64_t 
 		c->removed, json_pack("{s:s, s:s, s:I}", "kind", kind, "name", name, "bytes",
 				      (json_int_t)bytes));
 	c->freed_bytes += bytes;
-	if (!c->ctl->json && strcmp(kind, "image") == 0)
+	if (!c->ctl->json && (strcmp(kind, "image") == 0 || strcmp(kind, "name") == 0))
 		fprintf(c->ctl->out, "%s %s\n", c->dry_run ? "would remove" : "removed", name);
 }
 
@@ -149,7 +149,7 @@ static void print_end(struct change *c)
 		doc = json_pack("{s:i, s:b, s:O, s:I}", "version", PRUNE_VERSION, "dry_run", c->dry_run,
 				"removed", c->removed, "bytes", (json_int_t)c->freed_bytes);
 		ctl_print_json(c->ctl, doc);
-	} else if (json_array_size(c->removed) > 0) {
+	} else if (c->freed_bytes > 0) {
 		fprintf(c->ctl->out, "%s of blobs %s\n", size_text(size, c->freed_bytes),
 			c->dry_run ? "would be freed" : "freed");
 	}
