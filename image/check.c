@@ -291,7 +291,7 @@ static int check_layer(const struct image_store *store, const struct image_descr
 static int check_loaded(const struct image *image, struct err *err)
 {
 	const struct image_manifest *m = &image->manifest;
-	int r = check_blob(image->store, &m->config.digest, m->config.size, err);
+	int r = 0;
 
 	for (unsigned i = 0; r == 0 && i < m->layer_n; i++) {
 		r = check_blob(image->store, &m->layers[i].digest, m->layers[i].size, err);
@@ -303,11 +303,26 @@ static int check_loaded(const struct image *image, struct err *err)
 	return r;
 }
 
+/* Each before it is parsed. */
+static int check_documents(const struct check *c, struct err *err)
+{
+	cleanup_free struct image_manifest *m = calloc(1, sizeof(*m));
+	cleanup_free char *text = NULL;
+	size_t n = 0;
+	int r = m ? check_blob(c->store, &c->id, 0, err) : err_set(err, ENOMEM, "out of memory");
+
+	if (r == 0)
+		r = image_store_read(&text, &n, c->store, &c->id, err);
+	if (r == 0)
+		r = image_manifest_parse(m, (struct image_bytes){ text, n }, err);
+	return r < 0 ? r : check_blob(c->store, &m->config.digest, m->config.size, err);
+}
+
 static int work(void *arg, struct worker_progress *progress, struct err *err)
 {
 	const struct check *c = arg;
 	struct image image;
-	int r = check_blob(c->store, &c->id, 0, err);
+	int r = check_documents(c, err);
 
 	(void)progress;
 	if (r == 0)

@@ -97,6 +97,28 @@ int find_entry(struct digest *out, const json_t *index, const char *text, struct
 }
 
 /**
+ * find_stored() - the digest of an image of any store, and which store that is
+ * @store: one of @stores
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int find_stored(struct digest *out, const struct image_store **store,
+		const struct image_stores *stores, const char *text, struct err *err)
+{
+	int r = -ENOENT;
+
+	for (size_t i = 0; r == -ENOENT && i < IMAGE_STORES_MAX; i++) {
+		json_auto_t *index = NULL;
+
+		*store = &stores->list[i];
+		r = image_store_index(&index, *store, err);
+		if (r == 0)
+			r = find_entry(out, index, text, err);
+	}
+	return r;
+}
+
+/**
  * find_image() - read an image of any store, by what the operator calls it
  * @out: released by image_done()
  *
@@ -105,17 +127,9 @@ int find_entry(struct digest *out, const json_t *index, const char *text, struct
 int find_image(struct image *out, const struct image_stores *stores, const char *text,
 	       struct err *err)
 {
-	int r = -ENOENT;
+	const struct image_store *store;
+	struct digest id;
+	int r = find_stored(&id, &store, stores, text, err);
 
-	for (size_t i = 0; r == -ENOENT && i < IMAGE_STORES_MAX; i++) {
-		json_auto_t *index = NULL;
-		struct digest id;
-
-		r = image_store_index(&index, &stores->list[i], err);
-		if (r == 0)
-			r = find_entry(&id, index, text, err);
-		if (r == 0)
-			return image_load(out, &stores->list[i], &id, err);
-	}
-	return r;
+	return r < 0 ? r : image_load(out, store, &id, err);
 }

@@ -29,6 +29,8 @@ int cmd_image_fsck(struct ctl *ctl, int argc, char **argv);
 int cmd_image_export(struct ctl *ctl, int argc, char **argv);
 
 /* find.c: images by what the operator calls them */
+int find_stored(struct digest *out, const struct image_store **store,
+		const struct image_stores *stores, const char *text, struct err *err);
 int find_image(struct image *out, const struct image_stores *stores, const char *text,
 	       struct err *err);
 int find_entry(struct digest *out, const json_t *index, const char *text, struct err *err);
