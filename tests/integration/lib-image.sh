@@ -60,7 +60,7 @@ said() {
 	{ printf '%s\n' '[Pod]' RestartPolicy=never; image_app "$@"; } | pod said
 	pod_run said
 	log_text said
-	rm -rf "$root/var/log/podd/said"
+	rm -rf "$root/var/log/podd/said" "$root/etc/podd/said.pod"
 }
 
 umoci init --layout "$oci"
