@@ -75,6 +75,7 @@ static int drop(struct collect *c, int dirfd, const struct digest *d, struct err
 	/* A layer half removed must not look like one. */
 	if (renameat(dirfd, d->hex, c->w->tmp_fd, d->hex) < 0)
 		return err_sys(err, "remove '%s'", d->hex);
+	fault_kill("image-dropped");
 	return io_remove_tree(c->w->tmp_fd, d->hex, err);
 }
 

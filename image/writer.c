@@ -48,6 +48,24 @@ static int write_layout(struct image_writer *w, struct err *err)
 	return io_replace_file_synced(w->store.dirfd, "oci-layout", LAYOUT, strlen(LAYOUT), err);
 }
 
+/* What whoever was cut short has left. */
+static int empty_tmp(struct image_writer *w, struct err *err)
+{
+	int fd = openat(w->tmp_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	if (!dir) {
+		close_fd(&fd);
+		return err_sys(err, "read the directory 'tmp'");
+	}
+	while (r == 0 && (e = readdir(dir)))
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			r = io_remove_tree(w->tmp_fd, e->d_name, err);
+	(void)closedir(dir);
+	return r;
+}
+
 static int open_parts(struct image_writer *w, const struct paths *paths, struct err *err)
 {
 	int r = open_dir(&w->store.dirfd, paths->lib, "images", 0700, err);
@@ -61,7 +79,7 @@ static int open_parts(struct image_writer *w, const struct paths *paths, struct 
 	if (r == 0)
 		r = open_dir(&w->tmp_fd, w->store.dirfd, "tmp", 0700, err);
 	if (r == 0)
-		r = io_remove_tree(w->tmp_fd, JOB, err);
+		r = empty_tmp(w, err);
 	return r < 0 ? r : write_layout(w, err);
 }
 

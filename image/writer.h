@@ -13,12 +13,12 @@
 /*
  * Theory of operation
  *
- * One writer at a time (flock on the file "lock"). It works in tmp/job, which
- * whoever comes next removes if it is still there. Putting in place: opaque
- * directories are marked, everything is on the disk (syncfs), blobs and layers
- * get their names, the directories of these names are on the disk, and at last
- * index.json is replaced. A power cut before the last step leaves files that no
- * image uses; `podctl image prune` takes them.
+ * One writer at a time (flock on the file "lock"). It works in tmp, which
+ * whoever comes next empties. Putting in place: opaque directories are marked,
+ * everything is on the disk (syncfs), blobs and layers get their names, the
+ * directories of these names are on the disk, and at last index.json is
+ * replaced. A power cut before the last step leaves files that no image uses;
+ * `podctl image prune` takes them.
  */
 struct image_writer {
 	struct image_store store; /* the first of the search path, by a descriptor of its own */
