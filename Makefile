@@ -97,7 +97,7 @@ check:
 	$(Q)$(MAKE) --no-print-directory all docs tests
 	$(Q)$(MAKE) --no-print-directory FAULTS=1 BUILD=$(BUILD)-faults $(BUILD)-faults/podd \
 		$(BUILD)-faults/pod-pause
-	$(Q)BUILD=$(abspath $(BUILD)) tests/run $(abspath $(UNIT)) $(filter-out %/test-kill-points,$(INTEGRATION))
+	$(Q)BUILD=$(abspath $(BUILD)) tests/run $(abspath $(UNIT)) $(filter-out %/test-kill-points %/test-image-kills,$(INTEGRATION))
 
 ## make unit         only the unit and kernel tests
 unit: docs $(UNIT)
@@ -143,10 +143,10 @@ $(BUILD)/docs/%: docs/%.in $(BUILD)/docs/keydoc
 	$(call say,DOC)
 	$(Q)$(BUILD)/docs/keydoc <$< >$@
 
-## make kill-points  podd killed at each named point of each operation, some minutes
+## make kill-points  podd and podd-image killed at each named point of each operation, some minutes
 kill-points: all
 	$(Q)$(MAKE) --no-print-directory FAULTS=1 BUILD=$(BUILD)-faults all
-	$(Q)BUILD=$(abspath $(BUILD)) tests/run $(filter %/test-kill-points,$(INTEGRATION))
+	$(Q)BUILD=$(abspath $(BUILD)) tests/run $(filter %/test-kill-points %/test-image-kills,$(INTEGRATION))
 
 ## make torture      podd killed at random under load (MINUTES=1 KILLS=2000)
 torture: all
