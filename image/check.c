@@ -24,12 +24,24 @@ struct check {
 	struct digest id;
 };
 
+/* What the stream says of a directory, which may be in it more than once. */
+struct directory {
+	char *path;
+	size_t order;
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+	struct timespec mtime;
+};
+
 /* One layer: the stream, the tree, and the paths that the stream has named. */
 struct comparison {
 	struct layer_reader *reader;
 	struct tree tree;
 	char **paths;
 	size_t path_n;
+	struct directory *directories;
+	size_t directory_n, directory_room;
 	char *buf;
 };
 
@@ -174,18 +186,71 @@ static int remember(struct comparison *c, const char *path, struct err *err)
 	return 0;
 }
 
+static int remember_directory(struct comparison *c, const struct layer_entry *e, struct err *err)
+{
+	struct directory *d;
+
+	if (c->directory_n == c->directory_room) {
+		size_t room = c->directory_room ? c->directory_room * 2 : 256;
+		struct directory *grown = realloc(c->directories, room * sizeof(*grown));
+
+		if (!grown)
+			return err_set(err, ENOMEM, "out of memory");
+		c->directories = grown;
+		c->directory_room = room;
+	}
+	d = &c->directories[c->directory_n];
+	*d = (struct directory){ strdup(e->path), c->directory_n, e->mode, e->uid, e->gid, e->mtime };
+	if (!d->path)
+		return err_set(err, ENOMEM, "out of memory");
+	c->directory_n++;
+	return 0;
+}
+
+static int by_path_and_order(const void *a, const void *b)
+{
+	const struct directory *x = a, *y = b;
+	int r = strcmp(x->path, y->path);
+
+	return r != 0 ? r : (x->order > y->order) - (x->order < y->order);
+}
+
+static int compare_directory(const struct comparison *c, const struct directory *d, struct err *err)
+{
+	cleanup_close int fd = tree_open(&c->tree, d->path, O_PATH | O_DIRECTORY);
+	struct layer_entry e = { .kind = LAYER_DIRECTORY, .mode = d->mode, .uid = d->uid,
+				 .gid = d->gid, .mtime = d->mtime };
+	struct stat st;
+
+	snprintf(e.path, sizeof(e.path), "%s", d->path);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return differs(err, d->path, fd == -ENOENT ? "it is gone" : "its type");
+	return compare_attributes(&st, &e, err);
+}
+
+/* Of one that is there twice, the last word counts (image/unpack.c). */
+static int compare_directories(struct comparison *c, struct err *err)
+{
+	int r = 0;
+
+	if (c->directory_n > 0)
+		qsort(c->directories, c->directory_n, sizeof(*c->directories), by_path_and_order);
+	for (size_t i = 0; r == 0 && i < c->directory_n; i++)
+		if (i + 1 == c->directory_n ||
+		    strcmp(c->directories[i].path, c->directories[i + 1].path) != 0)
+			r = compare_directory(c, &c->directories[i], err);
+	return r;
+}
+
 static int compare_entry(struct comparison *c, const struct layer_entry *e, struct err *err)
 {
 	const char *name;
-	struct stat st;
 	int dir, r = remember(c, e->path, err);
 
 	if (r < 0 || e->kind == LAYER_OPAQUE)
 		return r;
-	if (!e->path[0]) {
-		r = fstat(c->tree.root_fd, &st) < 0 ? err_sys(err, "look at the layer") : 0;
-		return r < 0 ? r : compare_attributes(&st, e, err);
-	}
+	if (e->kind == LAYER_DIRECTORY)
+		return remember_directory(c, e, err);
 	dir = tree_parent(&c->tree, e->path, false, &name, err);
 	if (e->kind == LAYER_WHITEOUT && (dir == -ENOTDIR || dir == -ELOOP))
 		return 0; /* as image/unpack.c has it */
@@ -252,6 +317,8 @@ static int compare(struct comparison *c, const struct digest *diff_id, struct er
 		r = layer_finish(c->reader, &is, err);
 	if (r == 0 && !digest_equal(&is, diff_id))
 		r = err_set(err, EBADMSG, "its diff id is " DIGEST_PREFIX "%s", is.hex);
+	if (r == 0)
+		r = compare_directories(c, err);
 	if (r < 0)
 		return r;
 	if (c->path_n > 0)
@@ -284,6 +351,9 @@ static int check_layer(const struct image_store *store, const struct image_descr
 	layer_close(c.reader);
 	tree_done(&c.tree);
 	strv_free(c.paths);
+	while (c.directory_n > 0)
+		free(c.directories[--c.directory_n].path);
+	free(c.directories);
 	free(c.buf);
 	return r;
 }
