@@ -60,6 +60,43 @@ static int check_result(const struct import_result *r, const struct import_args 
 	return 0;
 }
 
+static bool is_path(const struct import_result *r, unsigned i)
+{
+	return r->entries[i].name[0] == '/';
+}
+
+static bool has_name(const struct import_result *r, const struct digest *id)
+{
+	for (unsigned i = 0; i < r->n; i++)
+		if (!is_path(r, i) && digest_equal(&r->entries[i].id, id))
+			return true;
+	return false;
+}
+
+/* The path is the name of an image that is alone there: of several, it is none's. */
+static int settle_path(struct import_result *r, struct err *err)
+{
+	const struct digest *first = NULL;
+	bool several = false;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < r->n; i++) {
+		if (!is_path(r, i))
+			continue;
+		several |= first && !digest_equal(first, &r->entries[i].id);
+		first = &r->entries[i].id;
+	}
+	for (unsigned i = 0; several && i < r->n; i++)
+		if (is_path(r, i) && !has_name(r, &r->entries[i].id))
+			return err_set(err, EINVAL, "it holds several images, and not all have names; "
+				       "--select says which one to take");
+	for (unsigned i = 0; several && i < r->n; i++)
+		if (!is_path(r, i))
+			r->entries[n++] = r->entries[i];
+	r->n = several ? n : r->n;
+	return 0;
+}
+
 static int enter_all(struct image_writer *w, const struct import_result *r,
 		     const struct import_args *args, struct err *err)
 {
@@ -90,6 +127,8 @@ static int run(struct job *job, struct image_writer *w, const struct import_args
 
 	if (r == 0)
 		r = check_result(job->shared, args, err);
+	if (r == 0)
+		r = settle_path(job->shared, err);
 	if (r == 0)
 		r = image_writer_put_job(w, err);
 	return r < 0 ? r : enter_all(w, job->shared, args, err);

@@ -18,9 +18,10 @@
  * enters the images. So an import either is whole or has changed nothing that
  * an image could be made of.
  *
- * Names: those that the source says, and the path that it was read from. A name
- * that is another image's is not taken from it unless the operator says so: an
- * archive that somebody sent must not change what a pod runs (CVE-2026-50195).
+ * Names: those that the source says, and the path that it was read from, if it
+ * holds but one image. A name that is another image's is not taken from it
+ * unless the operator says so: an archive that somebody sent must not change
+ * what a pod runs (CVE-2026-50195).
  */
 #define IMPORT_IMAGES_MAX 64
 

@@ -52,6 +52,16 @@ declines() {
 	is "$(image list --json)" "$before"
 }
 
+# names: all of the store, with the first digits of their images
+names() { image list --json | jq -r '.images[] | "\(.name) \(.digest[7:19])"' | sort; }
+
+# whole: nothing in the store but what its images are made of
+whole() {
+	is "$(image fsck)" "$1 images, all whole; 0 unused blobs and layers"
+	is "$(ls -A "$store/tmp")" ''
+	is "$(cd "$store" && ls -A | tr '\n' ' ')" 'blobs index.json layers lock oci-layout tmp '
+}
+
 # image_app IMAGE [LINE...]: a whole pod file
 image_app() { printf '%s\n' '[Network]' Mode=none '[Container app]' "Image=$1" "${@:2}"; }
 
