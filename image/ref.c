@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define DEFAULT_REGISTRY   "docker.io"
+#define FORMER_REGISTRY	   "index.docker.io"
 #define DEFAULT_REPOSITORY "library/"
 #define DEFAULT_TAG	   "latest"
 #define PART_MAX	   255
@@ -38,7 +39,8 @@ static bool valid_repository(const char *s, size_t n)
 		if (!strchr("._-/", s[i]))
 			return false;
 		/* "__" and runs of "-" may stand inside a component. */
-		if (separator && (i == 0 || s[i] != s[i - 1] || (s[i] != '-' && s[i] != '_')))
+		if (separator && (i == 0 || s[i] != s[i - 1] || (s[i] != '-' && s[i] != '_') ||
+				  (s[i] == '_' && i > 1 && s[i - 2] == '_')))
 			return false;
 		separator = true;
 	}
@@ -72,6 +74,13 @@ static size_t registry_length(const char *s)
 	return 0;
 }
 
+/* By either of its two names, or by none. */
+static bool is_default_registry(const char *s, size_t n)
+{
+	return n == 0 || (n == strlen(DEFAULT_REGISTRY) && strncmp(s, DEFAULT_REGISTRY, n) == 0) ||
+	       (n == strlen(FORMER_REGISTRY) && strncmp(s, FORMER_REGISTRY, n) == 0);
+}
+
 static int bad(const char *text, const char *why, struct err *err)
 {
 	return err_set(err, EINVAL, "image '%.200s': %s", text, why);
@@ -82,6 +91,7 @@ static int parse_name(struct image_ref *out, const char *text, size_t n, struct 
 	char name[IMAGE_NAME_MAX + 1];
 	size_t registry, repository;
 	const char *rest, *tag, *library = "";
+	bool by_default;
 
 	if (n > IMAGE_NAME_MAX)
 		return bad(text, "the name is too long", err);
@@ -97,11 +107,12 @@ static int parse_name(struct image_ref *out, const char *text, size_t n, struct 
 			   err);
 	if (!valid_tag(tag, strlen(tag)))
 		return bad(text, "no valid tag", err);
-	if (!registry && !memchr(rest, '/', repository))
+	by_default = is_default_registry(name, registry);
+	if (by_default && !memchr(rest, '/', repository))
 		library = DEFAULT_REPOSITORY;
 	if (snprintf(out->name, sizeof(out->name), "%.*s/%s%.*s:%s",
-		     registry ? (int)registry : (int)strlen(DEFAULT_REGISTRY),
-		     registry ? name : DEFAULT_REGISTRY, library, (int)repository, rest,
+		     by_default ? (int)strlen(DEFAULT_REGISTRY) : (int)registry,
+		     by_default ? DEFAULT_REGISTRY : name, library, (int)repository, rest,
 		     tag) >= (int)sizeof(out->name))
 		return bad(text, "the name is too long", err);
 	out->kind = IMAGE_REF_NAME;
