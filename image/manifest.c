@@ -138,7 +138,7 @@ static int fit(const json_t *entry, const struct image_platform *want)
 	const char *architecture = json_string_value(json_object_get(p, "architecture"));
 	const char *variant = json_string_value(json_object_get(p, "variant"));
 
-	if (!p)
+	if (!p || json_is_null(p))
 		return 1; /* it does not say: only when nothing does better */
 	if (!os || !architecture || strcmp(os, want->os) != 0 ||
 	    strcmp(architecture, want->architecture) != 0)
