@@ -82,6 +82,9 @@ $(BUILD)/tests/%: tests/%.c $(CTL_OBJ) $(BUILD)/libpodd.a
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(CTL_OBJ) $(BUILD)/libpodd.a \
 		-lcmocka $(LDLIBS)
 
+# Those of image/ alone need what podd-image needs.
+$(filter $(BUILD)/tests/unit/test_image%,$(UNIT)): LDLIBS := $(IMAGE_LIBS)
+
 INTEGRATION := $(abspath $(wildcard tests/docs/test-* tests/integration/test-*))
 
 ## make              build podd, podctl and pod-pause into build/
