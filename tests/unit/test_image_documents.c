@@ -27,9 +27,9 @@
 #define CONFIG	 OCI "config.v1+json"
 #define TAR	 OCI "layer.v1.tar"
 
-#define DESC(type, digest, more) \
+#define DESC(type, digest, more)                                                                   \
 	"{\"mediaType\":\"" type "\",\"digest\":\"" digest "\",\"size\":7" more "}"
-#define FOR(os, arch, more) \
+#define FOR(os, arch, more)                                                                        \
 	",\"platform\":{\"os\":\"" os "\",\"architecture\":\"" arch "\"" more "}"
 #define VARIANT(v) ",\"variant\":\"" v "\""
 
@@ -44,25 +44,31 @@ static struct image_bytes bytes_of(const char *text)
 
 static void index_choose__by_platform__the_best_fit(void **state)
 {
-	const struct image_platform amd = { "linux", "amd64", NULL }, v8 = { "linux", "arm64", "v8" };
+	const struct image_platform amd = { "linux", "amd64", NULL },
+				    v8 = { "linux", "arm64", "v8" };
 	const struct {
 		const char *text;
 		const struct image_platform *platform;
 		const char *chosen;
 	} table[] = {
-		{ IN_INDEX(DESC(MANIFEST, A, FOR("linux", "arm64", "")) ","
-			   DESC(MANIFEST, B, FOR("linux", "amd64", "")) ","
-			   DESC(MANIFEST, C, FOR("windows", "amd64", ""))), &amd, HEX_B },
+		{ IN_INDEX(DESC(MANIFEST, A, FOR("linux", "arm64", "")) "," DESC(
+		      MANIFEST, B,
+		      FOR("linux", "amd64", "")) "," DESC(MANIFEST, C,
+							  FOR("windows", "amd64", ""))),
+		  &amd, HEX_B },
 		{ IN_INDEX(DESC(MANIFEST, A, "") "," DESC(MANIFEST, B, FOR("linux", "amd64", ""))),
 		  &amd, HEX_B },
 		{ IN_INDEX(DESC(MANIFEST, A, FOR("linux", "arm64", "")) "," DESC(MANIFEST, B, "")),
 		  &amd, HEX_B },
 		{ IN_INDEX(DESC(MANIFEST, A, ",\"platform\":null")), &amd, HEX_A },
-		{ IN_INDEX(DESC(MANIFEST, A, FOR("linux", "amd64", VARIANT("v3"))) ","
-			   DESC(MANIFEST, B, FOR("linux", "amd64", ""))), &amd, HEX_B },
-		{ IN_INDEX(DESC(MANIFEST, A, FOR("linux", "arm64", VARIANT("v9"))) ","
-			   DESC(MANIFEST, B, FOR("linux", "arm64", "")) ","
-			   DESC(MANIFEST, C, FOR("linux", "arm64", VARIANT("v8")))), &v8, HEX_C },
+		{ IN_INDEX(DESC(MANIFEST, A, FOR("linux", "amd64", VARIANT("v3"))) "," DESC(
+		      MANIFEST, B, FOR("linux", "amd64", ""))),
+		  &amd, HEX_B },
+		{ IN_INDEX(DESC(MANIFEST, A, FOR("linux", "arm64", VARIANT("v9"))) "," DESC(
+		      MANIFEST, B,
+		      FOR("linux", "arm64", "")) "," DESC(MANIFEST, C,
+							  FOR("linux", "arm64", VARIANT("v8")))),
+		  &v8, HEX_C },
 		{ IN_INDEX(DESC(MANIFEST, A, FOR("linux", "arm64", VARIANT("v9")))), &v8, HEX_A },
 		/* Of two that fit alike, the first. */
 		{ IN_INDEX(DESC(MANIFEST, A, "") "," DESC(MANIFEST, B, "")), &amd, HEX_A },
@@ -98,8 +104,8 @@ static void expect_faults(const struct fault *faults, size_t n, parse_fn *parse)
 
 		if (parse(faults[i].text, &err) != -faults[i].code || err.code != faults[i].code ||
 		    !strstr(err.msg, faults[i].msg))
-			fail_msg("%s\n  says %d '%s'\n  not %d '%s'", faults[i].text, err.code, err.msg,
-				 faults[i].code, faults[i].msg);
+			fail_msg("%s\n  says %d '%s'\n  not %d '%s'", faults[i].text, err.code,
+				 err.msg, faults[i].code, faults[i].msg);
 	}
 }
 
@@ -124,7 +130,8 @@ static void index_choose__faults__told(void **state)
 		{ "{\"schemaVersion\":1}", EBADMSG, "index: schemaVersion is not 2" },
 		{ "{\"schemaVersion\":\"2\"}", EBADMSG, "index: schemaVersion is not 2" },
 		{ "{\"schemaVersion\":2}", EBADMSG, "index: it has no list of manifests" },
-		{ "{\"schemaVersion\":2,\"manifests\":{}}", EBADMSG, "it has no list of manifests" },
+		{ "{\"schemaVersion\":2,\"manifests\":{}}", EBADMSG,
+		  "it has no list of manifests" },
 		{ "{\"schemaVersion\":2,\"mediaType\":\"" MANIFEST "\",\"manifests\":[]}", EBADMSG,
 		  "index: its mediaType is that of something else" },
 		{ "{\"schemaVersion\":2,\"manifests\":[],\"layers\":[]}", EBADMSG,
@@ -144,10 +151,12 @@ static void index_choose__faults__told(void **state)
 		  "index: a descriptor has no size" },
 		{ IN_INDEX("{\"digest\":\"" A "\",\"mediaType\":\"x\",\"size\":1.5}"), EBADMSG,
 		  "index: a descriptor has no size" },
-		{ IN_INDEX("{\"digest\":\"" A "\",\"mediaType\":\"x\",\"size\":99999999999999999999}"),
+		{ IN_INDEX("{\"digest\":\"" A
+			   "\",\"mediaType\":\"x\",\"size\":99999999999999999999}"),
 		  EBADMSG, "index: bad JSON" },
 		{ IN_INDEX("{\"digest\":\"" A "\",\"size\":1}"), EBADMSG, "no mediaType" },
-		{ IN_INDEX(DESC(MANIFEST, A, "") "," DESC(MANIFEST, "x", "")), EBADMSG, "no sha256" },
+		{ IN_INDEX(DESC(MANIFEST, A, "") "," DESC(MANIFEST, "x", "")), EBADMSG,
+		  "no sha256" },
 	};
 
 	(void)state;
@@ -156,18 +165,18 @@ static void index_choose__faults__told(void **state)
 
 /* -------------------------------------------------------------------- manifest */
 
-#define MANIFEST_OF(config, layers, more) \
+#define MANIFEST_OF(config, layers, more)                                                          \
 	"{\"schemaVersion\":2,\"config\":" config ",\"layers\":[" layers "]" more "}"
 
 static void manifest_parse__oci_and_docker__all_fields(void **state)
 {
 	static const char oci[] = MANIFEST_OF(
-		DESC(CONFIG, A, ""), DESC(TAR, B, "") "," DESC(TAR "+zstd", C, ",\"urls\":[]"),
-		",\"mediaType\":\"" MANIFEST "\",\"annotations\":{\"a\":\"b\"},\"subject\":null");
-	static const char docker[] = MANIFEST_OF(
-		DESC(DOCKER "container.image.v1+json", A, ""),
-		DESC(DOCKER "image.rootfs.diff.tar.gzip", B, ""),
-		",\"mediaType\":\"" DOCKER "distribution.manifest.v2+json\"");
+	    DESC(CONFIG, A, ""), DESC(TAR, B, "") "," DESC(TAR "+zstd", C, ",\"urls\":[]"),
+	    ",\"mediaType\":\"" MANIFEST "\",\"annotations\":{\"a\":\"b\"},\"subject\":null");
+	static const char docker[] =
+	    MANIFEST_OF(DESC(DOCKER "container.image.v1+json", A, ""),
+			DESC(DOCKER "image.rootfs.diff.tar.gzip", B, ""),
+			",\"mediaType\":\"" DOCKER "distribution.manifest.v2+json\"");
 	struct image_manifest m;
 	struct err err = { 0 };
 
@@ -201,11 +210,12 @@ static void manifest_parse__faults__told(void **state)
 		{ "{\"schemaVersion\":1,\"fsLayers\":[]}", EBADMSG, "schemaVersion is not 2" },
 		{ MANIFEST_OF(CONFIG_DESC, DESC(TAR, B, ""), ",\"fsLayers\":[]"), EBADMSG,
 		  "manifest: it is of schema 1, which is not supported" },
-		{ MANIFEST_OF(CONFIG_DESC, DESC(TAR, B, ""), ",\"history\":[]"), EBADMSG, "schema 1" },
+		{ MANIFEST_OF(CONFIG_DESC, DESC(TAR, B, ""), ",\"history\":[]"), EBADMSG,
+		  "schema 1" },
 		{ MANIFEST_OF(CONFIG_DESC, DESC(TAR, B, ""), ",\"manifests\":[]"), EBADMSG,
 		  "manifest: it has both manifests and layers" },
-		{ MANIFEST_OF(CONFIG_DESC, DESC(TAR, B, ""), ",\"mediaType\":\"" INDEX "\""), EBADMSG,
-		  "manifest: its mediaType is that of something else" },
+		{ MANIFEST_OF(CONFIG_DESC, DESC(TAR, B, ""), ",\"mediaType\":\"" INDEX "\""),
+		  EBADMSG, "manifest: its mediaType is that of something else" },
 		{ MANIFEST_OF(CONFIG_DESC, DESC(TAR, B, ""), ",\"mediaType\":2"), EBADMSG,
 		  "manifest: its mediaType is that of something else" },
 		{ MANIFEST_OF(CONFIG_DESC, DESC(TAR, B, ""), ",\"config\":{}"), EBADMSG,
@@ -221,11 +231,13 @@ static void manifest_parse__faults__told(void **state)
 		{ "{\"schemaVersion\":2,\"config\":" CONFIG_DESC ",\"layers\":null}", EBADMSG,
 		  "manifest: it has no layers" },
 		{ MANIFEST_OF(CONFIG_DESC, "\"x\"", ""), EBADMSG, "a descriptor is no object" },
-		{ MANIFEST_OF(CONFIG_DESC, DESC(DOCKER "image.rootfs.foreign.diff.tar.gzip", B, ""), ""),
-		  EOPNOTSUPP, "manifest: layer 1 is of type '" DOCKER "image.rootfs.foreign.diff.tar.gzip',"
+		{ MANIFEST_OF(CONFIG_DESC, DESC(DOCKER "image.rootfs.foreign.diff.tar.gzip", B, ""),
+			      ""),
+		  EOPNOTSUPP,
+		  "manifest: layer 1 is of type '" DOCKER "image.rootfs.foreign.diff.tar.gzip',"
 		  " which is not supported" },
-		{ MANIFEST_OF(CONFIG_DESC, DESC(TAR, B, "") "," DESC(CONFIG, C, ""), ""), EOPNOTSUPP,
-		  "manifest: layer 2 is of type" },
+		{ MANIFEST_OF(CONFIG_DESC, DESC(TAR, B, "") "," DESC(CONFIG, C, ""), ""),
+		  EOPNOTSUPP, "manifest: layer 2 is of type" },
 	};
 
 	(void)state;
@@ -251,8 +263,8 @@ static void manifest_parse__layers_at_their_most__taken_and_one_more_refused(voi
 	static const char head[] = "{\"schemaVersion\":2,\"config\":" CONFIG_DESC ",\"layers\":[";
 	cleanup_free char *most = listed(head, DESC(TAR, B, ""), IMAGE_LAYERS_MAX, "]}");
 	cleanup_free char *more = listed(head, DESC(TAR, B, ""), IMAGE_LAYERS_MAX + 1, "]}");
-	cleanup_free char *wide = listed("{\"schemaVersion\":2,\"manifests\":[", DESC(MANIFEST, A, ""),
-					 1025, "]}");
+	cleanup_free char *wide =
+	    listed("{\"schemaVersion\":2,\"manifests\":[", DESC(MANIFEST, A, ""), 1025, "]}");
 	struct err err = { 0 };
 
 	(void)state;
@@ -276,29 +288,31 @@ static void documents__too_deep_or_too_large__refused(void **state)
 	assert_string_equal(err.msg, "manifest: JSON nested deeper than 32 levels");
 	assert_non_null(large);
 	memset(large, ' ', IMAGE_DOCUMENT_MAX + 1);
-	assert_int_equal(image_manifest_parse(
-		&m, (struct image_bytes){ large, IMAGE_DOCUMENT_MAX + 1 }, &err), -EFBIG);
+	assert_int_equal(
+	    image_manifest_parse(&m, (struct image_bytes){ large, IMAGE_DOCUMENT_MAX + 1 }, &err),
+	    -EFBIG);
 	assert_string_equal(err.msg, "manifest: more than 4194304 bytes");
 	assert_int_equal(image_config_parse(
-		&config, (struct image_bytes){ large, IMAGE_DOCUMENT_MAX + 1 }, &err), -EFBIG);
+			     &config, (struct image_bytes){ large, IMAGE_DOCUMENT_MAX + 1 }, &err),
+			 -EFBIG);
 	assert_string_equal(err.msg, "config: more than 4194304 bytes");
 	assert_null(config);
 }
 
 /* ---------------------------------------------------------------------- config */
 
-#define ROOTFS ",\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"" A "\",\"" B "\"]}"
+#define ROOTFS	       ",\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"" A "\",\"" B "\"]}"
 #define CONFIG_OF(run) "{\"os\":\"linux\"" ROOTFS ",\"config\":{" run "}}"
 
 static void config_parse__all_members__taken(void **state)
 {
 	static const char text[] =
-		"{\"created\":\"2026-01-01T00:00:00Z\",\"architecture\":\"amd64\",\"os\":\"linux\""
-		ROOTFS ",\"history\":[{}],\"config\":{"
-		"\"Entrypoint\":[\"/bin/e\",\"\"],\"Cmd\":[\"c d\"],\"Env\":[\"A=1\",\"B=\"],"
-		"\"WorkingDir\":\"/w\",\"User\":\"1:2\",\"StopSignal\":\"SIGINT\","
-		"\"ExposedPorts\":{\"80/tcp\":{},\"53/udp\":{}},"
-		"\"Labels\":{\"x\":\"y\"},\"Volumes\":{\"/etc\":{}},\"Healthcheck\":7}}";
+	    "{\"created\":\"2026-01-01T00:00:00Z\",\"architecture\":\"amd64\",\"os\":"
+	    "\"linux\"" ROOTFS ",\"history\":[{}],\"config\":{"
+	    "\"Entrypoint\":[\"/bin/e\",\"\"],\"Cmd\":[\"c d\"],\"Env\":[\"A=1\",\"B=\"],"
+	    "\"WorkingDir\":\"/w\",\"User\":\"1:2\",\"StopSignal\":\"SIGINT\","
+	    "\"ExposedPorts\":{\"80/tcp\":{},\"53/udp\":{}},"
+	    "\"Labels\":{\"x\":\"y\"},\"Volumes\":{\"/etc\":{}},\"Healthcheck\":7}}";
 	struct image_config *c = NULL;
 	struct err err = { 0 };
 
@@ -332,8 +346,9 @@ static void config_parse__null_empty_or_missing_members__none(void **state)
 	static const char *const table[] = {
 		CONFIG_OF("\"Entrypoint\":null,\"Cmd\":null,\"Env\":null,\"WorkingDir\":null,"
 			  "\"User\":null,\"StopSignal\":null,\"ExposedPorts\":null"),
-		CONFIG_OF("\"Entrypoint\":[],\"Cmd\":[],\"Env\":[],\"WorkingDir\":\"\",\"User\":\"\","
-			  "\"StopSignal\":\"\",\"ExposedPorts\":{}"),
+		CONFIG_OF(
+		    "\"Entrypoint\":[],\"Cmd\":[],\"Env\":[],\"WorkingDir\":\"\",\"User\":\"\","
+		    "\"StopSignal\":\"\",\"ExposedPorts\":{}"),
 		CONFIG_OF(""),
 		"{\"os\":null,\"created\":null,\"config\":null" ROOTFS "}",
 	};
@@ -368,7 +383,8 @@ static void config_parse__faults__told(void **state)
 	static const struct fault table[] = {
 		{ "[]", EBADMSG, "config: no JSON object" },
 		{ "{}", EBADMSG, "config: its rootfs is not made of layers" },
-		{ "{\"rootfs\":{\"type\":\"disk\",\"diff_ids\":[]}}", EBADMSG, "not made of layers" },
+		{ "{\"rootfs\":{\"type\":\"disk\",\"diff_ids\":[]}}", EBADMSG,
+		  "not made of layers" },
 		{ "{\"rootfs\":{\"type\":\"layers\"}}", EBADMSG,
 		  "config: diff_ids is no list of at most 120 digests" },
 		{ "{\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[null]}}", EBADMSG,
@@ -378,15 +394,21 @@ static void config_parse__faults__told(void **state)
 		{ "{\"os\":7" ROOTFS "}", EBADMSG, "config: os is no string of a fitting length" },
 		{ "{\"config\":[]" ROOTFS "}", EBADMSG, "config: its 'config' is no object" },
 		{ "{\"config\":{},\"config\":{}" ROOTFS "}", EBADMSG, "duplicate object key" },
-		{ CONFIG_OF("\"Entrypoint\":\"sh\""), EBADMSG, "Entrypoint is no list of at most 4096" },
-		{ CONFIG_OF("\"Cmd\":{}"), EBADMSG, "config: Cmd is no list of at most 4096 strings" },
+		{ CONFIG_OF("\"Entrypoint\":\"sh\""), EBADMSG,
+		  "Entrypoint is no list of at most 4096" },
+		{ CONFIG_OF("\"Cmd\":{}"), EBADMSG,
+		  "config: Cmd is no list of at most 4096 strings" },
 		{ CONFIG_OF("\"Cmd\":[1]"), EBADMSG, "config: Cmd has an entry that is no string" },
-		{ CONFIG_OF("\"Cmd\":[null]"), EBADMSG, "config: Cmd has an entry that is no string" },
-		{ CONFIG_OF("\"Env\":[\"A\"]"), EBADMSG, "config: Env has an entry that is not NAME=" },
-		{ CONFIG_OF("\"Env\":[\"=A\"]"), EBADMSG, "config: Env has an entry that is not NAME=" },
+		{ CONFIG_OF("\"Cmd\":[null]"), EBADMSG,
+		  "config: Cmd has an entry that is no string" },
+		{ CONFIG_OF("\"Env\":[\"A\"]"), EBADMSG,
+		  "config: Env has an entry that is not NAME=" },
+		{ CONFIG_OF("\"Env\":[\"=A\"]"), EBADMSG,
+		  "config: Env has an entry that is not NAME=" },
 		{ CONFIG_OF("\"Env\":[\"A=\\u0000\"]"), EBADMSG, "config: bad JSON" },
 		{ CONFIG_OF("\"WorkingDir\":\"w\""), EBADMSG, "WorkingDir is no absolute path" },
-		{ CONFIG_OF("\"User\":0"), EBADMSG, "config: User is no string of a fitting length" },
+		{ CONFIG_OF("\"User\":0"), EBADMSG,
+		  "config: User is no string of a fitting length" },
 		{ CONFIG_OF("\"StopSignal\":[]"), EBADMSG, "config: StopSignal is no string" },
 		{ CONFIG_OF("\"ExposedPorts\":[]"), EBADMSG, "config: ExposedPorts is no object" },
 	};
@@ -397,10 +419,10 @@ static void config_parse__faults__told(void **state)
 
 static void config_parse__lists_and_strings_too_long__refused(void **state)
 {
-	cleanup_free char *ids = listed("{\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[", "\"" A "\"",
-					IMAGE_LAYERS_MAX + 1, "]}}");
-	cleanup_free char *words = listed("{\"os\":\"linux\"" ROOTFS ",\"config\":{\"Cmd\":[", "\"x\"",
-					  4097, "]}}");
+	cleanup_free char *ids = listed("{\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[",
+					"\"" A "\"", IMAGE_LAYERS_MAX + 1, "]}}");
+	cleanup_free char *words =
+	    listed("{\"os\":\"linux\"" ROOTFS ",\"config\":{\"Cmd\":[", "\"x\"", 4097, "]}}");
 	cleanup_free char *user = calloc(1, 200 * 1024);
 	struct err err = { 0 };
 
