@@ -199,6 +199,7 @@ static int take_kind(struct layer_entry *out, struct layer_reader *l, const char
 	const char *hard = archive_entry_hardlink(e);
 
 	out->link = NULL;
+	out->device = 0;
 	if (hard) {
 		out->kind = LAYER_HARD_LINK;
 		out->link = l->link;
