@@ -28,14 +28,15 @@ void tree_done(struct tree *t)
 /**
  * tree_open() - open what is at a path of the layer
  * @path: as image/layer.h gives it; "" is the root
- * @flags: of open(2); O_CLOEXEC and O_NOFOLLOW are added
+ * @flags: of open(2); O_CLOEXEC is added, and no link is followed
  *
  * Return: a descriptor of the caller's, or -errno.
  */
 int tree_open(const struct tree *t, const char *path, int flags)
 {
+	/* With O_NOFOLLOW, a link in a directory's place were ENOTDIR, not ELOOP. */
 	const struct open_how how = {
-		.flags = (uint64_t)(flags | O_CLOEXEC | O_NOFOLLOW),
+		.flags = (uint64_t)(flags | O_CLOEXEC | (flags & O_DIRECTORY ? 0 : O_NOFOLLOW)),
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
 	};
 	int fd = sys_openat2(t->root_fd, *path ? path : ".", &how);
