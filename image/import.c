@@ -97,19 +97,19 @@ static int settle_path(struct import_result *r, struct err *err)
 	return 0;
 }
 
-static int enter_all(struct image_writer *w, const struct import_result *r,
+/* The store's index as it is to be. */
+static int enter_all(json_t **index, const struct image_writer *w, const struct import_result *r,
 		     const struct import_args *args, struct err *err)
 {
-	json_auto_t *index = NULL;
-	int ret = image_store_index(&index, &w->store, err);
+	int ret = image_store_index(index, &w->store, err);
 
 	for (unsigned i = 0; ret == 0 && i < r->n; i++) {
 		const struct image_entry *e = &r->entries[i];
 
 		/* The path means what was imported from there last. */
-		ret = image_index_enter(index, e, args->replace || e->name[0] == '/', err);
+		ret = image_index_enter(*index, e, args->replace || e->name[0] == '/', err);
 	}
-	return ret < 0 ? ret : image_writer_replace_index(w, index, err);
+	return ret;
 }
 
 static int run(struct job *job, struct image_writer *w, const struct import_args *args,
@@ -123,15 +123,19 @@ static int run(struct job *job, struct image_writer *w, const struct import_args
 		.watch = args->watch,
 		.watch_ctx = args->watch_ctx,
 	};
+	json_auto_t *index = NULL;
 	int r = worker_run(&worker, err);
 
 	if (r == 0)
 		r = check_result(job->shared, args, err);
 	if (r == 0)
 		r = settle_path(job->shared, err);
+	/* A name that cannot be had is known before anything is put in place. */
+	if (r == 0)
+		r = enter_all(&index, w, job->shared, args, err);
 	if (r == 0)
 		r = image_writer_put_job(w, err);
-	return r < 0 ? r : enter_all(w, job->shared, args, err);
+	return r < 0 ? r : image_writer_replace_index(w, index, err);
 }
 
 /**
