@@ -178,6 +178,19 @@ static int choose(struct image_descriptor *out, const json_t *doc,
 }
 
 /**
+ * image_index_check() - whether a document is an index, and nothing else as well
+ *
+ * Return: 0; -EBADMSG or -EFBIG with @err filled.
+ */
+int image_index_check(struct image_bytes bytes, struct err *err)
+{
+	json_auto_t *doc = NULL;
+	int r = parse_document(&doc, bytes, "index", err);
+
+	return r < 0 ? r : check_kind(doc, IMAGE_MEDIA_INDEX, "index", err);
+}
+
+/**
  * image_index_choose() - the manifest, or the next index, that is for a platform
  *
  * Return: 0; -ENOENT when there is none; -EBADMSG, -EFBIG or -E2BIG. @err is filled.

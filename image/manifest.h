@@ -72,6 +72,7 @@ struct image_bytes {
 
 enum image_media image_media_of(const char *text);
 const char *image_media_name(enum image_media media);
+int image_index_check(struct image_bytes bytes, struct err *err);
 int image_index_choose(struct image_descriptor *out, struct image_bytes bytes,
 		       const struct image_platform *platform, struct err *err);
 int image_manifest_parse(struct image_manifest *out, struct image_bytes bytes, struct err *err);

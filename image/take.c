@@ -363,6 +363,9 @@ static int take_layout(struct take *t, struct err *err)
 		r = json_text_parse(&index, text, n, err);
 	if (r < 0)
 		return err_wrap(err, r, "'index.json'");
+	r = image_index_check((struct image_bytes){ text, n }, err);
+	if (r < 0)
+		return r;
 	r = take_named(t, json_object_get(index, "manifests"), &taken, err);
 	if (r < 0 || taken > 0)
 		return r;
