@@ -463,6 +463,8 @@ static int name_saved(struct take *t, const struct image_entry *image, const jso
 	size_t i;
 	int r = 0;
 
+	if (tags && !json_is_null(tags) && !json_is_array(tags))
+		return err_set(err, EBADMSG, "'manifest.json' has tags that are no list");
 	if (json_array_size(tags) == 0)
 		return add_named(t, image, NULL, err);
 	json_array_foreach(tags, i, tag) {
