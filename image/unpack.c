@@ -245,12 +245,20 @@ static int put_hard_link(struct unpack *u, int dir, const char *name, const stru
 	return r;
 }
 
-static int put_whiteout(int dir, const char *name, const struct layer_entry *e, struct err *err)
+/*
+ * What this very layer has there stands: a whiteout is about lower ones, whose
+ * files a directory of that name hides, too.
+ */
+static int put_whiteout(struct unpack *u, int dir, const char *name, const struct layer_entry *e,
+			struct err *err)
 {
-	/* What this very layer has there stands: a whiteout is about lower ones. */
-	if (mknodat(dir, name, S_IFCHR, 0) < 0 && errno != EEXIST)
+	struct stat st;
+
+	if (mknodat(dir, name, S_IFCHR, 0) == 0)
+		return 0;
+	if (errno != EEXIST || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return entry_error(err, e, "create the whiteout");
-	return 0;
+	return S_ISDIR(st.st_mode) ? remember_opaque(u, e->path, err) : 0;
 }
 
 /* What comes after its own whiteout stands in its place. */
@@ -296,7 +304,7 @@ static int put_entry(struct unpack *u, const struct layer_entry *e, struct err *
 	if (dir < 0)
 		return dir;
 	if (e->kind == LAYER_WHITEOUT)
-		return put_whiteout(dir, name, e, err);
+		return put_whiteout(u, dir, name, e, err);
 	r = make_room(dir, name, e, err);
 	if (r < 0)
 		return r;
