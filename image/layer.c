@@ -24,6 +24,7 @@
 struct layer_reader {
 	struct archive *outer, *inner;
 	struct archive_entry *entry;
+	bool empty; /* of no bytes at all */
 	struct hash hash;
 	struct layer_limits limits;
 	uint64_t stream_bytes, claimed_bytes, entries;
@@ -39,7 +40,7 @@ static la_ssize_t pull(struct archive *inner, void *ctx, const void **buf)
 	struct layer_reader *l = ctx;
 	la_int64_t offset;
 	size_t n = 0;
-	int r = archive_read_data_block(l->outer, buf, &n, &offset);
+	int r = l->empty ? ARCHIVE_EOF : archive_read_data_block(l->outer, buf, &n, &offset);
 
 	if (r == ARCHIVE_EOF)
 		return 0;
@@ -95,6 +96,7 @@ static int open_outer(struct layer_reader *l, int fd, enum image_media media, st
 	if (archive_read_open_fd(l->outer, fd, BLOCK_SIZE) != ARCHIVE_OK)
 		return archive_failure(l, l->outer, "open", err);
 	r = archive_read_next_header(l->outer, &entry);
+	l->empty = r == ARCHIVE_EOF;
 	return r == ARCHIVE_OK || r == ARCHIVE_EOF ? 0 :
 						     archive_failure(l, l->outer, "decompress", err);
 }
