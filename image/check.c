@@ -75,19 +75,37 @@ static int differs(struct err *err, const char *path, const char *how)
 	return err_set(err, EBADMSG, "'%.200s' is not what it was unpacked as: %s", path, how);
 }
 
+static bool is_zeros(struct comparison *c, int fd, off_t from, off_t to)
+{
+	while (from < to) {
+		size_t n = to - from < CHUNK ? (size_t)(to - from) : CHUNK;
+		ssize_t got = pread(fd, c->buf, n, from);
+
+		if (got <= 0 || c->buf[0] || memcmp(c->buf, c->buf + 1, (size_t)got - 1) != 0)
+			return false;
+		from += got;
+	}
+	return true;
+}
+
 static int compare_content(struct comparison *c, int fd, const struct layer_entry *e,
 			   struct err *err)
 {
 	const void *data;
-	off_t offset;
+	off_t offset, at = 0;
 	size_t n;
 	bool end;
 
-	for (;;) {
+	for (;; at = offset) {
 		int r = layer_data(c->reader, &data, &n, &offset, &end, err);
 
-		if (r < 0 || end)
+		if (r < 0)
 			return r;
+		/* What no piece covers is a hole. */
+		if (!is_zeros(c, fd, at, end ? (off_t)e->size : offset))
+			return differs(err, e->path, "its content");
+		if (end)
+			return 0;
 		while (n > 0) {
 			ssize_t got = pread(fd, c->buf, n < CHUNK ? n : CHUNK, offset);
 
