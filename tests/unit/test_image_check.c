@@ -248,20 +248,6 @@ static void harm_whiteout(int root)
 	take(root, "w");
 }
 
-static void harm_whiteout_is_a_file(int root)
-{
-	take(root, "w");
-	put(root, "w", "");
-	set_time(root, ".", 0);
-}
-
-static void harm_whiteout_is_a_directory(int root)
-{
-	take(root, "w");
-	assert_int_equal(mkdirat(root, "w", 0755), 0);
-	set_time(root, ".", 0);
-}
-
 static void harm_directory_is_a_link(int root)
 {
 	assert_int_equal(renameat(root, "i/j", root, "d/j"), 0);
@@ -296,9 +282,6 @@ static const struct {
 	{ "device_number", harm_device, "'n' is not what it was unpacked as: its device" },
 	{ "whiteout_gone", harm_whiteout,
 	  "'w' is not what it was unpacked as: the whiteout is gone" },
-	{ "whiteout_is_a_file", harm_whiteout_is_a_file, "'w' is not what it was unpacked as" },
-	{ "whiteout_is_a_directory", harm_whiteout_is_a_directory,
-	  "'w' is not what it was unpacked as" },
 	{ "directory_is_a_link", harm_directory_is_a_link,
 	  "'i/j/k' is not what it was unpacked as: it is gone" },
 };
