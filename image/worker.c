@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -25,6 +27,7 @@
 #define KEPT                                                                              \
 	(CAP(CHOWN) | CAP(DAC_OVERRIDE) | CAP(FOWNER) | CAP(FSETID) | CAP(MKNOD) | CAP(SETFCAP))
 #define WATCH_MS 100
+#define DESCRIPTORS_MAX 256 /* more than podd-image has */
 /* What the process is before it begins: libraries, and what its parent had. */
 #define MEMORY_BASE (256u << 20)
 
@@ -75,8 +78,82 @@ static int bound(const struct worker_limits *limits, struct err *err)
 	return 0;
 }
 
+/* Where a descriptor leads; "" for what has no path. */
+static void path_of(int fd, char path[PATH_MAX])
+{
+	char link[64];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, PATH_MAX - 1);
+	path[n > 0 ? n : 0] = '\0';
+}
+
+/* @fd is @other from now on, which is used up. */
+static int replace(int fd, int other, struct err *err)
+{
+	cleanup_close int fresh = other;
+
+	if (fresh < 0 || dup3(fresh, fd, O_CLOEXEC) < 0)
+		return err_sys(err, "take a descriptor out of the host's tree");
+	return 0;
+}
+
+/*
+ * A directory as a mount of its own, attached nowhere: nothing leads up from
+ * there, where a descriptor into the host's tree has "..", whatever the root
+ * is (chroot(2)). Read-only, but for the worker's own.
+ */
+static int detach(int fd, bool read_only, struct err *err)
+{
+	const struct mount_attr frozen = { .attr_set = MOUNT_ATTR_RDONLY };
+	cleanup_close int tree = sys_open_tree(fd, "", OPEN_TREE_CLONE | AT_EMPTY_PATH |
+					       OPEN_TREE_CLOEXEC);
+
+	if (tree < 0)
+		return err_sys(err, "take a directory out of the host's tree");
+	if (read_only && sys_mount_setattr(tree, "", AT_EMPTY_PATH, &frozen) < 0)
+		return err_sys(err, "make a directory read-only");
+	return replace(fd, openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err);
+}
+
+static int detach_one(const struct worker_args *args, int fd, const char *root_path,
+		      struct err *err)
+{
+	size_t n = strlen(root_path);
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (fd == args->root_fd || fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode))
+		return 0;
+	path_of(fd, path);
+	/* What is below the root stays below it: a link from one to the other needs
+	 * one mount. */
+	if (strncmp(path, root_path, n) == 0 && path[n] == '/')
+		return replace(fd, openat(args->root_fd, path + n + 1,
+					  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), err);
+	return detach(fd, true, err);
+}
+
+/* In the namespace where they were opened: others' mounts cannot be copied. */
+static int detach_directories(const struct worker_args *args, struct err *err)
+{
+	char root_path[PATH_MAX];
+	int r;
+
+	path_of(args->root_fd, root_path);
+	r = detach(args->root_fd, false, err);
+	for (int fd = 0; r == 0 && fd < DESCRIPTORS_MAX; fd++)
+		r = detach_one(args, fd, root_path, err);
+	if (r == 0 && sys_close_range(DESCRIPTORS_MAX, ~0u, 0) < 0)
+		r = err_sys(err, "close what is not needed");
+	return r;
+}
+
 static int enter_root(const struct worker_args *args, struct err *err)
 {
+	if (detach_directories(args, err) < 0)
+		return -err->code;
 	if (unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWNS | CLONE_NEWUTS) < 0)
 		return err_sys(err, "leave the host's namespaces");
 	if (fchdir(args->root_fd) < 0 || chroot(".") < 0)

@@ -378,6 +378,12 @@ static int try_to_get_out(void *arg, struct worker_progress *p, struct err *err)
 	(void)p;
 	if (access("/etc", F_OK) == 0 || access("/beside.txt", F_OK) < 0)
 		return err_set(err, EPERM, "its root is another one");
+	for (int fd = 0; fd < 256; fd++) {
+		cleanup_close int up = openat(fd, "../../../../../../../..", O_PATH | O_DIRECTORY);
+
+		if (up >= 0 && (faccessat(up, "etc", F_OK, 0) == 0 || faccessat(up, "proc", F_OK, 0) == 0))
+			return err_set(err, EPERM, "descriptor %d leads to the host's root", fd);
+	}
 	if (chroot("/beside") == 0 || unshare(CLONE_NEWNS) == 0)
 		return err_set(err, EPERM, "it has CAP_SYS_CHROOT or CAP_SYS_ADMIN");
 	return 0;
@@ -399,9 +405,12 @@ static void worker__out_of_bounds__ended_and_told(void **state)
 	struct err err = { 0 };
 	struct world world;
 	unsigned n = 0;
+	int outside;
 
 	(void)state;
 	world_open(&world);
+	outside = open("/tmp", O_RDONLY | O_DIRECTORY);
+	assert_true(outside > 2 && outside < 256);
 	assert_int_equal(run(&world, try_to_get_out, NULL, &err), 0);
 	assert_int_equal(run(&world, spin, &n, &err), -ETIME);
 	assert_string_equal(err.msg, "it takes more than 1 s of CPU time");
@@ -413,6 +422,7 @@ static void worker__out_of_bounds__ended_and_told(void **state)
 #else
 	(void)eat;
 #endif
+	close(outside);
 	world_close(&world);
 }
 
