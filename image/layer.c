@@ -28,6 +28,7 @@ struct layer_reader {
 	struct hash hash;
 	struct layer_limits limits;
 	uint64_t stream_bytes, claimed_bytes, entries;
+	uint64_t content_bytes, content_at; /* of the entry: size, and read so far */
 	char link[PATH_MAX]; /* cleaned target of a hard link */
 	struct err failed; /* of the stream, found while libarchive called us */
 };
@@ -289,6 +290,8 @@ static int take_entry(struct layer_reader *l, struct layer_entry *out, bool *ski
 			       (unsigned long long)l->limits.bytes);
 	out->size = out->kind == LAYER_FILE ? (uint64_t)size : 0;
 	l->claimed_bytes += out->size;
+	l->content_bytes = out->size;
+	l->content_at = 0;
 	if (!out->path[0] && out->kind != LAYER_DIRECTORY)
 		return refuse(err, path, "the root is no directory");
 	return 0;
@@ -345,6 +348,13 @@ int layer_data(struct layer_reader *l, const void **buf, size_t *n, off_t *offse
 	*end = r == ARCHIVE_EOF;
 	if (r != ARCHIVE_EOF && r != ARCHIVE_OK)
 		return archive_failure(l, l->inner, "read the tar", err);
+	if (*end)
+		return 0;
+	/* libarchive believes a sparse file's map, whatever the file's size is. */
+	if (at < 0 || (uint64_t)at < l->content_at || (uint64_t)at > l->content_bytes ||
+	    *n > l->content_bytes - (uint64_t)at)
+		return err_set(err, EBADMSG, "a piece that is not where the file has room for it");
+	l->content_at = (uint64_t)at + *n;
 	return 0;
 }
 

@@ -54,6 +54,7 @@ struct hostile {
 #define TWICE	     "it is there twice"
 #define NOT_IN_LAYER "which is not in the layer"
 #define NO_ID	     "its owner is no valid id"
+#define NO_PIECE     "a piece that is not where the file has room for it"
 #define DAMAGED	     ": it is damaged"
 
 /* ------------------------------------------------------------- what is written */
@@ -74,16 +75,39 @@ static void fill_large_file(struct bytes *tar)
 	bytes_done(&zeros);
 }
 
-static void fill_sparse(struct bytes *tar)
+/* @map is in GNU's 1.0 form: how many pieces, where each is and how long. */
+static void add_sparse(struct bytes *tar, const char *realsize, const char *map, const char *data)
 {
 	const struct tar_entry e = { .name = "s",
-				     .size = 512,
+				     .size = TAR_BLOCK + strlen(data),
 				     .pax = { "GNU.sparse.major=1", "GNU.sparse.minor=0",
-					      "GNU.sparse.realsize=4611686018427387904" } };
+					      realsize } };
 
 	tar_add(tar, &e);
-	bytes_add(tar, "1\n0\n0\n", 6);
+	bytes_add(tar, map, strlen(map));
 	tar_pad(tar);
+	bytes_add(tar, data, strlen(data));
+	tar_pad(tar);
+}
+
+static void fill_sparse(struct bytes *tar)
+{
+	add_sparse(tar, "GNU.sparse.realsize=4611686018427387904", "1\n0\n0\n", "");
+}
+
+static void fill_sparse_far(struct bytes *tar)
+{
+	add_sparse(tar, "GNU.sparse.realsize=65536", "1\n4611686018427387904\n3\n", "one");
+}
+
+static void fill_sparse_past_end(struct bytes *tar)
+{
+	add_sparse(tar, "GNU.sparse.realsize=65536", "1\n65534\n3\n", "one");
+}
+
+static void fill_sparse_backwards(struct bytes *tar)
+{
+	add_sparse(tar, "GNU.sparse.realsize=65536", "2\n4096\n3\n4095\n3\n", "onetwo");
 }
 
 static void fill_nothing(struct bytes *out)
@@ -322,6 +346,12 @@ static const struct hostile corpus[] = {
 	  .bytes = 1 << 20 },
 	{ "sparse_file_of_4_eib", EFBIG, "entry 's': more than 68719476736 bytes in all",
 	  .recipe = { .fill = fill_sparse } },
+	{ "sparse_piece_at_4_eib", EBADMSG, "layer 1: entry 's': " NO_PIECE,
+	  .recipe = { .fill = fill_sparse_far } },
+	{ "sparse_piece_past_the_end", EBADMSG, NO_PIECE,
+	  .recipe = { .fill = fill_sparse_past_end } },
+	{ "sparse_pieces_backwards", EBADMSG, NO_PIECE,
+	  .recipe = { .fill = fill_sparse_backwards } },
 	{ "file_that_claims_4_eib", EFBIG, "more than 68719476736 bytes in all",
 	  ENTRIES({ .name = "f", .size = UINT64_C(1) << 62 }) },
 	{ "file_that_claims_8_eib", EBADMSG, "read the tar: Tar entry size overflow",
