@@ -117,6 +117,7 @@ check-vm: all docs tests
 
 ## make fuzz         the parsers under libFuzzer, with clang (FUZZ_SECONDS=20 for each)
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+$(filter $(BUILD)/fuzz_image%,$(FUZZ)): LDLIBS := $(IMAGE_LIBS)
 fuzz:
 	$(Q)TEST_TIMEOUT=0 tests/run $(abspath tools/fuzz)
 fuzzers: $(FUZZ)
