@@ -126,6 +126,10 @@ static int detach_one(const struct worker_args *args, int fd, const char *root_p
 
 	if (fd == args->root_fd || fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode))
 		return 0;
+	if (st.st_nlink == 0) { /* removed: nobody finds it any more */
+		(void)close(fd);
+		return 0;
+	}
 	path_of(fd, path);
 	/* What is below the root stays below it: a link from one to the other needs
 	 * one mount. */
