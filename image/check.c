@@ -294,7 +294,7 @@ static int look_at(struct comparison *c, const char *dir, const struct dirent *d
 	if (snprintf(path, sizeof(path), "%s%s%s", dir, *dir ? "/" : "", d->d_name) >=
 	    (int)sizeof(path))
 		return differs(err, dir, "there is more in it");
-	if (!bsearch(&key, c->paths, c->path_n, sizeof(*c->paths), by_bytes))
+	if (c->path_n == 0 || !bsearch(&key, c->paths, c->path_n, sizeof(*c->paths), by_bytes))
 		return differs(err, path, "it was not in the layer");
 	return d->d_type == DT_DIR ? find_strangers(c, path, err) : 0;
 }
