@@ -28,7 +28,7 @@ starts() {
 		Mode=none
 		[Container stays]
 		Rootfs=/
-		Exec=sh -c 'i=0; while read -r x </fifo; do i=\$((i + 1)); echo line \$i; done'
+		Exec=sh -c 'i=0; while :; do read -r x </fifo || continue; i=\$((i + 1)); echo line \$i; done'
 		Volume=$root/fifo:/fifo
 		[Container fails]
 		Rootfs=/
