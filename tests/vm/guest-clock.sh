@@ -5,7 +5,6 @@ set -u
 root=$(mktemp -d) n=0 failed=0
 mkdir -p "$root/etc/podd"
 export PATH=$PWD/build:$PATH
-podd=
 
 check() {  # check NAME COMMAND...
 	local name=$1 out; shift
@@ -20,6 +19,14 @@ check() {  # check NAME COMMAND...
 }
 
 podctl() { command podctl --root "$root" "$@"; }
+# In a subshell of check(): its pid is kept in a file.
+launch() {
+	command podd --root "$root" "$root/etc/podd/clock.pod" >"$root/said" 2>&1 &
+	echo $! >"$root/pid"
+}
+said() { timeout 60 tail -F -n +1 "$root/said" 2>/dev/null | grep -q -m 1 "$1"; }
+gone() { timeout 60 tail --pid="$(cat "$root/pid")" -f /dev/null; }
+
 facts() { podctl status --json clock | jq -c '[.state, (.containers[] | [.name, .state, .pid, .restarts])]'; }
 
 starts() {
@@ -37,9 +44,8 @@ starts() {
 		RestartMaxSec=2s
 	END
 	mkfifo "$root/fifo"
-	command podd --root "$root" "$root/etc/podd/clock.pod" >"$root/said" 2>&1 &
-	podd=$!
-	timeout 60 tail -F -n +1 "$root/said" 2>/dev/null | grep -q -m 1 "'fails': backoff"
+	launch
+	said "'fails': backoff"
 }
 
 # step_to TIME: the clock, and then all goes on: log, events, backoff, status.
@@ -55,6 +61,7 @@ step_to() {
 		read -r -t 0.1 <> <(:) || true
 	done
 	[ "$(podctl status --json clock | jq '.containers[1].restarts')" -gt "$ends" ] || return 1
+	facts
 	[ "$(facts | jq -c '.[1]')" = "$before" ]
 }
 
@@ -64,15 +71,13 @@ logs_go_on() { [ "$(podctl logs -c stays clock | tr '\n' ' ')" = 'line 1 line 2 
 adopted() {
 	local before
 	before=$(facts | jq -c '.[1]')
-	kill -KILL $podd
-	wait $podd
-	command podd --root "$root" "$root/etc/podd/clock.pod" >"$root/said" 2>&1 &
-	podd=$!
-	timeout 60 tail -F -n +1 "$root/said" 2>/dev/null | grep -q -m 1 adopted
+	kill -KILL "$(cat "$root/pid")" && gone || return 1
+	launch
+	said "'clock': adopted" || return 1
 	[ "$(facts | jq -c '.[1]')" = "$before" ]
 }
 
-stops() { podctl stop clock && wait $podd; }
+stops() { podctl stop clock && gone; }
 
 now=$(date +%s)
 check "clock: a pod starts" starts
