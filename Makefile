@@ -84,6 +84,8 @@ $(BUILD)/tests/%: tests/%.c $(CTL_OBJ) $(BUILD)/libpodd.a
 
 # Those of image/ alone need what podd-image needs.
 $(filter $(BUILD)/tests/unit/test_image%,$(UNIT)): LDLIBS := $(IMAGE_LIBS)
+# Their tables of tar entries leave most of an entry out; clang minds, gcc does not.
+$(filter $(BUILD)/tests/unit/test_image%,$(UNIT)): private ALL_CFLAGS += -Wno-missing-field-initializers
 
 INTEGRATION := $(abspath $(wildcard tests/docs/test-* tests/integration/test-*))
 

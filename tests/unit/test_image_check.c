@@ -44,7 +44,7 @@ static void fill_layer(struct bytes *tar)
 		  .size = TAR_BLOCK + 3,
 		  .pax = { "GNU.sparse.major=1", "GNU.sparse.minor=0",
 			   "GNU.sparse.realsize=65536" } },
-		{ NULL },
+		{ .name = NULL },
 	};
 
 	for (const struct tar_entry *e = entries; e->name; e++)
