@@ -51,19 +51,20 @@ static void on_rest_over(struct timer *timer)
 	pump(container_of(timer, struct member_stream, timer));
 }
 
-/* What came before the watch did is in the pipe: the first round is for that. */
+/*
+ * A first round in the loop's first turn, for what came before the watch did and
+ * memory that an earlier podd had no time to give back. Not here: after an adoption
+ * that can be a full pipe for each container, and a word to whoever waits comes first.
+ */
 static int watch_stream(struct member *m, unsigned i, int pipe_fd, struct err *err)
 {
 	struct member_stream *s = &m->streams[i];
-	int r;
 
 	*s = (struct member_stream){ .member = m, .id = i };
 	s->watch.fn = on_pipe;
 	s->timer.fn = on_rest_over;
-	r = loop_watch_add(m->host->loop, &s->watch, pipe_fd, EPOLLIN, err);
-	if (r == 0)
-		pump(s);
-	return r;
+	loop_timer_set(m->host->loop, &s->timer, clock_boottime_ns());
+	return loop_watch_add(m->host->loop, &s->watch, pipe_fd, EPOLLIN, err);
 }
 
 static int open_log(struct member *m, struct err *err)
