@@ -54,6 +54,7 @@ struct pod_spec {
 	char *description; /* or NULL */
 	char *hostname;
 	uint64_t stop_timeout_ns;
+	uint64_t update_settle_ns; /* UpdateSettleSec= */
 	bool limits_best_effort;
 	struct cgroup_limits limits;
 	struct netns_spec network;

@@ -69,7 +69,7 @@ static int take(struct import_result *out, struct image_writer *w, const struct 
 		.source_fd = w->job_incoming_fd,
 		.directory = true,
 		.consume = true,
-		.name = pinned ? "" : args->ref->name,
+		.name = pinned || args->nameless ? "" : args->ref->name,
 		.replace = true,
 		.pin = pinned ? &args->ref->digest : NULL,
 		.limits = args->limits,

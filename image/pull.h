@@ -2,6 +2,8 @@
 /* Bringing an image from a registry into the store. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "image/auth.h"
 #include "image/import.h"
@@ -21,6 +23,7 @@ struct pull_args {
 	const struct image_ref *ref;
 	const struct registries *registries; /* with their CAs */
 	const struct auth *auth;
+	bool nameless; /* no name moves; the image gets none if it is new */
 	unsigned stall_s;
 	struct import_limits limits;
 	worker_watch_fn *watch;

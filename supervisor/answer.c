@@ -105,6 +105,11 @@ static json_t *reload(void *ctx, bool dry_run, struct err *err)
 	return reload_answer(ctx, dry_run, err);
 }
 
+static json_t *update(void *ctx, const json_t *images, bool back, struct err *err)
+{
+	return update_begin(ctx, images, back, err);
+}
+
 /* ------------------------------------------------------------------------ exec */
 
 static struct board_slot *free_slot(struct pod *pod)
@@ -297,6 +302,7 @@ const struct control_ops answer_ops = {
 	.upgrade = upgrade,
 	.kill = send_signal,
 	.reload = reload,
+	.update = update,
 	.exec = start_exec,
 	.note = note,
 };

@@ -65,6 +65,8 @@ struct control_ops {
 	int (*kill)(void *ctx, const char *container, int signal, struct err *err);
 	/* The plan and what came of it, the caller's; NULL: -errno is in @err. */
 	json_t *(*reload)(void *ctx, bool dry_run, struct err *err);
+	/* As for reload; @images: a list of strings, borrowed. */
+	json_t *(*update)(void *ctx, const json_t *images, bool back, struct err *err);
 	/* 0: begun, control_exec_reply() and _done() follow. -ENOENT: no such
 	 * program; -EACCES, -ENOEXEC, -ENOTDIR: it cannot be executed. */
 	int (*exec)(void *ctx, const struct control_exec *exec, struct err *err);

@@ -47,6 +47,7 @@ static const char pod_description[] =
 	"  restarts: int,\n"
 	"  ready: bool,\n"
 	"  last: ?LastExit,\n"
+	"  image: ?(name: string, digest: string),\n"
 	"  limits: ?object\n"
 	")\n"
 	"\n"
@@ -77,6 +78,7 @@ static const char pod_description[] =
 	"  address: ?string,\n"
 	"  containers: []Container,\n"
 	"  warnings: ?[]string,\n"
+	"  update: ?object,\n"
 	"  limits: ?object\n"
 	")\n"
 	"\n"
@@ -111,6 +113,19 @@ static const char pod_description[] =
 	"  containers: ?[]ContainerChange,\n"
 	"  errors: ?[]Fault,\n"
 	"  message: ?string\n"
+	")\n"
+	"\n"
+	"# Run other images on trial: each \"NAME@sha256:DIGEST\", the name in full and of a\n"
+	"# container, the image in the store; or, with back, those that the pod had before.\n"
+	"# During a trial, back ends that. result: unchanged, trial, back. What comes of it\n"
+	"# is told by events of the kind \"update\" from number seq on: state kept, or failed\n"
+	"# and then back; and by the update of Status.\n"
+	"method Update(images: ?[]string, back: ?bool) -> (\n"
+	"  version: int,\n"
+	"  result: string,\n"
+	"  seq: int,\n"
+	"  settle_ms: ?int,\n"
+	"  images: ?[](name: string, former: string, new: string)\n"
 	")\n"
 	"\n"
 	"# Send a signal to the first process of one container, or of each.\n"
@@ -160,6 +175,8 @@ enum param_id {
 	PARAM_ROWS,
 	PARAM_COLS,
 	PARAM_INTERFACE,
+	PARAM_IMAGES,
+	PARAM_BACK,
 	PARAM_N,
 };
 
@@ -190,6 +207,8 @@ static const struct param {
 	[PARAM_ROWS] = { "rows", PARAM_NUMBER, 0, USHRT_MAX },
 	[PARAM_COLS] = { "cols", PARAM_NUMBER, 0, USHRT_MAX },
 	[PARAM_INTERFACE] = { "interface", PARAM_TEXT, 0, 0 },
+	[PARAM_IMAGES] = { "images", PARAM_LIST, 0, 0 },
+	[PARAM_BACK] = { "back", PARAM_FLAG, 0, 0 },
 };
 _Static_assert(ARRAY_SIZE(params) == PARAM_N, "each parameter is described");
 
@@ -359,6 +378,19 @@ static void call_reload(struct control_client *c, const struct arguments *args)
 		control_reply_failed(c, &err);
 }
 
+static void call_update(struct control_client *c, const struct arguments *args)
+{
+	const struct control_config *cfg = &c->control->config;
+	struct err err = { 0 };
+	json_t *answer = cfg->ops->update(cfg->ctx, args->list[PARAM_IMAGES],
+					  args->flag[PARAM_BACK], &err);
+
+	if (answer)
+		control_reply(c, answer, false);
+	else
+		control_reply_failed(c, &err);
+}
+
 static void call_events(struct control_client *c, const struct arguments *args)
 {
 	c->next_seq = (uint64_t)args->number[PARAM_SINCE];
@@ -468,6 +500,7 @@ static const struct method {
 	{ "io.podd.Pod.Restart", call_restart, 0, P(CONTAINER) | P(WAIT), false },
 	{ "io.podd.Pod.Upgrade", call_upgrade, 0, 0, false },
 	{ "io.podd.Pod.Reload", call_reload, 0, P(DRY_RUN), false },
+	{ "io.podd.Pod.Update", call_update, 0, P(IMAGES) | P(BACK), false },
 	{ "io.podd.Pod.Kill", call_kill, P(SIGNAL), P(CONTAINER), false },
 	{ "io.podd.Pod.Exec", call_exec, P(CONTAINER) | P(ARGV),
 	  P(ENV) | P(CWD) | P(USER) | P(TTY) | P(ROWS) | P(COLS), true },

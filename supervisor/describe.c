@@ -53,17 +53,25 @@ static json_t *last_exit(const struct pod *pod, unsigned i)
 	return o;
 }
 
+/* What the file says and what that was when it was looked up; NULL: a Rootfs=. */
+static json_t *image(const struct pod_container *spec)
+{
+	return spec->image.name ? json_pack("{s:o, s:s}", "name", json_text_string(spec->image.name),
+					    "digest", spec->image.id) : NULL;
+}
+
 static json_t *container_status(const struct pod *pod, unsigned i)
 {
 	const struct machine *c = &pod->machine.containers[i];
 	const struct member *m = pod->members[i];
 
-	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:I, s:b, s:o}", "name",
+	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:I, s:b, s:o, s:o*}", "name",
 			 json_text_string(m->spec->run.name), "type", "main", "state",
 			 machine_state_name(c->state), "pid",
 			 m->pid > 0 ? json_integer(m->pid) : json_null(), "started_at",
 			 time_or_null(m->started_realtime_ns), "restarts", (json_int_t)c->restarts,
-			 "ready", c->state == MACHINE_RUNNING, "last", last_exit(pod, i));
+			 "ready", c->state == MACHINE_RUNNING, "last", last_exit(pod, i), "image",
+			 image(m->spec));
 }
 
 /* One warning for each limit that Limits=best-effort let pass. */
@@ -116,13 +124,13 @@ json_t *describe_status(const struct pod *pod)
 
 	for (unsigned i = 0; i < pod->member_n; i++)
 		json_array_append_new(containers, container_status(pod, i));
-	return json_pack("{s:i, s:o, s:s, s:b, s:o, s:o, s:o, s:o}", "version", DOCUMENT_VERSION,
+	return json_pack("{s:i, s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:o*}", "version", DOCUMENT_VERSION,
 			 "name", json_text_string(pod->spec->name), "state",
 			 pod_state_name(pod->machine.state), "ready",
 			 pod_machine_is_ready(&pod->machine), "address",
 			 address_or_null(pod->lease.address), "started_at",
 			 time_or_null(pod->started_realtime_ns), "containers", containers, "warnings",
-			 warnings(pod));
+			 warnings(pod), "update", update_describe(pod));
 }
 
 /* -------------------------------------------------------------------- inspect */

@@ -191,6 +191,8 @@ static int step(struct pod *pod, const struct pod_event *ev)
  */
 static bool report_outcome(struct pod *pod)
 {
+	bool graced;
+
 	if (pod->broken && pod->machine.state == POD_STARTING)
 		(void)step(pod, &(struct pod_event){ .type = POD_EV_KILL });
 	for (unsigned i = 0; i < pod->member_n; i++) {
@@ -198,11 +200,14 @@ static bool report_outcome(struct pod *pod)
 
 		if (!m->report.pending)
 			continue;
-		m->report.pending = false;
+		m->report.pending = false; /* before the way back, which comes through here */
+		graced = !m->report.started && update_start_failed(m);
 		(void)step(pod, &(struct pod_event){
 					.type = m->report.started ? POD_EV_STARTED :
 									  POD_EV_START_FAILED,
-					.container = i });
+					.container = m->index });
+		if (graced)
+			reload_point_machines(pod);
 		return true;
 	}
 	return false;
@@ -263,6 +268,7 @@ static void settle(struct pod *pod)
 	finish_waiters(pod);
 	if (!pod->stepping)
 		reload_take_out(pod);
+	update_check(pod);
 	fault_kill("settled");
 	if (pod_machine_is_final(&pod->machine))
 		loop_quit(pod->loop, drive_status(pod));
@@ -307,6 +313,8 @@ void drive_member_exited(struct member *m, int wait_status, bool oom)
 		.boottime_ns = m->slot->exited_boottime_ns,
 	};
 
+	bool graced;
+
 	m->message[0] = '\0';
 	add_event(pod, &event);
 	if (WIFSIGNALED(wait_status))
@@ -316,11 +324,14 @@ void drive_member_exited(struct member *m, int wait_status, bool oom)
 	else
 		say(SAY_INFO, "pod '%s': container '%s': exited with status %d", pod->spec->name,
 		    event.container, WEXITSTATUS(wait_status));
+	graced = update_exited(m, wait_status, oom);
 	(void)drive_event(pod, &(struct pod_event){ .type = POD_EV_EXITED,
 						    .container = m->index,
 						    .wait_status = wait_status,
 						    .oom = oom,
 						    .ended_ns = m->slot->exited_boottime_ns });
+	if (graced)
+		reload_point_machines(pod);
 }
 
 void drive_member_timer(struct member *m)

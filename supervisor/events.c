@@ -21,6 +21,7 @@ static const char *const kind_names[] = {
 	[EVENT_EXEC_STARTED] = "exec-started",
 	[EVENT_EXEC_ENDED] = "exec-ended",
 	[EVENT_ADOPTED] = "adopted",
+	[EVENT_UPDATE] = "update",
 	[EVENT_WARNING] = "warning",
 };
 _Static_assert(ARRAY_SIZE(kind_names) == EVENT_KIND_N, "each kind has a name");

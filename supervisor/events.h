@@ -32,6 +32,7 @@ enum event_kind {
 	EVENT_EXEC_STARTED,    /* container, pid */
 	EVENT_EXEC_ENDED,      /* container, pid, wait_status */
 	EVENT_ADOPTED,         /* a new podd took over the running pod */
+	EVENT_UPDATE,          /* state "trial", "kept", "failed" or "back", message */
 	EVENT_WARNING,         /* message */
 	EVENT_KIND_N,
 };

@@ -12,15 +12,20 @@
 #include "base/io.h"
 #include "base/strv.h"
 #include "config/signal.h"
+#include "image/generation.h"
 #include "image/pins.h"
 #include "image/store.h"
+#include "supervisor/say.h"
 
 static int no_memory(struct err *err)
 {
 	return err_set(err, ENOMEM, "out of memory");
 }
 
-static bool uses_images(const struct pod_spec *spec)
+/**
+ * images_used() - whether a container of the spec has an Image=
+ */
+bool images_used(const struct pod_spec *spec)
 {
 	for (size_t i = 0; i < spec->container_n; i++)
 		if (spec->containers[i].image.name)
@@ -147,16 +152,83 @@ static int take_image(struct pod_container *c, const struct image *image, struct
 	return r;
 }
 
-static int look_up(struct pod_container *c, const struct image_stores *stores, struct err *err)
+/* Of a pod; the file may hold its names to other images than the store does. */
+struct lookup {
+	struct image_stores stores;
+	struct generation *generation; /* or NULL: it holds none */
+	bool on_trial;
+};
+
+/* What the stores say that a name means, the first one that has it; empty: none has. */
+static int find_stored(struct digest *out, const struct lookup *look, const struct image_ref *ref,
+		       struct err *err)
+{
+	out->hex[0] = '\0';
+	for (size_t i = 0; i < IMAGE_STORES_MAX; i++) {
+		int r = image_store_find(out, &look->stores.list[i], ref, err);
+
+		if (r != -ENOENT)
+			return r;
+		out->hex[0] = '\0';
+	}
+	return 0;
+}
+
+/* The image that the pod is held to. Return: 0; -ENOENT: it is to none, or that is gone. */
+static int find_held(struct image *out, const struct lookup *look, const char *name,
+		     struct err *err)
+{
+	const struct digest *held;
+	char text[DIGEST_TEXT_SIZE];
+	struct image_ref ref;
+	struct digest stored;
+	int r = look->generation ? image_ref_parse(&ref, name, err) : -ENOENT;
+
+	if (r < 0)
+		return r;
+	if (ref.digest.hex[0])
+		return -ENOENT;
+	r = find_stored(&stored, look, &ref, err);
+	if (r < 0)
+		return r;
+	held = generation_held(look->generation, look->on_trial, ref.name, &stored);
+	return held ? image_find(out, &look->stores, digest_text(held, text), err) : -ENOENT;
+}
+
+static int look_up(struct pod_container *c, const struct lookup *look, struct err *err)
 {
 	struct image image;
-	int r = image_find(&image, stores, c->image.name, err);
+	int r = find_held(&image, look, c->image.name, err);
 
+	if (r == -ENOENT)
+		r = image_find(&image, &look->stores, c->image.name, err);
 	if (r == 0) {
 		r = take_image(c, &image, err);
 		image_done(&image);
 	}
 	return r < 0 ? err_wrap(err, r, "container '%s'", c->run.name) : 0;
+}
+
+/* A file that cannot be read holds nothing: the pod is to start all the same. */
+static int open_lookup(struct lookup *look, const struct pod_spec *spec, const struct paths *paths,
+		       struct err *err)
+{
+	struct err why = { 0 };
+	int r;
+
+	*look = (struct lookup){ .generation = malloc(sizeof(*look->generation)) };
+	if (!look->generation)
+		return no_memory(err);
+	r = generation_read(look->generation, paths->lib, spec->name, &why);
+	if (r < 0 && r != -ENOENT)
+		say(SAY_WARNING, "pod '%s': %s, ignoring", spec->name, why.msg);
+	if (r < 0 || look->generation->state == GENERATION_SETTLED)
+		free(take_ptr(look->generation));
+	look->on_trial = generation_on_trial(paths->run, spec->name);
+	r = image_stores_open(&look->stores, paths, err);
+	if (r < 0)
+		free(take_ptr(look->generation));
+	return r;
 }
 
 /**
@@ -167,19 +239,20 @@ static int look_up(struct pod_container *c, const struct image_stores *stores, s
  */
 int images_look_up(struct pod_spec *spec, const struct paths *paths, struct err *err)
 {
-	struct image_stores stores;
+	struct lookup look;
 	int r;
 
-	if (!uses_images(spec))
+	if (!images_used(spec))
 		return 0;
-	r = image_stores_open(&stores, paths, err);
+	r = open_lookup(&look, spec, paths, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; r == 0 && i < spec->container_n; i++)
 		if (spec->containers[i].image.name)
-			r = look_up(&spec->containers[i], &stores, err);
-	image_stores_close(&stores);
-	return r < 0 ? err_wrap(err, r, "pod '%s'", spec->name) : 0;
+			r = look_up(&spec->containers[i], &look, err);
+	image_stores_close(&look.stores);
+	free(look.generation);
+	return r;
 }
 
 /**
@@ -197,11 +270,32 @@ int images_load_spec(struct pod_spec **out, const char *path, const struct paths
 		return r;
 	r = images_look_up(spec, paths, err);
 	if (r < 0) {
+		r = err_wrap(err, r, "pod '%s'", spec->name);
 		pod_spec_free(spec);
 		return r;
 	}
 	*out = spec;
 	return 0;
+}
+
+/**
+ * images_check() - whether an image is in a store, and can be read
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int images_check(const char *text, const struct paths *paths, struct err *err)
+{
+	struct image_stores stores;
+	struct image image;
+	int r = image_stores_open(&stores, paths, err);
+
+	if (r < 0)
+		return r;
+	r = image_find(&image, &stores, text, err);
+	if (r == 0)
+		image_done(&image);
+	image_stores_close(&stores);
+	return r;
 }
 
 /* ------------------------------------------------------------------- the pin */
@@ -250,7 +344,7 @@ int images_pin(const struct pod_spec *spec, int run_fd, const struct paths *path
 	char text[IMAGE_PINS_MAX];
 	int r = 0;
 
-	if (!uses_images(spec))
+	if (!images_used(spec))
 		return 0;
 	if (io_read_file(run_fd, IMAGE_PINS_FILE, text, sizeof(text), NULL) < 0)
 		text[0] = '\0'; /* none yet */

@@ -2,6 +2,8 @@
 /* From Image= to a root and a program: what a spec gets from the image stores. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "base/paths.h"
 #include "config/load.h"
@@ -12,15 +14,18 @@
  * A spec is whole when its images were looked up: each container has lowers and
  * a program then, and the id of its image. A file is looked up each time that it
  * is read, so that a reload sees what a name means now; a pod that runs never
- * changes under its hands. Nothing is ever fetched here.
+ * changes under its hands. Nothing is ever fetched here. While an update is under
+ * way, the pod's own file says what a name means (image/generation.h).
  *
  * The pin: before anything is mounted, the ids are written to "images" in the
  * pod's run directory, and the images looked for once more. Who removes images
  * takes the name away first and reads the pins then, so one of the two sees the
  * other (image/pins.h).
  */
+bool images_used(const struct pod_spec *spec);
 int images_load_spec(struct pod_spec **out, const char *path, const struct paths *paths,
 		     struct config_diags *diags, struct err *err);
 int images_look_up(struct pod_spec *spec, const struct paths *paths, struct err *err);
+int images_check(const char *text, const struct paths *paths, struct err *err);
 int images_pin(const struct pod_spec *spec, int run_fd, const struct paths *paths,
 	       struct err *err);

@@ -13,7 +13,6 @@
 #include "base/fd.h"
 #include "config/load.h"
 #include "supervisor/host.h"
-#include "supervisor/images.h"
 #include "supervisor/pod.h"
 #include "supervisor/reload.h"
 #include "supervisor/say.h"
@@ -197,9 +196,7 @@ static int run_pod(struct pod *pod, struct pod_spec *spec, const struct options 
 		r = paths_open(&paths, o->root, PATHS_CREATE, &err);
 	if (r < 0)
 		return failure(&err);
-	r = images_look_up(spec, &paths, &err);
-	if (r == 0)
-		r = loop_new(&loop, o->backend, &err);
+	r = loop_new(&loop, o->backend, &err);
 	if (r == 0)
 		r = pod_start(pod, spec, &paths, loop, &err);
 	/* After the start: until then a signal waits, and a start is short. */

@@ -142,9 +142,14 @@ static int open_directories(struct pod *pod, struct err *err)
 	return io_mkdir_path(pod->scratch_fd, "root", 0700, err);
 }
 
-static int pin_images(struct pod *pod, struct err *err)
+/* As an update that is under way, or was, has it. */
+static int find_images(struct pod *pod, struct err *err)
 {
-	return images_pin(pod->spec, pod->run_fd, pod->paths, err);
+	int r = update_open(pod, err);
+
+	if (r == 0)
+		r = images_look_up(pod->first_spec, pod->paths, err);
+	return r < 0 ? r : images_pin(pod->spec, pod->run_fd, pod->paths, err);
 }
 
 static bool needs_disk(const struct pod_spec *spec)
@@ -393,8 +398,8 @@ static const struct {
 } steps[] = {
 	{ "lock", lock_run_directory },
 	{ "directories", open_directories },
-	{ "images", pin_images },
 	{ "former", former_look },
+	{ "images", find_images },
 	{ "disk", open_disk },
 	{ "cgroup", make_groups },
 	{ "lease", lease_address },
@@ -412,14 +417,15 @@ static const struct {
  * it is started, stopped or changed then but what was left half done.
  *
  * @pod: all zero but @argv; give it to pod_end() in the end, also after a failure
- * @spec, @paths, @loop: borrowed as long as the pod lives
+ * @spec, @paths, @loop: borrowed as long as the pod lives; the spec's images are
+ *	looked up
  *
  * Return: 0 or -errno with @err filled.
  */
-int pod_start(struct pod *pod, const struct pod_spec *spec, const struct paths *paths,
+int pod_start(struct pod *pod, struct pod_spec *spec, const struct paths *paths,
 	      struct loop *loop, struct err *err)
 {
-	pod->spec = spec;
+	pod->spec = pod->first_spec = spec;
 	pod->definition = plan_pod_definition(spec);
 	pod->paths = paths;
 	pod->loop = loop;
@@ -443,6 +449,7 @@ int pod_start(struct pod *pod, const struct pod_spec *spec, const struct paths *
 		return err_wrap(err, r, "pod '%s'", spec->name);
 	}
 	pod->hands_off = false; /* it is ours now */
+	update_started(pod);
 	return 0;
 }
 
@@ -490,6 +497,7 @@ void pod_end(struct pod *pod)
 	loop_watch_remove(pod->loop, &pod->exits_watch);
 	loop_watch_remove(pod->loop, &pod->lost_watch);
 	loop_timer_clear(pod->loop, &pod->timer);
+	update_close(pod);
 	pod->events.outlives = NULL; /* it goes with the pause */
 	fault_kill("end-begun");
 	remove_kernel_objects(pod);

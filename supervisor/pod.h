@@ -19,6 +19,7 @@
 #include "supervisor/member.h"
 #include "supervisor/pause.h"
 #include "supervisor/pod_machine.h"
+#include "supervisor/update.h"
 #include "supervisor/upgrade.h"
 
 /*
@@ -30,6 +31,7 @@
  * drive.c  feeds the machine with what happens and does what it says.
  * answer.c tells the control socket how things stand.
  * reload.c gives a pod that runs other containers, or other settings for them.
+ * update.c gives it other images, on trial.
  *
  * The run directory itself carries the lock that makes podd the pod's only
  * supervisor (flock on the directory). "alive" in it is a lock that the pause
@@ -45,6 +47,7 @@ struct session;
 
 struct pod {
 	const struct pod_spec *spec;	  /* in force */
+	struct pod_spec *first_spec;	  /* the caller's, to look its images up */
 	struct pod_spec *own_spec;	  /* that too, when it came with a reload; else NULL */
 	struct pod_spec *former_spec;	  /* of containers that are being taken out */
 	const struct paths *paths;
@@ -77,6 +80,7 @@ struct pod {
 	char *const *argv;	  /* podd's own command line, borrowed */
 	uint64_t definition;	  /* plan_pod_definition(): a reload keeps it */
 	uint64_t started_realtime_ns;
+	struct update update;
 	struct watch exits_watch;
 	struct watch lost_watch;
 	struct timer timer;
@@ -87,7 +91,7 @@ struct pod {
 	struct err why;	  /* what broke it */
 };
 
-int pod_start(struct pod *pod, const struct pod_spec *spec, const struct paths *paths,
+int pod_start(struct pod *pod, struct pod_spec *spec, const struct paths *paths,
 	      struct loop *loop, struct err *err);
 void pod_end(struct pod *pod);
 int pod_add_member(struct pod *pod, const struct pod_container *spec, unsigned place,

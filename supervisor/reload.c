@@ -273,6 +273,25 @@ static void take_spec(struct pod *pod, struct pod_spec *spec_take)
 }
 
 /**
+ * reload_check() - whether another spec can be put into force now
+ *
+ * Return: 0, or -EBUSY with @err filled.
+ */
+int reload_check(const struct pod *pod, struct err *err)
+{
+	const struct member *leaving = somebody_leaving(pod);
+
+	if (pod->machine.state != POD_RUNNING)
+		return err_set(err, EBUSY, "it is %s", pod_state_name(pod->machine.state));
+	if (pod->stepping)
+		return err_set(err, EBUSY, "it is changing just now");
+	if (leaving)
+		return err_set(err, EBUSY, "container '%s' is still being stopped",
+			       leaving->spec->run.name);
+	return 0;
+}
+
+/**
  * reload_apply() - put another spec of the same pod into force
  * @spec_take: the pod's from here on, freed on failure; of the same name
  *
@@ -281,17 +300,9 @@ static void take_spec(struct pod *pod, struct pod_spec *spec_take)
  */
 int reload_apply(struct pod *pod, struct pod_spec *spec_take, struct err *err)
 {
-	const struct member *leaving = somebody_leaving(pod);
-	int r = 0;
+	int r = reload_check(pod, err);
 
-	if (pod->machine.state != POD_RUNNING)
-		r = err_set(err, EBUSY, "it is %s", pod_state_name(pod->machine.state));
-	else if (pod->stepping)
-		r = err_set(err, EBUSY, "it is changing just now");
-	else if (leaving)
-		r = err_set(err, EBUSY, "container '%s' is still being stopped",
-			    leaving->spec->run.name);
-	else if (plan_pod_definition(pod->spec) != plan_pod_definition(spec_take))
+	if (r == 0 && plan_pod_definition(pod->spec) != plan_pod_definition(spec_take))
 		r = err_set(err, EXDEV, "the file asks for another network or hostname");
 	if (r == 0)
 		r = images_pin(spec_take, pod->run_fd, pod->paths, err);
@@ -304,6 +315,7 @@ int reload_apply(struct pod *pod, struct pod_spec *spec_take, struct err *err)
 	take_spec(pod, spec_take);
 	follow_file(pod);
 	tell_all(pod, true);
+	update_note(pod);
 	return 0;
 }
 

@@ -27,6 +27,7 @@
  * is restarted: a container that runs what an earlier file said runs on, until
  * a reload is asked for or its own restart puts the new definition into force.
  */
+int reload_check(const struct pod *pod, struct err *err);
 int reload_apply(struct pod *pod, struct pod_spec *spec_take, struct err *err);
 void reload_plan(struct plan *out, const struct pod *pod, const struct pod_spec *new);
 void reload_take_out(struct pod *pod);

@@ -114,6 +114,10 @@ json_t *reload_answer(struct pod *pod, bool dry_run, struct err *err)
 		(void)err_set(err, ENOMEM, "reload: out of memory");
 		return NULL;
 	}
+	if (update_is_under_way(pod) && !dry_run) {
+		(void)err_set(err, EBUSY, "reload: an update of its images is under way");
+		return NULL;
+	}
 	if (images_load_spec(&spec, pod->spec->path, pod->paths, diags, err) < 0)
 		answer = bad_file(diags, err);
 	else

@@ -9,25 +9,13 @@
 
 #include "base/fd.h"
 #include "base/io.h"
-#include "ctl/image/image.h"
+#include "ctl/image/pull.h"
 #include "image/http.h"
-#include "image/pull.h"
 
 #define AUTH_FILE_MAX (256 * 1024)
 #define STALL_S_MAX   86400
 
 enum { OPT_AUTHFILE = CTL_OPT_FIRST, OPT_TIMEOUT };
-
-struct pull {
-	struct ctl *ctl;
-	const char *authfile; /* of --authfile, or NULL */
-	struct registries *registries;
-	struct auth auth;
-	struct paths paths;
-	struct image_writer w;
-	struct pull_args args;
-	struct import_result *result;
-};
 
 /* ------------------------------------------------------------------- its files */
 
@@ -86,7 +74,24 @@ static int load_registries(struct pull *p, struct err *err)
 
 /* --------------------------------------------------------------------- pulling */
 
-static int pull_begin(struct pull *p, struct err *err)
+/**
+ * pull_init() - nothing is open yet; @p->args are the defaults
+ */
+void pull_init(struct pull *p, struct ctl *ctl)
+{
+	*p = (struct pull){ .ctl = ctl,
+			    .w = IMAGE_WRITER_EMPTY,
+			    .paths = { .etc = -EBADF, .run = -EBADF, .lib = -EBADF, .log = -EBADF },
+			    .args = { .stall_s = HTTP_STALL_S, .limits = import_limits_default } };
+}
+
+/**
+ * pull_begin() - read what says how registries are asked, become the store's writer
+ * @p: pull_init()ed; released by pull_end(), whatever this returned
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int pull_begin(struct pull *p, struct err *err)
 {
 	int r = paths_open(&p->paths, p->ctl->root, PATHS_CREATE, err);
 
@@ -103,7 +108,10 @@ static int pull_begin(struct pull *p, struct err *err)
 	return r < 0 ? r : image_writer_open(&p->w, &p->paths, err);
 }
 
-static void pull_end(struct pull *p)
+/**
+ * pull_end() - let go of the store and free all
+ */
+void pull_end(struct pull *p)
 {
 	image_writer_close(&p->w);
 	paths_close(&p->paths);
@@ -114,7 +122,12 @@ static void pull_end(struct pull *p)
 	free(p->result);
 }
 
-static int pull_one(struct pull *p, const char *name, struct err *err)
+/**
+ * pull_one() - pull one image; @p->result tells what came
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int pull_one(struct pull *p, const char *name, struct err *err)
 {
 	struct progress progress;
 	struct image_ref ref;
@@ -158,13 +171,11 @@ int cmd_image_pull(struct ctl *ctl, int argc, char **argv)
 						 OPT_AUTHFILE },
 					       { "timeout", required_argument, NULL, OPT_TIMEOUT },
 					       CTL_COMMON_OPTIONS };
-	struct pull p = { .ctl = ctl,
-			  .w = IMAGE_WRITER_EMPTY,
-			  .paths = { .etc = -EBADF, .run = -EBADF, .lib = -EBADF, .log = -EBADF },
-			  .args = { .stall_s = HTTP_STALL_S, .limits = import_limits_default } };
+	struct pull p;
 	long seconds;
 	int c, code;
 
+	pull_init(&p, ctl);
 	while ((c = ctl_option(ctl, argc, argv, ":", longs)) > 0) {
 		if (c == OPT_AUTHFILE) {
 			p.authfile = optarg;

@@ -19,6 +19,7 @@
  */
 int cmd_image_import(struct ctl *ctl, int argc, char **argv);
 int cmd_image_pull(struct ctl *ctl, int argc, char **argv);
+int cmd_image_update(struct ctl *ctl, int argc, char **argv);
 int cmd_image_list(struct ctl *ctl, int argc, char **argv);
 int cmd_image_inspect(struct ctl *ctl, int argc, char **argv);
 int cmd_image_tag(struct ctl *ctl, int argc, char **argv);

@@ -9,6 +9,8 @@ static const struct ctl_command commands[] = {
 	  "take images from an archive or a layout", "--name --select --replace" },
 	{ "pull", cmd_image_pull, "[--authfile FILE] [--timeout SECONDS] NAME...",
 	  "take images from registries", "--authfile --timeout" },
+	{ "update", cmd_image_update, "[--back] [--no-wait] [--authfile FILE] POD",
+	  "fetch what a pod's images are now, and try them", "--back --no-wait --authfile" },
 	{ "list", cmd_image_list, "", "the images of this host", "" },
 	{ "inspect", cmd_image_inspect, "IMAGE", "all that is known about an image, as JSON", "" },
 	{ "tag", cmd_image_tag, "[--replace] IMAGE NAME", "give an image one more name", "--replace" },

@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "config/load.h"
 #include "ctl/image/image.h"
+#include "image/generation.h"
 #include "image/pins.h"
 
 #define SUFFIX ".pod"
@@ -31,6 +33,43 @@ static int add(struct uses *u, const struct digest *id, const char *pod, struct 
 static int add_pin(void *ctx, const char *pod, const struct digest *id, struct err *err)
 {
 	return add(ctx, id, pod, err);
+}
+
+/* Whether /etc/podd has its file, or that of its template. */
+static bool is_declared(const struct paths *paths, const char *pod)
+{
+	char file[NAME_MAX + 1];
+	int n = (int)strcspn(pod, "@");
+
+	if (paths->etc < 0 || snprintf(file, sizeof(file), "%s" SUFFIX, pod) >= (int)sizeof(file))
+		return false;
+	if (faccessat(paths->etc, file, F_OK, 0) == 0)
+		return true;
+	return pod[n] && snprintf(file, sizeof(file), "%.*s@" SUFFIX, n, pod) < (int)sizeof(file) &&
+	       faccessat(paths->etc, file, F_OK, 0) == 0;
+}
+
+struct declared {
+	struct uses *uses;
+	const struct paths *paths;
+};
+
+/* What a pod runs, ran before, and has on trial, also while it is stopped. */
+static int add_generation(void *ctx, const char *pod, const struct generation *g, struct err *err)
+{
+	struct declared *d = ctx;
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && is_declared(d->paths, pod) && i < g->n; i++) {
+		const struct generation_image *m = &g->images[i];
+
+		r = add(d->uses, &m->now, pod, err);
+		if (r == 0 && m->before.hex[0])
+			r = add(d->uses, &m->before, pod, err);
+		if (r == 0 && m->trial.hex[0])
+			r = add(d->uses, &m->trial, pod, err);
+	}
+	return r;
 }
 
 static int add_spec(struct uses *u, const struct pod_spec *spec, const struct image_stores *stores,
@@ -109,6 +148,9 @@ int uses_collect(struct uses *out, const struct paths *paths, const struct image
 
 	*out = (struct uses){ .pods = json_object() };
 	r = image_pins_each(paths->run, add_pin, out, err);
+	if (r == 0)
+		r = generations_each(paths->lib, add_generation,
+				     &(struct declared){ out, paths }, err);
 	return r < 0 ? r : add_declared(out, paths, stores, err);
 }
 

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* Other images for a pod that runs, on trial, with a way back. */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "image/generation.h"
+#include "supervisor/helper.h"
+#include "supervisor/loop.h"
+
+/*
+ * Theory of operation
+ *
+ * What is true of an update is in two files (image/generation.h): the pod's
+ * generations, on the disk, and the marker of the trial, in the run directory.
+ * podd writes them in this order, each step so that a podd or a boot that comes
+ * next goes on or back from what is there:
+ *
+ *	begin	generations "trial"	a next podd or boot: back
+ *		marker			a next podd: goes on; a next boot: back
+ *		reload			the changed containers start anew
+ *	ready	marker with deadline	absolute, CLOCK_BOOTTIME
+ *	passed	generations "keeping"	kept, whatever comes
+ *		no marker
+ *	failed	marker "failed"		a next podd: goes on going back
+ *		reload			to the former ones
+ *		generations "back"
+ *		no marker
+ *	at last	names in the store	by podd-image, in the background
+ *		generations "settled"
+ *
+ * podctl fetches the images and asks for the trial, and may go away then. The
+ * trial ends the pod's start over at the first failure: a container that ends
+ * without having been asked to, other than as a success that its restart policy
+ * leaves alone, or that cannot be started. That is seen before the machine is told
+ * of the end, so that what it starts next is the former image already, and
+ * whatever the policy: a pod never ends because of what is on trial.
+ */
+struct pod;
+struct member;
+
+struct update {
+	bool begun;    /* what an earlier podd has left was seen to */
+	bool on_trial;
+	bool failed;   /* on the way back */
+	bool told;     /* that the way back is blocked */
+	uint64_t deadline_ns;
+	char reason[GENERATION_REASON_MAX];
+	struct timer timer; /* the deadline, or the next try to go back */
+	struct helper helper;
+};
+
+int update_open(struct pod *pod, struct err *err);
+void update_started(struct pod *pod);
+void update_close(struct pod *pod);
+void update_note(struct pod *pod);
+json_t *update_begin(struct pod *pod, const json_t *images, bool back, struct err *err);
+bool update_is_under_way(const struct pod *pod);
+bool update_exited(struct member *m, int wait_status, bool oom);
+bool update_start_failed(struct member *m);
+void update_check(struct pod *pod);
+json_t *update_describe(const struct pod *pod);
