@@ -102,7 +102,7 @@ check:
 	$(Q)$(MAKE) --no-print-directory all docs tests
 	$(Q)$(MAKE) --no-print-directory FAULTS=1 BUILD=$(BUILD)-faults $(BUILD)-faults/podd \
 		$(BUILD)-faults/pod-pause
-	$(Q)BUILD=$(abspath $(BUILD)) tests/run $(abspath $(UNIT)) $(filter-out %/test-kill-points %/test-image-kills,$(INTEGRATION))
+	$(Q)BUILD=$(abspath $(BUILD)) tests/run $(filter-out %/test-kill-points %/test-image-kills,$(INTEGRATION)) $(abspath $(UNIT))
 
 ## make unit         only the unit and kernel tests
 unit: docs $(UNIT)
