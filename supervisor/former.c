@@ -73,12 +73,12 @@ static int clear_away(struct pod *pod, struct err *err)
 }
 
 /* What cannot be adopted, since it never ran or its containers were others. */
-static int end_former(struct pod *pod, const char *why, struct err *err)
+static int end_former(struct pod *pod, struct err *err)
 {
 	int r;
 
 	say(SAY_WARNING, "pod '%s': ending what a podd that was killed has left: %s",
-	    pod->spec->name, why);
+	    pod->spec->name, pod->former_why);
 	pause_done(&pod->pause);
 	fault_kill("former-begun");
 	r = cgroup_pod_remove(&pod->cgroups, pod->spec->name, POD_EMPTY_TIMEOUT_MS, err);
@@ -97,37 +97,44 @@ static int end_former(struct pod *pod, const char *why, struct err *err)
  * When not, only a group without processes does: somebody may have removed it
  * from under a pod that lives.
  */
-static int take_place(struct pod *pod, bool was_here, struct err *err)
+static int look_at_traces(struct pod *pod, bool was_here, struct err *err)
 {
 	int r = was_here ? 0 : check_unpopulated(pod, err);
 
 	if (r < 0)
 		return r;
-	if (was_here && pause_identity_is_of_another_boot(pod->run_fd))
-		say(SAY_NOTICE, "pod '%s': what it left is of another boot: starting anew",
-		    pod->spec->name);
-	pod->hands_off = false;
-	return was_here ? clear_away(pod, err) : former_remove_disk(pod, err);
+	pod->former = was_here ? POD_FORMER_DEAD : POD_FORMER_NONE;
+	if (!was_here)
+		pod->hands_off = false;
+	return 0;
+}
+
+static int cannot_go_on(struct pod *pod, const char *why)
+{
+	pod->former = POD_FORMER_OTHER;
+	pod->former_why = why;
+	return 0;
 }
 
 /* Somebody holds "alive": the pause of a podd that was killed. */
-static int adopt_former(struct pod *pod, struct err *err)
+static int look_at_living(struct pod *pod, struct err *err)
 {
 	int r = pause_adopt(&pod->pause, pod->run_fd, pod->alive_fd, pid_in_group(pod), err);
 
 	if (r == -ENOENT)
-		return end_former(pod, "it had only begun to start", err);
+		return cannot_go_on(pod, "it had only begun to start");
 	if (r < 0 && flock(pod->alive_fd, LOCK_EX | LOCK_NB) == 0) {
 		pause_done(&pod->pause); /* it was dying while we looked */
-		pod->hands_off = false;
-		return clear_away(pod, err);
+		pod->former = POD_FORMER_DEAD;
+		return 0;
 	}
 	if (r < 0)
 		return err_wrap(err, r, "the pod runs already and cannot be adopted");
 	if (!record_current(pod->pause.record))
-		return end_former(pod, "it had only begun to start", err);
+		return cannot_go_on(pod, "it had only begun to start");
 	if (record_current(pod->pause.record)->definition != pod->definition)
-		return end_former(pod, "the file asks for another network or hostname", err);
+		return cannot_go_on(pod, "the file asks for another network or hostname");
+	pod->former = POD_FORMER_SAME;
 	pod->adopting = true;
 	return 0;
 }
@@ -135,8 +142,9 @@ static int adopt_former(struct pod *pod, struct err *err)
 /**
  * former_look() - what of an earlier pod of this name is here: nothing, traces, or all
  *
- * Return: 0: @pod->adopting says whether it goes on, else nothing is left of it; or
- * -errno with @err filled, and @pod->hands_off says whether it lives.
+ * Nothing is ended or removed yet: @pod->former says what former_settle() will do.
+ *
+ * Return: 0 or -errno with @err filled.
  */
 int former_look(struct pod *pod, struct err *err)
 {
@@ -152,7 +160,31 @@ int former_look(struct pod *pod, struct err *err)
 	if (r < 0)
 		return r;
 	if (flock(pod->alive_fd, LOCK_EX | LOCK_NB) == 0)
-		return take_place(pod, was_here, err);
-	return adopt_former(pod, err);
+		return look_at_traces(pod, was_here, err);
+	return look_at_living(pod, err);
 }
 
+/**
+ * former_settle() - make room for the pod, unless it is to go on
+ *
+ * Return: 0: @pod->adopting says whether it goes on, else nothing is left of it; or
+ * -errno with @err filled, and @pod->hands_off says whether it lives.
+ */
+int former_settle(struct pod *pod, struct err *err)
+{
+	switch (pod->former) {
+	case POD_FORMER_NONE:
+		return former_remove_disk(pod, err);
+	case POD_FORMER_DEAD:
+		if (pause_identity_is_of_another_boot(pod->run_fd))
+			say(SAY_NOTICE, "pod '%s': what it left is of another boot: starting anew",
+			    pod->spec->name);
+		pod->hands_off = false;
+		return clear_away(pod, err);
+	case POD_FORMER_OTHER:
+		return end_former(pod, err);
+	case POD_FORMER_SAME:
+		break;
+	}
+	return 0;
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Looking up a spec's images. */
+/* Looking up a spec's images, and keeping them. */
 #include "supervisor/images.h"
 
 #include <errno.h>
@@ -11,15 +11,22 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/strv.h"
+#include "config/load.h"
 #include "config/signal.h"
 #include "image/generation.h"
 #include "image/pins.h"
 #include "image/store.h"
+#include "supervisor/images_note.h"
 #include "supervisor/say.h"
 
 static int no_memory(struct err *err)
 {
 	return err_set(err, ENOMEM, "out of memory");
+}
+
+static bool needs_image(const struct pod_container *c)
+{
+	return c->image.name && !c->image.id[0];
 }
 
 /**
@@ -34,23 +41,6 @@ bool images_used(const struct pod_spec *spec)
 }
 
 /* ------------------------------------------------------------ one container */
-
-/* The topmost first, as overlayfs has them. */
-static int take_lowers(struct pod_container *c, const struct image *image, struct err *err)
-{
-	char path[PATH_MAX];
-	size_t n = 0;
-
-	for (unsigned i = image->config->layer_n; i-- > 0;) {
-		int r = image_layer_path(path, sizeof(path), image, i, err);
-
-		if (r < 0)
-			return r;
-		if (strv_push_copy(&c->run.lowers, &n, path) < 0)
-			return no_memory(err);
-	}
-	return 0;
-}
 
 static int copy_list(char ***out, char *const *list)
 {
@@ -135,20 +125,16 @@ static int take_settings(struct pod_container *c, const struct image_config *ima
 	return 0;
 }
 
-static int take_image(struct pod_container *c, const struct image *image, struct err *err)
+static int take_image(struct pod_container *c, const struct image_config *image, struct err *err)
 {
-	int r = take_lowers(c, image, err);
+	int r = take_program(c, image, err);
 
 	if (r == 0)
-		r = take_program(c, image->config, err);
+		r = take_env(c, image->env, err);
 	if (r == 0)
-		r = take_env(c, image->config->env, err);
-	if (r == 0)
-		r = take_settings(c, image->config, err);
+		r = take_settings(c, image, err);
 	if (r == 0 && config_complete(c) < 0)
 		r = no_memory(err);
-	if (r == 0)
-		(void)digest_text(&image->id, c->image.id);
 	return r;
 }
 
@@ -203,7 +189,10 @@ static int look_up(struct pod_container *c, const struct lookup *look, struct er
 	if (r == -ENOENT)
 		r = image_find(&image, &look->stores, c->image.name, err);
 	if (r == 0) {
-		r = take_image(c, &image, err);
+		r = images_note_lowers(&c->run.lowers, &image, err);
+		if (r == 0)
+			r = take_image(c, image.config, err);
+		(void)digest_text(&image.id, c->image.id);
 		image_done(&image);
 	}
 	return r < 0 ? err_wrap(err, r, "container '%s'", c->run.name) : 0;
@@ -248,34 +237,71 @@ int images_look_up(struct pod_spec *spec, const struct paths *paths, struct err 
 	if (r < 0)
 		return r;
 	for (size_t i = 0; r == 0 && i < spec->container_n; i++)
-		if (spec->containers[i].image.name)
+		if (needs_image(&spec->containers[i]))
 			r = look_up(&spec->containers[i], &look, err);
 	image_stores_close(&look.stores);
 	free(look.generation);
 	return r;
 }
 
-/**
- * images_load_spec() - config_load(), and the images looked up
- *
- * Return: as config_load(), and with @diags empty, as images_look_up().
- */
-int images_load_spec(struct pod_spec **out, const char *path, const struct paths *paths,
-		     struct config_diags *diags, struct err *err)
+/* What it runs is what it goes on with, whatever its image's name means now. */
+static int take_noted(struct pod_container *c, const json_t *entry, struct err *err)
 {
-	struct pod_spec *spec;
-	int r = config_load(&spec, path, NULL, diags, err);
+	struct images_note_entry noted;
+	int r = images_note_parse(&noted, entry, err);
 
+	if (r == -EBADMSG) {
+		say(SAY_WARNING, "container '%s': %s, ignoring", c->run.name, err->msg);
+		return 0;
+	}
 	if (r < 0)
 		return r;
-	r = images_look_up(spec, paths, err);
-	if (r < 0) {
-		r = err_wrap(err, r, "pod '%s'", spec->name);
-		pod_spec_free(spec);
-		return r;
+	c->run.lowers = take_ptr(noted.lowers);
+	r = take_image(c, noted.config, err);
+	memcpy(c->image.id, noted.id, sizeof(noted.id));
+	images_note_entry_done(&noted);
+	return r < 0 ? err_wrap(err, r, "container '%s'", c->run.name) : 0;
+}
+
+/* The note of a pod, or an empty one: without it, images are looked up by their
+ * names, as for a start. */
+static json_t *note_of(const struct pod_spec *spec, int run_fd)
+{
+	struct err err = { 0 };
+	json_t *entries = NULL;
+	int r = images_note_read(&entries, run_fd, &err);
+
+	if (r < 0 && r != -ENOENT)
+		say(SAY_WARNING, "pod '%s': %s, ignoring", spec->name, err.msg);
+	return r < 0 ? json_array() : entries;
+}
+
+/**
+ * images_adopt() - as images_look_up(), for a pod that runs already
+ * @run_fd: its run directory
+ *
+ * An image that a container runs is taken as it was, whether its name means
+ * another one by now or it is gone. Others are looked up.
+ *
+ * Return: as images_look_up().
+ */
+int images_adopt(struct pod_spec *spec, int run_fd, const struct paths *paths, struct err *err)
+{
+	json_t *entries;
+	int r = 0;
+
+	if (!images_used(spec))
+		return 0;
+	entries = note_of(spec, run_fd);
+	for (size_t i = 0; r == 0 && i < spec->container_n; i++) {
+		struct pod_container *c = &spec->containers[i];
+		const json_t *entry = c->image.name ? images_note_find(entries, c) : NULL;
+
+		if (entry)
+			r = take_noted(c, entry, err);
 	}
-	*out = spec;
-	return 0;
+	json_decref(entries);
+	return r < 0 ? r : images_look_up(spec, paths, err);
 }
 
 /**
@@ -309,38 +335,64 @@ static int add_id(char *text, size_t size, const char *id)
 	return snprintf(text + n, size - n, "%s\n", id) < (int)(size - n) ? 0 : -E2BIG;
 }
 
-static int check_still_there(const struct pod_spec *spec, const struct paths *paths,
-			     struct err *err)
+/* The image is still there: its id was pinned before. */
+static json_t *make_entry(const struct pod_container *c, const struct image_stores *stores,
+			  struct err *err)
 {
+	struct image image;
+	json_t *entry;
+
+	if (image_find(&image, stores, c->image.id, err) < 0)
+		return NULL;
+	entry = images_note_make(c, &image);
+	image_done(&image);
+	return entry ? entry : json_null();
+}
+
+/* Of those that run already, what was noted. */
+static int make_note(json_t *out, const struct pod_spec *spec, const json_t *former,
+		     const struct image_stores *stores, struct err *err)
+{
+	for (size_t i = 0; i < spec->container_n; i++) {
+		const struct pod_container *c = &spec->containers[i];
+		json_t *entry = c->image.name ? json_incref(images_note_find(former, c)) : NULL;
+
+		if (c->image.name && !entry)
+			entry = make_entry(c, stores, err);
+		if (c->image.name && !entry)
+			return -err->code;
+		if (entry && json_array_append_new(out, entry) < 0)
+			return no_memory(err);
+	}
+	return 0;
+}
+
+static int write_note(const struct pod_spec *spec, int run_fd, const json_t *former,
+		      const struct paths *paths, struct err *err)
+{
+	json_auto_t *entries = json_array();
 	struct image_stores stores;
 	int r = image_stores_open(&stores, paths, err);
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; r == 0 && i < spec->container_n; i++) {
-		const struct image_spec *image = &spec->containers[i].image;
-		struct image found;
-
-		if (!image->name)
-			continue;
-		r = image_find(&found, &stores, image->id, err);
-		if (r == 0)
-			image_done(&found);
-	}
+	r = make_note(entries, spec, former, &stores, err);
 	image_stores_close(&stores);
-	return r;
+	return r < 0 ? r : images_note_write(entries, run_fd, err);
 }
 
 /**
  * images_pin() - keep the images of a spec from being removed while the pod lives
  * @run_fd: the pod's run directory; what is pinned there stays so
+ * @adopting: of what runs already, the images may be gone
  *
  * Return: 0; -ENOENT when one was removed since it was looked up; -errno. @err is
  * filled.
  */
-int images_pin(const struct pod_spec *spec, int run_fd, const struct paths *paths,
+int images_pin(const struct pod_spec *spec, int run_fd, const struct paths *paths, bool adopting,
 	       struct err *err)
 {
+	json_auto_t *former = NULL;
 	char text[IMAGE_PINS_MAX];
 	int r = 0;
 
@@ -353,5 +405,9 @@ int images_pin(const struct pod_spec *spec, int run_fd, const struct paths *path
 	if (r < 0)
 		return err_set(err, E2BIG, "the pod has used too many images since it was started");
 	r = io_replace_file(run_fd, IMAGE_PINS_FILE, text, strlen(text), err);
-	return r < 0 ? r : check_still_there(spec, paths, err);
+	if (r < 0)
+		return r;
+	if (adopting) /* what is wrong with it was told by images_adopt() */
+		(void)images_note_read(&former, run_fd, NULL);
+	return write_note(spec, run_fd, former, paths, err);
 }

@@ -6,7 +6,7 @@
 
 #include "base/err.h"
 #include "base/paths.h"
-#include "config/load.h"
+#include "config/spec.h"
 
 /*
  * Theory of operation
@@ -14,7 +14,8 @@
  * A spec is whole when its images were looked up: each container has lowers and
  * a program then, and the id of its image. A file is looked up each time that it
  * is read, so that a reload sees what a name means now; a pod that runs never
- * changes under its hands. Nothing is ever fetched here. While an update is under
+ * changes under its hands: a podd that adopts it takes what the note says
+ * (supervisor/images_note.h). Nothing is ever fetched here. While an update is under
  * way, the pod's own file says what a name means (image/generation.h).
  *
  * The pin: before anything is mounted, the ids are written to "images" in the
@@ -23,9 +24,8 @@
  * other (image/pins.h).
  */
 bool images_used(const struct pod_spec *spec);
-int images_load_spec(struct pod_spec **out, const char *path, const struct paths *paths,
-		     struct config_diags *diags, struct err *err);
 int images_look_up(struct pod_spec *spec, const struct paths *paths, struct err *err);
+int images_adopt(struct pod_spec *spec, int run_fd, const struct paths *paths, struct err *err);
 int images_check(const char *text, const struct paths *paths, struct err *err);
-int images_pin(const struct pod_spec *spec, int run_fd, const struct paths *paths,
+int images_pin(const struct pod_spec *spec, int run_fd, const struct paths *paths, bool adopting,
 	       struct err *err);

@@ -105,7 +105,7 @@ static bool is_empty(int dirfd)
  * the directory last of all, so it is looked up again once the lock is ours.
  *
  * Where something is in it, a pod may live of which we know nothing yet: until
- * former_look() has seen that it is dead, or ended it, nothing is removed.
+ * former_settle() has seen that it is dead, or ended it, nothing is removed.
  */
 static int lock_run_directory(struct pod *pod, struct err *err)
 {
@@ -142,14 +142,19 @@ static int open_directories(struct pod *pod, struct err *err)
 	return io_mkdir_path(pod->scratch_fd, "root", 0700, err);
 }
 
-/* As an update that is under way, or was, has it. */
+/*
+ * As an update that is under way, or was, has it. Before an earlier pod is ended:
+ * what has no image does not replace one that runs.
+ */
 static int find_images(struct pod *pod, struct err *err)
 {
+	struct pod_spec *spec = take_ptr(pod->first_spec);
 	int r = update_open(pod, err);
 
 	if (r == 0)
-		r = images_look_up(pod->first_spec, pod->paths, err);
-	return r < 0 ? r : images_pin(pod->spec, pod->run_fd, pod->paths, err);
+		r = pod->adopting ? images_adopt(spec, pod->run_fd, pod->paths, err) :
+				    images_look_up(spec, pod->paths, err);
+	return r < 0 ? r : images_pin(spec, pod->run_fd, pod->paths, pod->adopting, err);
 }
 
 static bool needs_disk(const struct pod_spec *spec)
@@ -397,9 +402,10 @@ static const struct {
 	int (*run)(struct pod *pod, struct err *err);
 } steps[] = {
 	{ "lock", lock_run_directory },
-	{ "directories", open_directories },
 	{ "former", former_look },
 	{ "images", find_images },
+	{ "directories", open_directories },
+	{ "settle", former_settle },
 	{ "disk", open_disk },
 	{ "cgroup", make_groups },
 	{ "lease", lease_address },
@@ -417,8 +423,8 @@ static const struct {
  * it is started, stopped or changed then but what was left half done.
  *
  * @pod: all zero but @argv; give it to pod_end() in the end, also after a failure
- * @spec, @paths, @loop: borrowed as long as the pod lives; the spec's images are
- *	looked up
+ * @spec, @paths, @loop: borrowed as long as the pod lives; of @spec, the images are
+ *	looked up here
  *
  * Return: 0 or -errno with @err filled.
  */

@@ -43,12 +43,19 @@
  */
 #define POD_EMPTY_TIMEOUT_MS 10000 /* for processes that were killed to be gone */
 
+enum pod_former {
+	POD_FORMER_NONE,
+	POD_FORMER_DEAD,  /* what it left is to be cleared away */
+	POD_FORMER_OTHER, /* it lives, and cannot go on: to be ended */
+	POD_FORMER_SAME,  /* it goes on */
+};
+
 struct session;
 
 struct pod {
 	const struct pod_spec *spec;	  /* in force */
-	struct pod_spec *first_spec;	  /* the caller's, to look its images up */
-	struct pod_spec *own_spec;	  /* that too, when it came with a reload; else NULL */
+	struct pod_spec *first_spec;	  /* the caller's, until its images were looked up */
+	struct pod_spec *own_spec;	  /* in force, too, when it came with a reload; else NULL */
 	struct pod_spec *former_spec;	  /* of containers that are being taken out */
 	const struct paths *paths;
 	struct loop *loop;
@@ -84,6 +91,8 @@ struct pod {
 	struct watch exits_watch;
 	struct watch lost_watch;
 	struct timer timer;
+	enum pod_former former;	 /* what of it was here */
+	const char *former_why;	 /* it cannot go on */
 	bool adopting;	  /* it runs already: a podd that was killed has made it */
 	unsigned stepping; /* a step's actions are being done: no container comes or goes */
 	bool hands_off;	  /* it lives, or may: release what we hold, touch nothing */

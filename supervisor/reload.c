@@ -305,7 +305,7 @@ int reload_apply(struct pod *pod, struct pod_spec *spec_take, struct err *err)
 	if (r == 0 && plan_pod_definition(pod->spec) != plan_pod_definition(spec_take))
 		r = err_set(err, EXDEV, "the file asks for another network or hostname");
 	if (r == 0)
-		r = images_pin(spec_take, pod->run_fd, pod->paths, err);
+		r = images_pin(spec_take, pod->run_fd, pod->paths, false, err);
 	if (r == 0)
 		r = prepare(pod, spec_take, err);
 	if (r < 0) {

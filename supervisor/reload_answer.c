@@ -107,8 +107,8 @@ json_t *reload_answer(struct pod *pod, bool dry_run, struct err *err)
 {
 	cleanup_free struct config_diags *diags = calloc(1, sizeof(*diags));
 	cleanup_free struct plan *plan = calloc(1, sizeof(*plan));
-	struct pod_spec *spec;
-	json_t *answer;
+	struct pod_spec *spec = NULL;
+	json_t *answer = NULL;
 
 	if (!diags || !plan) {
 		(void)err_set(err, ENOMEM, "reload: out of memory");
@@ -118,10 +118,13 @@ json_t *reload_answer(struct pod *pod, bool dry_run, struct err *err)
 		(void)err_set(err, EBUSY, "reload: an update of its images is under way");
 		return NULL;
 	}
-	if (images_load_spec(&spec, pod->spec->path, pod->paths, diags, err) < 0)
+	if (config_load(&spec, pod->spec->path, NULL, diags, err) < 0)
 		answer = bad_file(diags, err);
+	else if (images_look_up(spec, pod->paths, err) == 0)
+		answer = act(pod, take_ptr(spec), plan, dry_run, err);
 	else
-		answer = act(pod, spec, plan, dry_run, err);
+		(void)err_wrap(err, -err->code, "reload");
+	pod_spec_free(spec);
 	config_diags_done(diags);
 	return answer;
 }

@@ -137,15 +137,22 @@ void update_note(struct pod *pod)
 static int load(struct pod_spec **out, const struct pod *pod, struct err *err)
 {
 	cleanup_free struct config_diags *diags = calloc(1, sizeof(*diags));
+	struct pod_spec *spec = NULL;
 	char line[sizeof(err->msg)];
 	int r;
 
 	if (!diags)
 		return err_set(err, ENOMEM, "out of memory");
-	r = images_load_spec(out, pod->spec->path, pod->paths, diags, err);
+	r = config_load(&spec, pod->spec->path, NULL, diags, err);
 	if (r < 0 && diags->n > 0)
 		r = err_set(err, EINVAL, "%s", config_diags_line(diags, 0, line, sizeof(line)));
 	config_diags_done(diags);
+	if (r == 0)
+		r = images_look_up(spec, pod->paths, err);
+	if (r < 0)
+		pod_spec_free(spec);
+	else
+		*out = spec;
 	return r;
 }
 

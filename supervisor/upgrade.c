@@ -41,9 +41,11 @@ static int check_file(const struct pod *pod, struct err *err)
 
 	if (!diags || !plan)
 		return err_set(err, ENOMEM, "read '%s': out of memory", path);
-	r = images_load_spec(&spec, path, pod->paths, diags, err);
+	r = config_load(&spec, path, NULL, diags, err);
 	if (r < 0 && diags->n > 0)
 		r = err_set(err, EINVAL, "%s", config_diags_line(diags, 0, line, sizeof(line)));
+	if (r == 0)
+		r = images_adopt(spec, pod->run_fd, pod->paths, err);
 	if (r == 0) {
 		plan_make(plan, pod->spec, spec, NULL);
 		if (plan->any)
