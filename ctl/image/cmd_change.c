@@ -66,7 +66,7 @@ static int tag(struct change *c, const char *image, const char *name, bool repla
 	if (r == 0 && (ref.kind != IMAGE_REF_NAME || ref.digest.hex[0]))
 		r = err_set(err, EINVAL, "'%.200s' is no name for an image", name);
 	if (r == 0)
-		r = find_entry(&entry.id, c->index, image, err);
+		r = find_changeable(&entry.id, c->index, &c->stores, image, err);
 	if (r == 0)
 		r = image_load(&found, &c->w.store, &entry.id, err);
 	if (r < 0)
@@ -189,7 +189,7 @@ static int drop_one(struct change *c, const char *text, struct err *err)
 	struct image_ref ref;
 	struct digest id;
 	bool by_name;
-	int r = find_entry(&id, c->index, text, err);
+	int r = find_changeable(&id, c->index, &c->stores, text, err);
 
 	if (r < 0)
 		return r;

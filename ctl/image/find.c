@@ -119,6 +119,31 @@ int find_stored(struct digest *out, const struct image_store **store,
 }
 
 /**
+ * find_changeable() - an image of the store that is written to
+ * @index: that store's
+ *
+ * Return: 0; -EROFS for an image that only a read-only store has; as find_entry().
+ * @err is filled.
+ */
+int find_changeable(struct digest *out, const json_t *index, const struct image_stores *stores,
+		    const char *text, struct err *err)
+{
+	int r = find_entry(out, index, text, err);
+
+	for (size_t i = 0; r == -ENOENT && i < IMAGE_STORES_MAX; i++) {
+		const struct image_store *store = &stores->list[i];
+		json_auto_t *other = NULL;
+		struct digest id;
+
+		if (!store->writable && image_store_index(&other, store, NULL) == 0 &&
+		    find_entry(&id, other, text, NULL) == 0)
+			return err_set(err, EROFS, "image '%.200s' is in '%s', which is read-only", text,
+				       store->path);
+	}
+	return r;
+}
+
+/**
  * find_image() - read an image of any store, by what the operator calls it
  * @out: released by image_done()
  *

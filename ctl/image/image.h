@@ -34,6 +34,8 @@ int find_stored(struct digest *out, const struct image_store **store,
 		const struct image_stores *stores, const char *text, struct err *err);
 int find_image(struct image *out, const struct image_stores *stores, const char *text,
 	       struct err *err);
+int find_changeable(struct digest *out, const json_t *index, const struct image_stores *stores,
+		    const char *text, struct err *err);
 int find_entry(struct digest *out, const json_t *index, const char *text, struct err *err);
 
 /* uses.c: which pods need which images */
