@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "base/fd.h"
 #include "base/io.h"
@@ -19,11 +20,16 @@ static const struct place {
 	size_t member; /* of struct paths */
 	const char *parent, *path;
 	mode_t mode;   /* 0: never made */
+	bool optional; /* on a read-only file system, it need not be there */
 } places[] = {
-	{ offsetof(struct paths, etc), "etc", "etc/podd", 0 },
-	{ offsetof(struct paths, run), "run", "run/podd", 0700 },
-	{ offsetof(struct paths, lib), "var/lib", "var/lib/podd", 0700 },
-	{ offsetof(struct paths, log), "var/log", "var/log/podd", 0750 },
+	{ offsetof(struct paths, etc), "etc", "etc/podd", 0, false },
+	{ offsetof(struct paths, run), "run", "run/podd", 0700, false },
+	{ offsetof(struct paths, lib), "var/lib", "var/lib/podd", 0700, true },
+	{ offsetof(struct paths, log), "var/log", "var/log/podd", 0750, true },
+};
+
+static const struct place log_in_run = {
+	offsetof(struct paths, log), "run/podd", "run/podd/.log", 0750, false
 };
 
 static void root_tag(char tag[9], const char *root)
@@ -35,15 +41,14 @@ static void root_tag(char tag[9], const char *root)
 	snprintf(tag, 9, "%08x", h);
 }
 
+/* Return: 0, also when it cannot be there and need not; -errno with @err filled. */
 static int create_place(int rootfd, const char *root, const struct place *pl, struct err *err)
 {
 	int r = io_mkdir_path(rootfd, pl->parent, 0755, err);
 
-	if (r < 0)
-		return r;
-	if (mkdirat(rootfd, pl->path, pl->mode) < 0 && errno != EEXIST)
-		return err_sys(err, "create directory '%s/%s'", root, pl->path);
-	return 0;
+	if (r == 0 && mkdirat(rootfd, pl->path, pl->mode) < 0 && errno != EEXIST)
+		r = err_sys(err, "create directory '%s/%s'", root, pl->path);
+	return r == -EROFS && pl->optional ? 0 : r;
 }
 
 /* Somebody who may write there could put a socket or a lock of his own. */
@@ -59,10 +64,12 @@ static int check_place(int fd, const char *root, const struct place *pl, struct 
 	return 0;
 }
 
-static int open_place(int *out, int rootfd, const char *root, const struct place *pl,
-		      enum paths_mode mode, struct err *err)
+static int open_place(struct paths *p, int rootfd, const struct place *pl, enum paths_mode mode,
+		      struct err *err)
 {
+	int *out = (int *)((char *)p + pl->member);
 	cleanup_close int fd = -EBADF;
+	const char *root = p->root;
 	int r;
 
 	if (mode == PATHS_CREATE && pl->mode) {
@@ -81,6 +88,34 @@ static int open_place(int *out, int rootfd, const char *root, const struct place
 			return r;
 	}
 	*out = take_fd(&fd);
+	return 0;
+}
+
+/* Not access(2), which asks for permission first: podctl may have none. */
+static bool is_read_only(int fd)
+{
+	struct statvfs st;
+
+	return fstatvfs(fd, &st) == 0 && (st.f_flag & ST_RDONLY);
+}
+
+/*
+ * Where the logs are: decided by the file system alone, so that podd and podctl
+ * come to the same.
+ */
+static int open_log(struct paths *p, int rootfd, enum paths_mode mode, struct err *err)
+{
+	struct paths other = { .root = p->root, .log = -EBADF };
+	int r;
+
+	if (p->log >= 0 ? !is_read_only(p->log) : mode != PATHS_CREATE && p->run < 0)
+		return 0;
+	r = open_place(&other, rootfd, &log_in_run, mode, err);
+	if (r < 0 || other.log < 0)
+		return r;
+	close_fd(&p->log);
+	p->log = other.log;
+	p->log_in_run = true;
 	return 0;
 }
 
@@ -109,8 +144,9 @@ int paths_open(struct paths *out, const char *root, enum paths_mode mode, struct
 	else
 		root_tag(p.tag, p.root);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(places); i++)
-		r = open_place((int *)((char *)&p + places[i].member), rootfd, p.root, &places[i],
-			       mode, err);
+		r = open_place(&p, rootfd, &places[i], mode, err);
+	if (r == 0)
+		r = open_log(&p, rootfd, mode, err);
 	if (r < 0) {
 		paths_close(&p);
 		return r;

@@ -68,7 +68,8 @@ static int empty_tmp(struct image_writer *w, struct err *err)
 
 static int open_parts(struct image_writer *w, const struct paths *paths, struct err *err)
 {
-	int r = open_dir(&w->store.dirfd, paths->lib, "images", 0700, err);
+	int r = paths->lib < 0 ? err_set(err, EROFS, "%s", strerror(EROFS)) :
+				 open_dir(&w->store.dirfd, paths->lib, "images", 0700, err);
 
 	if (r == 0)
 		r = take_lock(w, err);

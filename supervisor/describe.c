@@ -92,6 +92,9 @@ static json_t *warnings(const struct pod *pod)
 	json_t *list = json_array();
 
 	add_missing(list, &pod->cgroup, pod->limits_missing);
+	if (pod->paths->log_in_run)
+		json_array_append_new(list, json_string("the logs are in memory, in 'run/podd/.log': "
+							"'var/log' is read-only"));
 	for (unsigned i = 0; i < pod->member_n; i++) {
 		const struct member *m = pod->members[i];
 		struct log_lost lost = log_lost(&m->log);

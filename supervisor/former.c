@@ -22,9 +22,12 @@ int former_remove_disk(const struct pod *pod, struct err *err)
 {
 	cleanup_close int pods = openat(pod->paths->lib, "pods", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
+	int r;
+
 	if (pods < 0)
-		return errno == ENOENT ? 0 : err_sys(err, "open the directory 'pods'");
-	return io_remove_tree(pods, pod->spec->name, err);
+		return errno == ENOENT || pod->paths->lib < 0 ? 0 : err_sys(err, "open the directory 'pods'");
+	r = io_remove_tree(pods, pod->spec->name, err);
+	return r == -EROFS ? 0 : r; /* nobody has written there, nor will */
 }
 
 /* Return: -EBUSY when a process lives in the pod's group, 0, or -errno; @err is filled. */

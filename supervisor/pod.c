@@ -178,7 +178,10 @@ int pod_open_disk(struct pod *pod, const struct pod_spec *spec, struct err *err)
 	if (pod->disk_fd >= 0 || !needs_disk(spec))
 		return 0;
 	snprintf(path, sizeof(path), "pods/%s", pod->spec->name);
-	pod->disk_fd = open_dir(pod->paths->lib, path, err);
+	pod->disk_fd = pod->paths->lib < 0 ? -EROFS : open_dir(pod->paths->lib, path, err);
+	if (pod->disk_fd == -EROFS)
+		return err_set(err, EROFS, "Writable=yes needs the disk, and '%s/var/lib/podd' is "
+			       "read-only; Writable=tmpfs writes to memory", pod->paths->root);
 	return pod->disk_fd < 0 ? pod->disk_fd : 0;
 }
 
@@ -393,6 +396,11 @@ static int open_control(struct pod *pod, struct err *err)
 
 static int begin_or_resume(struct pod *pod, struct err *err)
 {
+	const char *root = pod->paths->root;
+
+	if (pod->paths->log_in_run)
+		say(SAY_NOTICE, "pod '%s': '%s/var/log' is read-only: logs go to '%s/run/podd/.log', in "
+				"memory", pod->spec->name, root, root);
 	return pod->adopting ? drive_resume(pod, err) : drive_begin(pod, err);
 }
 
