@@ -143,8 +143,8 @@ static int open_directories(struct pod *pod, struct err *err)
 }
 
 /*
- * As an update that is under way, or was, has it. Before an earlier pod is ended:
- * what has no image does not replace one that runs.
+ * Of a pod that runs what it runs, but while an update is under way what that says.
+ * Before an earlier pod is ended: what has no image does not replace one that runs.
  */
 static int find_images(struct pod *pod, struct err *err)
 {
@@ -152,8 +152,9 @@ static int find_images(struct pod *pod, struct err *err)
 	int r = update_open(pod, err);
 
 	if (r == 0)
-		r = pod->adopting ? images_adopt(spec, pod->run_fd, pod->paths, err) :
-				    images_look_up(spec, pod->paths, err);
+		r = pod->adopting && !update_is_under_way(pod) ?
+			    images_adopt(spec, pod->run_fd, pod->paths, err) :
+			    images_look_up(spec, pod->paths, err);
 	return r < 0 ? r : images_pin(spec, pod->run_fd, pod->paths, pod->adopting, err);
 }
 
