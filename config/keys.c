@@ -106,6 +106,11 @@ const struct config_key config_keys[] = {
 	{ "Limits", CONFIG_POD, LIVE, &config_type_choice, "strict|best-effort", limits_words,
 	  OWN("strict"), .since = SINCE, POD_MEMBER(limits_best_effort),
 	  .about = "Whether a limit that the host cannot set is an error or a warning." },
+	{ "ImagePolicy", CONFIG_POD, LIVE, &config_type_policy, "any|KEY...", .since = SINCE,
+	  POD_MEMBER(image_policy),
+	  .about = "Files with public keys (PEM) of which one must have signed each image "
+		   "(podctl-image(1), SIGNATURES); any: no signature is asked for. The host's "
+		   "image-policy if not given." },
 	LIMIT_KEYS(CONFIG_POD, POD_MEMBER, "the pod"),
 	SUPERVISION_KEYS(CONFIG_POD, OWN),
 

@@ -56,6 +56,7 @@ struct pod_spec {
 	uint64_t stop_timeout_ns;
 	uint64_t update_settle_ns; /* UpdateSettleSec= */
 	bool limits_best_effort;
+	char *image_policy; /* as image_policy_parse() takes it; NULL: the host's */
 	struct cgroup_limits limits;
 	struct netns_spec network;
 	struct pod_container *containers; /* in the file's order */

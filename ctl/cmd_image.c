@@ -2,7 +2,6 @@
 /* podctl image: another program's work. */
 #include <errno.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

@@ -15,6 +15,7 @@
 #include "base/strv.h"
 #include "image/hash.h"
 #include "image/layer.h"
+#include "image/signed.h"
 #include "image/tree.h"
 
 #define CHUNK (128 * 1024)
@@ -406,6 +407,21 @@ static int check_documents(const struct check *c, struct err *err)
 	return r < 0 ? r : check_blob(c->store, &m->config.digest, m->config.size, err);
 }
 
+/* What speaks for it; whether that is enough is a policy's question. */
+static int check_signatures(const struct check *c, struct err *err)
+{
+	struct image_documents documents;
+	json_auto_t *index = NULL;
+	int r = image_store_index(&index, c->store, err);
+
+	if (r < 0)
+		return r;
+	image_signed_of(&documents, index, &c->id);
+	for (unsigned i = 0; r == 0 && i < documents.n; i++)
+		r = check_blob(c->store, &documents.list[i], 0, err);
+	return r < 0 ? err_wrap(err, r, "its signatures") : 0;
+}
+
 static int work(void *arg, struct worker_progress *progress, struct err *err)
 {
 	const struct check *c = arg;
@@ -419,7 +435,7 @@ static int work(void *arg, struct worker_progress *progress, struct err *err)
 		return r;
 	r = check_loaded(&image, err);
 	image_done(&image);
-	return r;
+	return r < 0 ? r : check_signatures(c, err);
 }
 
 /**

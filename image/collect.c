@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "image/pins.h"
+#include "image/signed.h"
 
 struct collect {
 	struct image_writer *w;
@@ -56,6 +57,17 @@ static int mark_pinned(void *ctx, const char *pod, const struct digest *id, stru
 	return mark_image(c, id, err);
 }
 
+static int mark_signatures(struct collect *c, const json_t *entry, struct err *err)
+{
+	struct image_documents documents;
+	int r = 0;
+
+	image_signed_list(&documents, entry);
+	for (unsigned i = 0; r == 0 && i < documents.n; i++)
+		r = mark(c->blobs, &documents.list[i], err);
+	return r;
+}
+
 static int mark_all(struct collect *c, const json_t *index, int run_fd, struct err *err)
 {
 	const json_t *entry;
@@ -63,9 +75,12 @@ static int mark_all(struct collect *c, const json_t *index, int run_fd, struct e
 	size_t i;
 	int r = 0;
 
-	json_array_foreach(json_object_get(index, "manifests"), i, entry)
+	json_array_foreach(json_object_get(index, "manifests"), i, entry) {
 		if (r == 0 && image_index_digest(entry, &id))
 			r = mark_image(c, &id, err);
+		if (r == 0)
+			r = mark_signatures(c, entry, err);
+	}
 	return r < 0 ? r : image_pins_each(run_fd, mark_pinned, c, err);
 }
 

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "image/signature.h"
+#include "image/signed.h"
 
 #define CHUNK (128 * 1024)
 #define LAYOUT "{\"imageLayoutVersion\":\"1.0.0\"}"
@@ -71,8 +73,39 @@ static int put_blob(struct archive *a, const struct image *image, const struct d
 	return r == 0 && n < 0 ? err_sys(err, "read the blob '%s'", d->hex) : r;
 }
 
+/* With signatures, an image is what `cosign load` finds as such. */
+static json_t *image_annotations(const char *name, bool has_signatures)
+{
+	return json_pack("{s:s*, s:s*}", IMAGE_REF_NAME_ANNOTATION, name, SIGNATURE_KIND,
+			 has_signatures ? SIGNATURE_KIND_IMAGE : NULL);
+}
+
+/* Of an image's documents, the manifests of signatures get entries. */
+static int add_signatures(json_t *manifests, const struct image *image,
+			  const struct image_documents *documents, struct err *err)
+{
+	cleanup_free struct signature_manifest *m = calloc(1, sizeof(*m));
+	char digest[DIGEST_TEXT_SIZE];
+	int r = m ? 0 : err_set(err, ENOMEM, "write the archive: out of memory");
+
+	for (unsigned i = 0; r == 0 && i < documents->n; i++) {
+		cleanup_free char *text = NULL;
+		size_t n = 0;
+
+		r = image_store_read(&text, &n, image->store, &documents->list[i], err);
+		if (r < 0 || signature_manifest_parse(m, (struct image_bytes){ text, n }, NULL) < 0)
+			continue;
+		(void)json_array_append_new( /* short only without memory, and then json_dumps() is */
+			manifests, json_pack("{s:s, s:s, s:I, s:{s:s}}", "mediaType",
+					     image_media_name(IMAGE_MEDIA_MANIFEST), "digest",
+					     digest_text(&documents->list[i], digest), "size", (json_int_t)n,
+					     "annotations", SIGNATURE_KIND, SIGNATURE_KIND_SIGS));
+	}
+	return r;
+}
+
 static int put_index(struct archive *a, const struct image *image, const char *name,
-		     struct err *err)
+		     const struct image_documents *documents, struct err *err)
 {
 	char id[DIGEST_TEXT_SIZE], path[DIGEST_HEX_LEN + 32];
 	json_auto_t *index = NULL;
@@ -86,7 +119,9 @@ static int put_index(struct archive *a, const struct image *image, const char *n
 			  image_media_name(IMAGE_MEDIA_INDEX), "manifests", "mediaType",
 			  image_media_name(IMAGE_MEDIA_MANIFEST), "digest", digest_text(&image->id, id),
 			  "size", (json_int_t)st.st_size, "annotations",
-			  name ? json_pack("{s:s}", IMAGE_REF_NAME_ANNOTATION, name) : NULL);
+			  name || documents->n > 0 ? image_annotations(name, documents->n > 0) : NULL);
+	if (add_signatures(json_object_get(index, "manifests"), image, documents, err) < 0)
+		return -err->code;
 	text = json_dumps(index, JSON_COMPACT);
 	if (!text)
 		return err_set(err, ENOMEM, "write the archive: out of memory");
@@ -96,10 +131,17 @@ static int put_index(struct archive *a, const struct image *image, const char *n
 static int put_all(struct archive *a, const struct image *image, const char *name, struct err *err)
 {
 	const struct image_manifest *m = &image->manifest;
+	struct image_documents documents;
+	json_auto_t *index = NULL;
 	int r = put_text(a, "oci-layout", LAYOUT, err);
 
 	if (r == 0)
-		r = put_index(a, image, name, err);
+		r = image_store_index(&index, image->store, err);
+	image_signed_of(&documents, index, &image->id);
+	if (r == 0)
+		r = put_index(a, image, name, &documents, err);
+	for (unsigned i = 0; r == 0 && i < documents.n; i++)
+		r = put_blob(a, image, &documents.list[i], err);
 	if (r == 0)
 		r = put_blob(a, image, &image->id, err);
 	if (r == 0)

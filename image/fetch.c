@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "image/download.h"
+#include "image/fetch_signatures.h"
 #include "image/registry.h"
 #include "image/store.h"
 
@@ -178,15 +179,20 @@ static int get_blobs(struct fetch *f, struct registry *r, const struct registry_
 
 /* ----------------------------------------------------------------------------- layout */
 
-static int write_index(struct fetch *f, const struct image_descriptor *d, struct err *err)
+static int write_index(struct fetch *f, const struct image_descriptor *d,
+		       const struct fetched_signatures *signatures, struct err *err)
 {
 	char digest[DIGEST_TEXT_SIZE];
 	json_auto_t *doc = json_pack("{s:i, s:[{s:s, s:s, s:I, s:{s:s}}]}", "schemaVersion", 2,
 				     "manifests", "mediaType", image_media_name(d->media), "digest",
 				     digest_text(&d->digest, digest), "size", (json_int_t)d->size,
 				     "annotations", IMAGE_REF_NAME_ANNOTATION, f->args->ref->name);
-	cleanup_free char *text = json_dumps(doc, JSON_COMPACT);
-	int r = text ? write_file(f->args->layout_fd, "oci-layout", LAYOUT, strlen(LAYOUT), err)
+	int r = fetch_signatures_list(json_object_get(doc, "manifests"), signatures, err);
+	cleanup_free char *text = r < 0 ? NULL : json_dumps(doc, JSON_COMPACT);
+
+	if (r < 0)
+		return r;
+	r = text ? write_file(f->args->layout_fd, "oci-layout", LAYOUT, strlen(LAYOUT), err)
 		     : err_set(err, ENOMEM, "write 'index.json': out of memory");
 
 	return r < 0 ? r : write_file(f->args->layout_fd, "index.json", text, strlen(text), err);
@@ -195,8 +201,14 @@ static int write_index(struct fetch *f, const struct image_descriptor *d, struct
 /* @first: what the reference means, an index or a manifest. */
 static int fetch_from(struct fetch *f, struct registry *r, struct err *err)
 {
+	struct fetched_signatures signatures = { .n = 0 };
 	struct registry_document doc = { .n = 0 };
 	struct image_descriptor first;
+	struct fetch_signatures_args more = {
+		.registry = r,
+		.blobs_fd = f->blobs_fd,
+		.store_blobs_fd = f->args->store_blobs_fd,
+	};
 	int ret = registry_manifest(&doc, r, f->reference, err);
 
 	if (ret == 0) {
@@ -205,10 +217,17 @@ static int fetch_from(struct fetch *f, struct registry *r, struct err *err)
 	}
 	if (ret == 0)
 		ret = descend(f, r, &doc, err);
+	/* Before its layers: an image that is not signed need not be fetched. */
+	if (ret == 0)
+		ret = fetch_signatures(&signatures, &more, &first.digest, f->args->needs_signature, err);
+	if (ret == 0 && !digest_equal(&doc.digest, &first.digest))
+		ret = fetch_signatures(&signatures, &more, &doc.digest, f->args->needs_signature, err);
+	if (ret == 0 && f->args->needs_signature && signatures.n == 0)
+		ret = err_set(err, EACCES, "it is not signed");
 	if (ret == 0)
 		ret = get_blobs(f, r, &doc, err);
 	if (ret == 0)
-		ret = write_index(f, &first, err);
+		ret = write_index(f, &first, &signatures, err);
 	free(doc.text);
 	return ret;
 }

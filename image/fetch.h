@@ -16,8 +16,8 @@
  * last one's failure is the pull's. What came whole from one is not asked of the
  * next.
  *
- * The result is an OCI layout with one image, which is then imported like any
- * other (image/import.h): nothing in here is believed.
+ * The result is an OCI layout with one image and its signatures, which is then
+ * imported like any other (image/import.h): nothing in here is believed.
  */
 struct fetch_args {
 	const struct image_ref *ref;
@@ -27,6 +27,7 @@ struct fetch_args {
 	int layout_fd;	    /* an empty directory */
 	unsigned stall_s;
 	uint64_t bytes_max; /* of all blobs */
+	bool needs_signature; /* of signatures, what cannot be fetched is an error */
 };
 
 int fetch_image(const struct fetch_args *args, struct worker_progress *progress, struct err *err);

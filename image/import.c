@@ -60,6 +60,28 @@ static int check_result(const struct import_result *r, const struct import_args 
 	return 0;
 }
 
+/* Of each document, that it is there. */
+static int check_signed(const struct import_result *r, const struct image_writer *w,
+			struct err *err)
+{
+	struct digest d;
+
+	for (unsigned i = 0; r->signed_n <= IMPORT_IMAGES_MAX && i < r->signed_n; i++) {
+		const struct image_documents *docs = &r->signed_images[i].documents;
+
+		if (docs->n > IMAGE_DOCUMENTS_MAX || !digest_parse_hex(&d, r->signed_images[i].id.hex))
+			return err_set(err, EBADMSG, "the process that reads the image is broken");
+		for (unsigned k = 0; k < docs->n; k++)
+			if (!digest_parse_hex(&d, docs->list[k].hex) ||
+			    (faccessat(w->job_blobs_fd, d.hex, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
+			     faccessat(w->blobs_fd, d.hex, F_OK, AT_SYMLINK_NOFOLLOW) < 0))
+				return err_set(err, EBADMSG,
+					       "the process that reads the image is broken");
+	}
+	return r->signed_n <= IMPORT_IMAGES_MAX ?
+		       0 : err_set(err, EBADMSG, "the process that reads the image is broken");
+}
+
 static bool is_path(const struct import_result *r, unsigned i)
 {
 	return r->entries[i].name[0] == '/';
@@ -109,6 +131,9 @@ static int enter_all(json_t **index, const struct image_writer *w, const struct 
 		/* The path means what was imported from there last. */
 		ret = image_index_enter(*index, e, args->replace || e->name[0] == '/', err);
 	}
+	for (unsigned i = 0; ret == 0 && i < r->signed_n; i++)
+		ret = image_signed_enter(*index, &r->signed_images[i].id,
+					 &r->signed_images[i].documents, err);
 	return ret;
 }
 
@@ -128,6 +153,8 @@ static int run(struct job *job, struct image_writer *w, const struct import_args
 
 	if (r == 0)
 		r = check_result(job->shared, args, err);
+	if (r == 0)
+		r = check_signed(job->shared, w, err);
 	if (r == 0)
 		r = settle_path(job->shared, err);
 	/* A name that cannot be had is known before anything is put in place. */

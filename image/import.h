@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "image/layer.h"
+#include "image/signed.h"
 #include "image/worker.h"
 #include "image/writer.h"
 
@@ -25,6 +26,9 @@
  */
 #define IMPORT_IMAGES_MAX 64
 
+struct image_keys;
+struct image_policy;
+
 struct import_limits {
 	struct layer_limits layers;    /* of all layers of an image */
 	struct worker_limits worker;
@@ -42,14 +46,25 @@ struct import_args {
 	bool replace;	    /* names may be taken from other images */
 	bool consume;	    /* the directory is ours: what was taken from it goes */
 	const struct digest *pin; /* what an image, or the index it is from, must be; or NULL */
+	const struct image_policy *policy; /* or NULL: any image will do */
+	const struct image_keys *keys;	   /* of that */
+	const struct image_ref *asked;	   /* what signatures are to be for; NULL: its names */
 	struct import_limits limits;
 	worker_watch_fn *watch;
 	void *watch_ctx;
 };
 
+/* An image that has signatures. */
+struct import_signed {
+	struct digest id;
+	struct image_documents documents;
+};
+
 struct import_result {
 	unsigned n;
 	struct image_entry entries[IMPORT_IMAGES_MAX]; /* one for each name */
+	unsigned signed_n;
+	struct import_signed signed_images[IMPORT_IMAGES_MAX];
 };
 
 int image_import_job(struct import_result *out, struct image_writer *w,

@@ -9,10 +9,13 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/strv.h"
+#include "image/signature.h"
 
 #define LIST_MAX     4096	 /* strings in a list of a config */
 #define STRING_MAX   (128 * 1024) /* bytes: what execve(2) takes of one argument */
 #define INDEX_MAX    1024	 /* entries of an index */
+#define COSIGN	     "dev.cosignproject.cosign/"
+#define REF_NAME     "org.opencontainers.image.ref.name"
 
 static const struct {
 	const char *text;
@@ -130,6 +133,19 @@ static int parse_descriptor(struct image_descriptor *out, const json_t *d, const
 	return 0;
 }
 
+/* Signatures, by their tag; and what else `cosign save` puts beside an image. */
+static bool is_beside_image(const json_t *entry)
+{
+	const json_t *a = json_object_get(entry, "annotations");
+	const char *kind = json_string_value(json_object_get(a, SIGNATURE_KIND));
+	const char *name = json_string_value(json_object_get(a, REF_NAME));
+
+	if (name && signature_is_tag(name, NULL))
+		return true;
+	return kind && strncmp(kind, COSIGN, strlen(COSIGN)) == 0 &&
+	       strncmp(kind + strlen(COSIGN), "image", strlen("image")) != 0;
+}
+
 /* 0: not for this platform; the more, the better. */
 static int fit(const json_t *entry, const struct image_platform *want)
 {
@@ -138,6 +154,8 @@ static int fit(const json_t *entry, const struct image_platform *want)
 	const char *architecture = json_string_value(json_object_get(p, "architecture"));
 	const char *variant = json_string_value(json_object_get(p, "variant"));
 
+	if (is_beside_image(entry))
+		return 0;
 	if (!p || json_is_null(p))
 		return 1; /* it does not say: only when nothing does better */
 	if (!os || !architecture || strcmp(os, want->os) != 0 ||

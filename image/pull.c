@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "image/fetch.h"
+#include "image/policy.h"
 
 struct job {
 	struct fetch_args fetch;
@@ -42,6 +43,7 @@ static int fetch(struct image_writer *w, const struct pull_args *args, struct er
 			.layout_fd = w->job_incoming_fd,
 			.stall_s = args->stall_s,
 			.bytes_max = args->limits.source_bytes,
+			.needs_signature = args->policy && args->policy->key_n > 0,
 		},
 		.w = w,
 	};
@@ -72,6 +74,9 @@ static int take(struct import_result *out, struct image_writer *w, const struct 
 		.name = pinned || args->nameless ? "" : args->ref->name,
 		.replace = true,
 		.pin = pinned ? &args->ref->digest : NULL,
+		.policy = args->policy,
+		.keys = args->keys,
+		.asked = args->ref,
 		.limits = args->limits,
 		.watch = args->watch,
 		.watch_ctx = args->watch_ctx,

@@ -25,6 +25,8 @@ struct pull_args {
 	const struct auth *auth;
 	bool nameless; /* no name moves; the image gets none if it is new */
 	unsigned stall_s;
+	const struct image_policy *policy; /* or NULL: any image will do */
+	const struct image_keys *keys;	   /* of that */
 	struct import_limits limits;
 	worker_watch_fn *watch;
 	void *watch_ctx;

@@ -15,6 +15,7 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "image/hash.h"
+#include "image/signature.h"
 #include "image/unpack.h"
 
 #define CONTAINERD_NAME "io.containerd.image.name"
@@ -262,6 +263,9 @@ static int take_manifest(struct take *t, const struct image_descriptor *d,
 		r = image_config_parse(&c, (struct image_bytes){ config_text, n }, err);
 	if (r == 0)
 		r = image_check_pair(m, c, err);
+	/* Before its layers: of what is not to be here, no tar is read. */
+	if (r == 0)
+		r = take_signatures(t, &d->digest, said, err);
 	if (r == 0)
 		r = take_layers(t, m, c, NULL, err);
 	image_config_free(c);
@@ -333,7 +337,8 @@ static int take_named(struct take *t, const json_t *manifests, unsigned *taken, 
 		const char *said = name_in(entry);
 		struct image_descriptor d;
 
-		if (!said || (t->args->select && strcmp(said, t->args->select) != 0))
+		if (!said || (t->args->select && strcmp(said, t->args->select) != 0) ||
+		    signature_is_tag(said, NULL))
 			continue;
 		r = descriptor_of(&d, entry, err);
 		if (r == 0)
@@ -366,7 +371,8 @@ static int take_layout(struct take *t, struct err *err)
 	r = image_index_check((struct image_bytes){ text, n }, err);
 	if (r < 0)
 		return r;
-	r = take_named(t, json_object_get(index, "manifests"), &taken, err);
+	t->manifests = json_object_get(index, "manifests");
+	r = take_named(t, t->manifests, &taken, err);
 	if (r < 0 || taken > 0)
 		return r;
 	/* Without names, it is one image for several platforms. */
@@ -503,10 +509,12 @@ static int take_saved(struct take *t, const json_t *entry, struct err *err)
 	if (r == 0)
 		r = image_check_pair(m, c, err);
 	if (r == 0)
+		r = compose_manifest(t, m, &manifest, err);
+	if (r == 0)
+		r = take_signatures(t, &manifest.digest, NULL, err);
+	if (r == 0)
 		r = take_layers(t, m, c, names, err);
 	image_config_free(c);
-	if (r == 0)
-		r = compose_manifest(t, m, &manifest, err);
 	if (r < 0)
 		return r;
 	image.id = manifest.digest;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "image/admit.h"
 #include "image/import.h"
 #include "image/source.h"
 
@@ -14,6 +15,9 @@ struct take {
 	struct worker_progress *progress;
 	struct layer_limits left; /* of what the image may still unpack */
 	struct import_result *result;
+	const json_t *manifests; /* of a layout's index.json, or NULL */
+	struct err left_out;	 /* why a signature of the image in hand was */
 };
 
 int take_images(struct take *t, struct err *err);
+int take_signatures(struct take *t, const struct digest *id, const char *said, struct err *err);

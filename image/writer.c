@@ -15,6 +15,7 @@
 #include "base/fault.h"
 #include "base/fd.h"
 #include "base/io.h"
+#include "image/signed.h"
 #include "image/unpack.h"
 
 #define JOB "job"
@@ -359,8 +360,10 @@ int image_index_enter(json_t *index, const struct image_entry *entry, bool move,
 {
 	json_t *manifests = json_object_get(index, "manifests"), *e;
 	bool already = find_image(manifests, &entry->id, false) >= 0;
+	struct image_documents documents;
 	int i, r = 0;
 
+	image_signed_of(&documents, index, &entry->id);
 	if (entry->name[0])
 		r = claim_name(manifests, entry, move, &already, err);
 	if (r < 0 || already)
@@ -369,8 +372,9 @@ int image_index_enter(json_t *index, const struct image_entry *entry, bool move,
 	if (i >= 0) /* it has a name now */
 		(void)json_array_remove(manifests, (size_t)i);
 	e = new_entry(entry);
-	return e && json_array_append_new(manifests, e) == 0 ?
-		       0 : err_set(err, ENOMEM, "enter the image: out of memory");
+	if (!e || json_array_append_new(manifests, e) < 0)
+		return err_set(err, ENOMEM, "enter the image: out of memory");
+	return image_signed_enter(index, &entry->id, &documents, err);
 }
 
 /**

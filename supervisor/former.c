@@ -6,11 +6,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 
 #include "base/fault.h"
 #include "base/fd.h"
 #include "base/io.h"
+#include "supervisor/plan.h"
 #include "supervisor/say.h"
 
 /**
@@ -140,6 +142,32 @@ static int look_at_living(struct pod *pod, struct err *err)
 	pod->former = POD_FORMER_SAME;
 	pod->adopting = true;
 	return 0;
+}
+
+static const struct record_member *find_recorded(const struct record_state *state,
+						const char *name)
+{
+	for (unsigned i = 0; i < state->machine.n; i++)
+		if (strcmp(state->members[i].name, name) == 0)
+			return &state->members[i];
+	return NULL;
+}
+
+/**
+ * former_runs_file() - whether a pod to adopt runs, of each container, what the file says
+ */
+bool former_runs_file(const struct pod *pod)
+{
+	const struct record_state *state = record_current(pod->pause.record);
+
+	for (size_t i = 0; i < pod->spec->container_n; i++) {
+		const struct pod_container *c = &pod->spec->containers[i];
+		const struct record_member *m = find_recorded(state, c->run.name);
+
+		if (!m || m->definition != plan_definition(pod->spec, c))
+			return false;
+	}
+	return true;
 }
 
 /**

@@ -2,6 +2,8 @@
 /* What an earlier podd has left of a pod: to be adopted, ended or cleared away. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "supervisor/pod.h"
 
@@ -19,4 +21,5 @@
  */
 int former_look(struct pod *pod, struct err *err);
 int former_settle(struct pod *pod, struct err *err);
+bool former_runs_file(const struct pod *pod);
 int former_remove_disk(const struct pod *pod, struct err *err);

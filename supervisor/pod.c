@@ -16,6 +16,7 @@
 #include "base/io.h"
 #include "base/fault.h"
 #include "config/load.h"
+#include "supervisor/admission.h"
 #include "supervisor/former.h"
 #include "supervisor/images.h"
 #include "supervisor/plan.h"
@@ -184,6 +185,13 @@ int pod_open_disk(struct pod *pod, const struct pod_spec *spec, struct err *err)
 		return err_set(err, EROFS, "Writable=yes needs the disk, and '%s/var/lib/podd' is "
 			       "read-only; Writable=tmpfs writes to memory", pod->paths->root);
 	return pod->disk_fd < 0 ? pod->disk_fd : 0;
+}
+
+/* Of a pod that is taken over, only what would run that does not run yet. */
+static int admit_images(struct pod *pod, struct err *err)
+{
+	return pod->adopting && former_runs_file(pod) ? 0 :
+							admission_ask(pod->spec, pod->paths, err);
 }
 
 static int open_disk(struct pod *pod, struct err *err)
@@ -413,6 +421,7 @@ static const struct {
 	{ "lock", lock_run_directory },
 	{ "former", former_look },
 	{ "images", find_images },
+	{ "admission", admit_images },
 	{ "directories", open_directories },
 	{ "settle", former_settle },
 	{ "disk", open_disk },

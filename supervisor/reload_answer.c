@@ -5,6 +5,7 @@
 
 #include "base/fd.h"
 #include "config/load.h"
+#include "supervisor/admission.h"
 #include "supervisor/images.h"
 #include "supervisor/reload.h"
 #include "supervisor/say.h"
@@ -81,6 +82,10 @@ static json_t *act(struct pod *pod, struct pod_spec *spec_take, struct plan *pla
 	json_t *answer;
 
 	reload_plan(plan, pod, spec_take);
+	if (plan->any && admission_ask(spec_take, pod->paths, err) < 0) {
+		pod_spec_free(spec_take);
+		return NULL;
+	}
 	/* Before it is done: the names are the old spec's too. */
 	answer = document(plan, result_of(plan, dry_run));
 	if (dry_run || plan->new_pod || !plan->any) {

@@ -14,6 +14,7 @@
 #include "config/load.h"
 #include "config/signal.h"
 #include "image/ref.h"
+#include "supervisor/admission.h"
 #include "supervisor/images.h"
 #include "supervisor/plan.h"
 #include "supervisor/pod.h"
@@ -480,6 +481,11 @@ static int start_trial(struct pod *pod, struct err *err)
 		r = load(&spec, pod, err);
 	if (r < 0)
 		return r;
+	r = admission_ask(spec, pod->paths, err);
+	if (r < 0) {
+		pod_spec_free(spec);
+		return r;
+	}
 	u->on_trial = true;
 	u->deadline_ns = 0;
 	r = reload_apply(pod, spec, err);

@@ -12,7 +12,7 @@
 #include "ctl/image/image.h"
 #include "image/import.h"
 
-enum { OPT_NAME = CTL_OPT_FIRST, OPT_SELECT, OPT_REPLACE, OPT_BYTES, OPT_FILES };
+enum { OPT_NAME = CTL_OPT_FIRST, OPT_SELECT, OPT_REPLACE, OPT_POLICY, OPT_BYTES, OPT_FILES };
 
 static int open_source(struct import_args *args, const char *path, char real[PATH_MAX],
 		       struct err *err)
@@ -33,15 +33,21 @@ static int open_source(struct import_args *args, const char *path, char real[PAT
 	return 0;
 }
 
-static int import_here(struct import_result *out, const struct import_args *args,
+static int import_here(struct import_result *out, struct import_args *args, const char *policy,
 		       const struct paths *paths, struct err *err)
 {
 	struct image_writer w = IMAGE_WRITER_EMPTY;
-	int r = image_writer_open(&w, paths, err);
+	struct chosen_policy chosen;
+	int r = policy_choose(&chosen, policy, paths, err);
 
+	args->policy = &chosen.policy;
+	args->keys = &chosen.keys;
+	if (r == 0)
+		r = image_writer_open(&w, paths, err);
 	if (r == 0)
 		r = image_import(out, &w, args, err);
 	image_writer_close(&w);
+	policy_done(&chosen);
 	return r;
 }
 
@@ -54,7 +60,7 @@ static void print(struct ctl *ctl, const struct import_result *result)
 	entries_end(&entries, true);
 }
 
-static int import(struct ctl *ctl, struct import_args *args, const char *path)
+static int import(struct ctl *ctl, struct import_args *args, const char *policy, const char *path)
 {
 	struct import_result *result = calloc(1, sizeof(*result));
 	struct progress progress;
@@ -73,7 +79,7 @@ static int import(struct ctl *ctl, struct import_args *args, const char *path)
 	args->watch_ctx = &progress;
 	r = open_source(args, path, real, &err);
 	if (r == 0)
-		r = import_here(result, args, &paths, &err);
+		r = import_here(result, args, policy, &paths, &err);
 	progress_end(&progress);
 	close_fd(&args->source_fd);
 	paths_close(&paths);
@@ -130,13 +136,19 @@ int cmd_image_import(struct ctl *ctl, int argc, char **argv)
 	static const struct option longs[] = { { "name", required_argument, NULL, OPT_NAME },
 					       { "select", required_argument, NULL, OPT_SELECT },
 					       { "replace", no_argument, NULL, OPT_REPLACE },
+					       { "policy", required_argument, NULL, OPT_POLICY },
 					       { "max-bytes", required_argument, NULL, OPT_BYTES },
 					       { "max-files", required_argument, NULL, OPT_FILES },
 					       CTL_COMMON_OPTIONS };
 	struct import_args args = { .source_fd = -EBADF, .limits = import_limits_default };
+	const char *policy = NULL;
 	int c, code;
 
 	while ((c = ctl_option(ctl, argc, argv, ":", longs)) > 0) {
+		if (c == OPT_POLICY) {
+			policy = optarg;
+			continue;
+		}
 		code = take_option(ctl, c, &args);
 		if (code)
 			return code;
@@ -144,5 +156,5 @@ int cmd_image_import(struct ctl *ctl, int argc, char **argv)
 	if (c == CTL_STOP)
 		return ctl->exit_code;
 	code = ctl_positional(ctl, argc, argv, 1, 1);
-	return code ? code : import(ctl, &args, argv[optind]);
+	return code ? code : import(ctl, &args, policy, argv[optind]);
 }

@@ -15,7 +15,7 @@
 #define AUTH_FILE_MAX (256 * 1024)
 #define STALL_S_MAX   86400
 
-enum { OPT_AUTHFILE = CTL_OPT_FIRST, OPT_TIMEOUT };
+enum { OPT_AUTHFILE = CTL_OPT_FIRST, OPT_TIMEOUT, OPT_POLICY };
 
 /* ------------------------------------------------------------------- its files */
 
@@ -103,6 +103,10 @@ int pull_begin(struct pull *p, struct err *err)
 	r = load_registries(p, err);
 	if (r == 0)
 		r = load_auth(p, err);
+	if (r == 0)
+		r = policy_choose(&p->chosen, p->policy, &p->paths, err);
+	p->args.policy = &p->chosen.policy;
+	p->args.keys = &p->chosen.keys;
 	p->args.registries = p->registries;
 	p->args.auth = &p->auth;
 	return r < 0 ? r : image_writer_open(&p->w, &p->paths, err);
@@ -116,6 +120,7 @@ void pull_end(struct pull *p)
 	image_writer_close(&p->w);
 	paths_close(&p->paths);
 	auth_done(&p->auth);
+	policy_done(&p->chosen);
 	if (p->registries)
 		registries_done(p->registries);
 	free(p->registries);
@@ -170,6 +175,7 @@ int cmd_image_pull(struct ctl *ctl, int argc, char **argv)
 	static const struct option longs[] = { { "authfile", required_argument, NULL,
 						 OPT_AUTHFILE },
 					       { "timeout", required_argument, NULL, OPT_TIMEOUT },
+					       { "policy", required_argument, NULL, OPT_POLICY },
 					       CTL_COMMON_OPTIONS };
 	struct pull p;
 	long seconds;
@@ -179,6 +185,10 @@ int cmd_image_pull(struct ctl *ctl, int argc, char **argv)
 	while ((c = ctl_option(ctl, argc, argv, ":", longs)) > 0) {
 		if (c == OPT_AUTHFILE) {
 			p.authfile = optarg;
+			continue;
+		}
+		if (c == OPT_POLICY) {
+			p.policy = optarg;
 			continue;
 		}
 		if (ctl_count(optarg, &seconds) < 0 || seconds == 0 || seconds > STALL_S_MAX)

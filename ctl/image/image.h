@@ -6,6 +6,8 @@
 
 #include "ctl/ctl.h"
 #include "image/import.h"
+#include "image/keys.h"
+#include "image/policy.h"
 #include "image/store.h"
 #include "image/worker.h"
 #include "image/writer.h"
@@ -28,6 +30,7 @@ int cmd_image_prune(struct ctl *ctl, int argc, char **argv);
 int cmd_image_verify(struct ctl *ctl, int argc, char **argv);
 int cmd_image_fsck(struct ctl *ctl, int argc, char **argv);
 int cmd_image_export(struct ctl *ctl, int argc, char **argv);
+int cmd_image_admit(struct ctl *ctl, int argc, char **argv);
 
 /* find.c: images by what the operator calls them */
 int find_stored(struct digest *out, const struct image_store **store,
@@ -37,6 +40,16 @@ int find_image(struct image *out, const struct image_stores *stores, const char 
 int find_changeable(struct digest *out, const json_t *index, const struct image_stores *stores,
 		    const char *text, struct err *err);
 int find_entry(struct digest *out, const json_t *index, const char *text, struct err *err);
+
+/* policy.c: the one that is in force */
+struct chosen_policy {
+	struct image_policy policy;
+	struct image_keys keys;
+};
+
+int policy_choose(struct chosen_policy *out, const char *given, const struct paths *paths,
+		  struct err *err);
+void policy_done(struct chosen_policy *chosen);
 
 /* uses.c: which pods need which images */
 struct uses {

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* podd-image: podctl image. */
 #include <locale.h>
+#include <stdbool.h>
+#include <string.h>
 
 #include "ctl/image/image.h"
 
 static const struct ctl_command commands[] = {
-	{ "import", cmd_image_import, "[--name NAME] [--select NAME] [--replace] FILE|DIR|-",
-	  "take images from an archive or a layout", "--name --select --replace" },
-	{ "pull", cmd_image_pull, "[--authfile FILE] [--timeout SECONDS] NAME...",
-	  "take images from registries", "--authfile --timeout" },
+	{ "import", cmd_image_import,
+	  "[--name NAME] [--select NAME] [--replace] [--policy POLICY] FILE|DIR|-",
+	  "take images from an archive or a layout", "--name --select --replace --policy" },
+	{ "pull", cmd_image_pull, "[--authfile FILE] [--timeout SECONDS] [--policy POLICY] NAME...",
+	  "take images from registries", "--authfile --timeout --policy" },
 	{ "update", cmd_image_update, "[--back] [--no-wait] [--authfile FILE] POD",
 	  "fetch what a pod's images are now, and try them", "--back --no-wait --authfile" },
 	{ "list", cmd_image_list, "", "the images of this host", "" },
@@ -30,9 +33,23 @@ static const struct ctl_program podctl_image = {
 	.exit_codes = "Exit codes: 0 done, 1 failed, 2 wrong usage. See podctl-image(1).\n",
 };
 
+/* What podd asks before it starts a pod: nothing for people. */
+static const struct ctl_command questions[] = {
+	{ "admit", cmd_image_admit, "POLICY IMAGE DIGEST...", "whether images may be used", "" },
+	{ NULL, NULL, NULL, NULL, NULL },
+};
+
+static const struct ctl_program podd_asks = {
+	.name = IMAGE_ADMIT_PROGRAM,
+	.commands = questions,
+	.exit_codes = "",
+};
+
 int main(int argc, char **argv)
 {
+	bool asked = argc > 0 && strcmp(argv[0], IMAGE_ADMIT_PROGRAM) == 0;
+
 	/* libarchive turns names into the locale's: as they are, in this one. */
 	(void)setlocale(LC_CTYPE, "C.UTF-8");
-	return ctl_main(&podctl_image, argc, argv, stdout, stderr);
+	return ctl_main(asked ? &podd_asks : &podctl_image, argc, argv, stdout, stderr);
 }

@@ -8,6 +8,8 @@
 struct pull {
 	struct ctl *ctl;
 	const char *authfile; /* of --authfile, or NULL */
+	const char *policy;   /* of --policy, or NULL */
+	struct chosen_policy chosen;
 	struct registries *registries;
 	struct auth auth;
 	struct paths paths;
