@@ -100,8 +100,7 @@ run:
 check:
 	$(Q)tools/deps check
 	$(Q)$(MAKE) --no-print-directory all docs tests
-	$(Q)$(MAKE) --no-print-directory FAULTS=1 BUILD=$(BUILD)-faults $(BUILD)-faults/podd \
-		$(BUILD)-faults/pod-pause
+	$(Q)$(MAKE) --no-print-directory FAULTS=1 BUILD=$(BUILD)-faults all
 	$(Q)BUILD=$(abspath $(BUILD)) tests/run $(filter-out %/test-kill-points %/test-image-kills,$(INTEGRATION)) $(abspath $(UNIT))
 
 ## make unit         only the unit and kernel tests

@@ -2,6 +2,7 @@
 /* podd's own log: one line for one fact, on stderr. */
 #include "supervisor/say.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -9,7 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* What a reader that is only slow gets, once. */
+#define FULL_WAIT_MS 100
+
 static bool to_journal;
+static unsigned long dropped; /* lines, since the last one that was taken */
 static enum say_level max_level = SAY_INFO;
 
 /**
@@ -31,23 +36,54 @@ void say_init(void)
 		max_level = SAY_DEBUG;
 }
 
+/*
+ * A pipe has room for PIPE_BUF bytes, any of our lines, or is not writable
+ * (pipe(7)). Who does not read cannot be waited for: podd would stand still.
+ */
+static bool has_room(void)
+{
+	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	return poll(&p, 1, dropped ? 0 : FULL_WAIT_MS) > 0 && p.revents & POLLOUT;
+}
+
+static int head(char *line, size_t size, enum say_level level)
+{
+	return to_journal ? snprintf(line, size, "<%d>", level) : snprintf(line, size, "podd: ");
+}
+
+static void tell_dropped(void)
+{
+	char line[128];
+	int n = head(line, sizeof(line), SAY_WARNING);
+
+	n += snprintf(line + n, sizeof(line) - (size_t)n,
+		      "%lu lines were dropped: nobody has read them\n", dropped);
+	if (write(STDERR_FILENO, line, (size_t)n) == n)
+		dropped = 0;
+}
+
 /**
  * say() - write one line, in one write(2)
  *
- * A stderr that is full or gone is nobody's problem but the reader's.
+ * A stderr that is full or gone is nobody's problem but the reader's: lines are
+ * dropped and counted until it takes some again.
  */
 void say(enum say_level level, const char *fmt, ...)
 {
 	char line[1024];
 	va_list ap;
-	int n = 0;
+	int n;
 
 	if (level > max_level)
 		return;
-	if (to_journal)
-		n = snprintf(line, sizeof(line), "<%d>", level);
-	else
-		n = snprintf(line, sizeof(line), "podd: ");
+	if (dropped && has_room())
+		tell_dropped();
+	if (!has_room()) {
+		dropped++;
+		return;
+	}
+	n = head(line, sizeof(line), level);
 	va_start(ap, fmt);
 	n += vsnprintf(line + n, sizeof(line) - (size_t)n - 1, fmt, ap);
 	va_end(ap);
