@@ -73,13 +73,21 @@ static int bad(struct err *err, const char *what, const char *why)
 	return err_set(err, EBADMSG, "%s: %s", what, why);
 }
 
-static int parse_document(json_t **out, struct image_bytes bytes, const char *what, struct err *err)
+/**
+ * image_object_parse() - a JSON object, of at most so many bytes
+ * @out: the caller's to drop
+ * @what: its name, for messages
+ *
+ * Return: 0; -EFBIG; -EBADMSG or what json_text_parse() says. @err is filled.
+ */
+int image_object_parse(json_t **out, struct image_bytes bytes, size_t max, const char *what,
+		       struct err *err)
 {
 	json_t *doc;
 	int r;
 
-	if (bytes.n > IMAGE_DOCUMENT_MAX)
-		return err_set(err, EFBIG, "%s: more than %u bytes", what, IMAGE_DOCUMENT_MAX);
+	if (bytes.n > max)
+		return err_set(err, EFBIG, "%s: more than %zu bytes", what, max);
 	r = json_text_parse(&doc, bytes.data, bytes.n, err);
 	if (r < 0)
 		return err_wrap(err, r, "%s", what);
@@ -89,6 +97,11 @@ static int parse_document(json_t **out, struct image_bytes bytes, const char *wh
 	}
 	*out = doc;
 	return 0;
+}
+
+static int parse_document(json_t **out, struct image_bytes bytes, const char *what, struct err *err)
+{
+	return image_object_parse(out, bytes, IMAGE_DOCUMENT_MAX, what, err);
 }
 
 /*

@@ -2,6 +2,7 @@
 /* The JSON documents of an image, read into plain structures. Pure. */
 #pragma once
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -72,6 +73,8 @@ struct image_bytes {
 
 enum image_media image_media_of(const char *text);
 const char *image_media_name(enum image_media media);
+int image_object_parse(json_t **out, struct image_bytes bytes, size_t max, const char *what,
+		       struct err *err);
 int image_index_check(struct image_bytes bytes, struct err *err);
 int image_index_choose(struct image_descriptor *out, struct image_bytes bytes,
 		       const struct image_platform *platform, struct err *err);

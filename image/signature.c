@@ -22,20 +22,7 @@ static int bad(struct err *err, const char *what, const char *why)
 
 static int parse_object(json_t **out, struct image_bytes bytes, const char *what, struct err *err)
 {
-	json_t *doc;
-	int r;
-
-	if (bytes.n > SIGNATURE_DOCUMENT_MAX)
-		return err_set(err, EFBIG, "%s: more than %u bytes", what, SIGNATURE_DOCUMENT_MAX);
-	r = json_text_parse(&doc, bytes.data, bytes.n, err);
-	if (r < 0)
-		return err_wrap(err, r, "%s", what);
-	if (!json_is_object(doc)) {
-		json_decref(doc);
-		return bad(err, what, "no JSON object");
-	}
-	*out = doc;
-	return 0;
+	return image_object_parse(out, bytes, SIGNATURE_DOCUMENT_MAX, what, err);
 }
 
 /* ------------------------------------------------------------------- a manifest */
