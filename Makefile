@@ -96,12 +96,14 @@ run:
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)examples/run $(BUILD) $(FOR)
 
+KILL_POINTS := $(filter %/test-kill-points-pod %/test-kill-points-container %/test-image-kills,$(INTEGRATION))
+
 ## make check        build and pass all tests (SAN=address,undefined: with sanitizers)
 check:
 	$(Q)tools/deps check
 	$(Q)$(MAKE) --no-print-directory all docs tests
 	$(Q)$(MAKE) --no-print-directory FAULTS=1 BUILD=$(BUILD)-faults all
-	$(Q)BUILD=$(abspath $(BUILD)) tests/run $(filter-out %/test-kill-points %/test-image-kills,$(INTEGRATION)) $(abspath $(UNIT))
+	$(Q)BUILD=$(abspath $(BUILD)) tests/run $(filter-out $(KILL_POINTS),$(INTEGRATION)) $(abspath $(UNIT))
 
 ## make unit         only the unit and kernel tests
 unit: docs $(UNIT)
@@ -114,7 +116,7 @@ tests: $(UNIT) $(TEST_TOOLS)
 ## make check-vm     the tests in a virtual machine with systemd and cgroup v2
 check-vm: all docs tests
 	$(Q)rm -rf $(BUILD)/dest && $(MAKE) -s install DESTDIR=$(BUILD)/dest >/dev/null
-	$(Q)BUILD=$(abspath $(BUILD)) tests/run $(abspath tests/vm/run)
+	$(Q)BUILD=$(abspath $(BUILD)) TEST_TIMEOUT=1800 tests/run $(abspath tests/vm/run)
 
 ## make fuzz         the parsers under libFuzzer, with clang (FUZZ_SECONDS=20 for each)
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -151,7 +153,7 @@ $(BUILD)/docs/%: docs/%.in $(BUILD)/docs/keydoc
 ## make kill-points  podd and podd-image killed at each named point of each operation, some minutes
 kill-points: all
 	$(Q)$(MAKE) --no-print-directory FAULTS=1 BUILD=$(BUILD)-faults all
-	$(Q)BUILD=$(abspath $(BUILD)) tests/run $(filter %/test-kill-points %/test-image-kills,$(INTEGRATION))
+	$(Q)BUILD=$(abspath $(BUILD)) TEST_TIMEOUT=1800 tests/run $(KILL_POINTS)
 
 ## make torture      podd killed at random under load (MINUTES=1 KILLS=2000)
 torture: all

@@ -171,7 +171,12 @@ refused() {
 
 declare -A pod_pid pod_fd
 
-podctl() { timeout $limit "$BUILD/podctl" --root "$root" "$@"; }
+podctl() {
+	local status=0
+	timeout $limit "$BUILD/podctl" --root "$root" "$@" || status=$?
+	[ $status != 124 ] || echo "podctl $*: not done after $limit s" >&2
+	return $status
+}
 
 # pod NAME: its file, from stdin; $rootfs and the like are for the here-document.
 pod() { cat >"$root/etc/podd/$1.pod"; }

@@ -1,5 +1,6 @@
-#!/bin/bash
+# shellcheck shell=bash
 # podd killed between any two of its steps: the next one finishes or undoes it.
+# Sourced by the test-kill-points-*, which share the operations between them.
 #
 # Each operation is done once while podd writes down the points (base/fault.h)
 # that it comes to, and then once for every time that it came to one, dying
@@ -286,18 +287,12 @@ walk() {
 
 exec 3>&1
 : >"$tmp/reached"
-for op in start adopt restart exit stop exec rotate upgrade reload former lost failure; do
-	run() { walk $op; }
-	t "podd killed at each point of $op" run
-done
 
-# A point that no operation comes to proves nothing.
-all_reached() {
-	local named
-	named=$({ grep -rhoP 'fault_kill\("\K[^"]+' "$top"/{base,cgroup,netns,container,supervisor} | grep -v ^update- # test-image-update
-		sed -n '/^} steps\[\] = {/,/^};/s/^\t{ "\([a-z]*\)",.*/\1/p' "$top/supervisor/pod.c"; } | sort -u)
-	is "$(comm -23 <(echo "$named") <(sort -u "$tmp/reached"))" '' 'points that were never reached'
-	echo "# $(wc -l <<<"$named") points by name" >&3
+# walk_all OPERATION...
+walk_all() {
+	local op
+	for op; do
+		run() { walk $op; }
+		t "podd killed at each point of $op" run
+	done
 }
-[ -n "${ONLY:-}${POINT:-}" ] || t "every point that is there was reached" all_reached
-finish
