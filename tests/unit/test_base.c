@@ -256,6 +256,38 @@ static void child_call_bounded__stopped_killed_or_stuck__ended_and_told(void **s
 	assert_int_equal(before, after);
 }
 
+/* Three descriptors, one of them to be kept; then a stop that nobody takes back. */
+struct opened {
+	int fds[3];
+};
+
+static int open_and_stop(void *arg)
+{
+	struct opened *o = arg;
+
+	for (int i = 0; i < 3; i++)
+		o->fds[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	kill(getpid(), SIGSTOP);
+	return 0;
+}
+
+static void child_call_bounded__ended__what_it_opened_is_closed(void **state)
+{
+	struct opened *o = child_shared(sizeof(*o));
+	struct child_args args = { .kept_fd = &o->fds[1] };
+	int own = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(child_call_bounded(&args, 60000, open_and_stop, o), -ETIMEDOUT);
+	assert_true(o->fds[0] > own && o->fds[1] > own && o->fds[2] > own);
+	assert_int_equal(fcntl(o->fds[0], F_GETFD), -1);
+	assert_int_equal(fcntl(o->fds[1], F_GETFD), FD_CLOEXEC);
+	assert_int_equal(fcntl(o->fds[2], F_GETFD), -1);
+	assert_int_equal(fcntl(own, F_GETFD), FD_CLOEXEC);
+	close(o->fds[1]);
+	close(own);
+}
+
 static void child_spawn__unknown_flag__einval(void **state)
 {
 	struct child_args args = { .flags = 1ULL << 60 };
@@ -277,6 +309,7 @@ int main(void)
 		cmocka_unit_test(child_call__nested_children__results_in_shared_memory),
 		cmocka_unit_test(child_call_bounded__ends__value_and_shared_memory),
 		cmocka_unit_test(child_call_bounded__stopped_killed_or_stuck__ended_and_told),
+		cmocka_unit_test(child_call_bounded__ended__what_it_opened_is_closed),
 		cmocka_unit_test(child_spawn__unknown_flag__einval),
 	};
 
