@@ -133,7 +133,8 @@ const struct config_key config_keys[] = {
 	{ "Image", CONFIG_CONTAINER, RESTART, &config_type_image, "NAME|DIGEST|PATH", .since = SINCE,
 	  CONTAINER_MEMBER(image),
 	  .about = "Image in the store that makes up the root (podctl-image(1)); this or Rootfs=." },
-	{ "Rootfs", CONFIG_CONTAINER, RESTART, &config_type_rootfs, "DIR[:DIR...]", .since = SINCE, CONTAINER_MEMBER(run.lowers),
+	{ "Rootfs", CONFIG_CONTAINER, RESTART, &config_type_rootfs, "DIR[:DIR...]", .since = SINCE,
+	  CONTAINER_MEMBER(run.lowers),
 	  .about = "Directories of the host that make up the root, the topmost first; "
 		   "./DIR is below the file's own." },
 	{ "Entrypoint", CONFIG_CONTAINER, RESTART, &config_type_command, "COMMAND", .since = SINCE,

@@ -245,8 +245,9 @@ static int show(struct show *s, struct err *err)
  * @query: which, and how
  * @out: flushed whenever there is nothing more to print for now
  *
- * Following ends when @query->stop_fd says so and @query->go_on has no other, after what was written until
- * then, or when the reader of @out has closed it. The caller ignores SIGPIPE.
+ * Following ends when @query->stop_fd says so and @query->go_on has no other, after
+ * what was written until then, or when the reader of @out has closed it. The caller
+ * ignores SIGPIPE.
  *
  * Return: 0, also when the reader has had enough; or -errno with @err filled,
  * -ENOENT when the container that was asked for has no log.

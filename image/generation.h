@@ -79,7 +79,8 @@ int generation_write(const struct generation *g, int lib_fd, const char *pod, st
 struct generation_image *generation_find(const struct generation *g, const char *name);
 const struct digest *generation_held(const struct generation *g, bool on_trial, const char *name,
 				     const struct digest *stored);
-int generation_note(struct generation *g, const char *name, const struct digest *now, bool *changed);
+int generation_note(struct generation *g, const char *name, const struct digest *now,
+		    bool *changed);
 int generation_try(struct generation *g, const char *name, const struct digest *trial);
 void generation_keep(struct generation *g);
 void generation_go_back(struct generation *g, const char *reason);

@@ -204,7 +204,8 @@ static int spawn_session(struct pod *pod, struct session *s, const struct contro
 	return 0;
 }
 
-static void publish_session(struct pod *pod, const struct session *s, const struct board_slot *ended)
+static void publish_session(struct pod *pod, const struct session *s,
+			    const struct board_slot *ended)
 {
 	const struct event event = {
 		.kind = ended ? EVENT_EXEC_ENDED : EVENT_EXEC_STARTED,

@@ -44,7 +44,8 @@ static json_t *last_exit(const struct pod *pod, unsigned i)
 	/* One of the two is a number: how it ended is either. */
 	o = json_pack("{s:o, s:o, s:s, s:o}", "exit_code",
 		      last->signal ? json_null() : json_integer(last->exit_code), "signal",
-		      last->signal ? json_integer(last->signal) : json_null(), "reason", exit_reason_name(last->reason), "finished_at",
+		      last->signal ? json_integer(last->signal) : json_null(), "reason",
+		      exit_reason_name(last->reason), "finished_at",
 		      time_or_null(pod->members[i]->finished_realtime_ns));
 	if (last->reason == EXIT_REASON_START_ERROR && pod->members[i]->stage)
 		json_object_set_new(o, "stage", json_string(pod->members[i]->stage));

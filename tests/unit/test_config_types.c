@@ -81,7 +81,21 @@ struct number {
 };
 #define AT(m) offsetof(struct pod_container, m), sizeof(((struct pod_container *)0)->m)
 
-static void number__each_way_to_write_it__value(void **state)
+static void expect_numbers(const struct number *numbers, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct pod_spec *spec = good(2, numbers[i].assignment);
+		const char *member = (char *)&spec->containers[0] + numbers[i].offset;
+		uint64_t value = 0;
+
+		memcpy(&value, member, numbers[i].size); /* little endian, as all we build for */
+		if (value != numbers[i].expected)
+			fail_msg("%s gives %ju", numbers[i].assignment, (uintmax_t)value);
+		pod_spec_free(spec);
+	}
+}
+
+static void limit__each_way_to_write_it__value(void **state)
 {
 	static const struct number numbers[] = {
 		{ "MemoryMax=4096", AT(limits.memory_max_bytes), 4096 },
@@ -108,6 +122,15 @@ static void number__each_way_to_write_it__value(void **state)
 		{ "IOWeight=100", AT(limits.io_weight), 100 },
 		{ "TasksMax=64", AT(limits.tasks_max), 64 },
 		{ "TasksMax=infinity", AT(limits.tasks_max), LIMIT_MAX },
+	};
+
+	(void)state;
+	expect_numbers(numbers, ARRAY_SIZE(numbers));
+}
+
+static void time__each_way_to_write_it__value(void **state)
+{
+	static const struct number numbers[] = {
 		{ "RestartSec=0", AT(restart.first_ns), 0 },
 		{ "RestartSec=7", AT(restart.first_ns), 7 * SEC },
 		{ "RestartSec=500ms", AT(restart.first_ns), SEC / 2 },
@@ -121,6 +144,15 @@ static void number__each_way_to_write_it__value(void **state)
 		  (7200 + 86400 + 604800 + 2629800) * SEC },
 		{ "RestartResetSec=1s", AT(restart.reset_ns), SEC },
 		{ "RestartResetSec=infinity", AT(restart.reset_ns), UINT64_MAX },
+	};
+
+	(void)state;
+	expect_numbers(numbers, ARRAY_SIZE(numbers));
+}
+
+static void setting__each_way_to_write_it__value(void **state)
+{
+	static const struct number numbers[] = {
 		{ "RestartPolicy=never", AT(restart.policy), RESTART_NEVER },
 		{ "RestartPolicy=on-failure", AT(restart.policy), RESTART_ON_FAILURE },
 		{ "LogMaxSize=1K", AT(log.max_bytes), 1024 },
@@ -135,16 +167,7 @@ static void number__each_way_to_write_it__value(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
-		struct pod_spec *spec = good(2, numbers[i].assignment);
-		const char *member = (char *)&spec->containers[0] + numbers[i].offset;
-		uint64_t value = 0;
-
-		memcpy(&value, member, numbers[i].size); /* little endian, as all we build for */
-		if (value != numbers[i].expected)
-			fail_msg("%s gives %ju", numbers[i].assignment, (uintmax_t)value);
-		pod_spec_free(spec);
-	}
+	expect_numbers(numbers, ARRAY_SIZE(numbers));
 }
 
 static void number__bad__said_why(void **state)
@@ -537,7 +560,9 @@ static void cross_checks__do_not_fit__said_where(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(number__each_way_to_write_it__value),
+		cmocka_unit_test(limit__each_way_to_write_it__value),
+		cmocka_unit_test(time__each_way_to_write_it__value),
+		cmocka_unit_test(setting__each_way_to_write_it__value),
 		cmocka_unit_test(number__bad__said_why),
 		cmocka_unit_test(signal_parse__names_and_numbers__both_ways),
 		cmocka_unit_test(exec__quoted_as_in_systemd__words),

@@ -183,7 +183,8 @@ static void host_main(int rundir, int ready)
 	int status = 1;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (loop_new(&host.loop, LOOP_AUTO, &err) < 0 || events_init(&host.events, &host_first_event, &err) < 0 ||
+	if (loop_new(&host.loop, LOOP_AUTO, &err) < 0 ||
+	    events_init(&host.events, &host_first_event, &err) < 0 ||
 	    control_new(&host.control, host.loop, &config, &err) < 0)
 		_exit(97);
 	events_add(&host.events, &(struct event){ .kind = EVENT_CONTAINER_STATE, .container = "web",

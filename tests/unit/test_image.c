@@ -97,11 +97,27 @@ static void ref_parse__digest_path_pinned_name__told_apart(void **state)
 #define NO_HASH "a digest is 'sha256:' and 64 hexadecimal digits"
 #define NO_PATH "a control character in the path"
 
-static void ref_parse__hostile_text__refused_with_reason(void **state)
+struct refusal {
+	const char *text, *why;
+};
+
+static void expect_refusals(const struct refusal *table, size_t n)
 {
-	static const struct {
-		const char *text, *why;
-	} table[] = {
+	for (size_t i = 0; i < n; i++) {
+		struct image_ref ref;
+		struct err err = { 0 };
+		char expected[400];
+
+		snprintf(expected, sizeof(expected), "image '%s': %s", table[i].text, table[i].why);
+		assert_int_equal(image_ref_parse(&ref, table[i].text, &err), -EINVAL);
+		assert_int_equal(err.code, EINVAL);
+		assert_string_equal(err.msg, expected);
+	}
+}
+
+static void ref_parse__hostile_name__refused_with_reason(void **state)
+{
+	static const struct refusal table[] = {
 		{ "", NO_NAME },
 		{ " ", NO_NAME },
 		{ "UPPER", NO_NAME },
@@ -129,6 +145,15 @@ static void ref_parse__hostile_text__refused_with_reason(void **state)
 		{ "quay.io//a", NO_NAME },
 		{ ":tag", NO_NAME },
 		{ "@" A, NO_NAME },
+	};
+
+	(void)state;
+	expect_refusals(table, ARRAY_SIZE(table));
+}
+
+static void ref_parse__hostile_registry_or_path__refused_with_reason(void **state)
+{
+	static const struct refusal table[] = {
 		{ "../a", NO_HOST },
 		{ "./a", NO_HOST },
 		{ "-x.y/a", NO_HOST },
@@ -141,10 +166,22 @@ static void ref_parse__hostile_text__refused_with_reason(void **state)
 		{ "h\x01.io/a", NO_HOST },
 		{ "[::1]:5/a", NO_HOST },
 		{ "http://quay.io/a", NO_HOST },
+		{ "a:x/y", NO_HOST },
+		{ "/a\nb", NO_PATH },
+		{ "/a\x1b", NO_PATH },
+		{ "/\x7f", NO_PATH },
+	};
+
+	(void)state;
+	expect_refusals(table, ARRAY_SIZE(table));
+}
+
+static void ref_parse__hostile_tag_or_digest__refused_with_reason(void **state)
+{
+	static const struct refusal table[] = {
 		{ "a:", NO_TAG },
 		{ "a:.x", NO_TAG },
 		{ "a:-x", NO_TAG },
-		{ "a:x/y", NO_HOST },
 		{ "a:b:c", NO_TAG },
 		{ "a:x y", NO_TAG },
 		{ "a:x\n", NO_TAG },
@@ -159,22 +196,10 @@ static void ref_parse__hostile_text__refused_with_reason(void **state)
 		{ "sha256:", NO_HASH },
 		{ "sha256:latest", NO_HASH },
 		{ "sha256:" HEX_A "/..", NO_HASH },
-		{ "/a\nb", NO_PATH },
-		{ "/a\x1b", NO_PATH },
-		{ "/\x7f", NO_PATH },
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-		struct image_ref ref;
-		struct err err = { 0 };
-		char expected[400];
-
-		snprintf(expected, sizeof(expected), "image '%s': %s", table[i].text, table[i].why);
-		assert_int_equal(image_ref_parse(&ref, table[i].text, &err), -EINVAL);
-		assert_int_equal(err.code, EINVAL);
-		assert_string_equal(err.msg, expected);
-	}
+	expect_refusals(table, ARRAY_SIZE(table));
 }
 
 /* @n times 'x' between two texts. */
@@ -295,7 +320,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ref_parse__names__completed_as_docker_does),
 		cmocka_unit_test(ref_parse__digest_path_pinned_name__told_apart),
-		cmocka_unit_test(ref_parse__hostile_text__refused_with_reason),
+		cmocka_unit_test(ref_parse__hostile_name__refused_with_reason),
+		cmocka_unit_test(ref_parse__hostile_registry_or_path__refused_with_reason),
+		cmocka_unit_test(ref_parse__hostile_tag_or_digest__refused_with_reason),
 		cmocka_unit_test(ref_parse__at_its_lengths__taken_and_one_more_refused),
 		cmocka_unit_test(digest_parse__strictly__sha256_lower_case_only),
 		cmocka_unit_test(media_of__table__known_ones_only),

@@ -375,7 +375,8 @@ static inline void made_indexes(struct made *m)
 
 static inline void made_layer(struct made *m)
 {
-	static const struct tar_entry sound[] = { { .name = "f", .content = "content" }, { .name = NULL } };
+	static const struct tar_entry sound[] = { { .name = "f", .content = "content" },
+						  { .name = NULL } };
 	const struct recipe *r = m->recipe;
 	struct bytes blob = { 0 };
 

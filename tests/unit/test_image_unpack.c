@@ -105,6 +105,39 @@ static bool is_opaque(const struct tree_rig *rig, const char *path)
 	       value[0] == 'y';
 }
 
+static void expect_directories_and_links(const struct tree_rig *rig)
+{
+	struct stat st = look(rig, ".");
+	char target[16];
+
+	assert_true((st.st_mode & 07777) == 0711 && st.st_uid == 1 && st.st_gid == 2);
+	assert_int_equal(st.st_mtime, 10);
+	st = look(rig, "bin");
+	assert_true(st.st_mode == (S_IFDIR | 01777) && st.st_uid == 3 && st.st_gid == 4);
+	assert_int_equal(st.st_mtime, 20);
+	st = look(rig, "bin/su");
+	assert_true(st.st_mode == (S_IFREG | 06755) && st.st_uid == 5 && st.st_gid == 6);
+	assert_true(st.st_mtime == 30 && st.st_size == 2 && st.st_nlink == 2);
+	assert_int_equal(look(rig, "bin/h").st_ino, st.st_ino);
+	st = look(rig, "bin/l");
+	assert_true(S_ISLNK(st.st_mode) && st.st_uid == 7 && st.st_gid == 8 && st.st_mtime == 40);
+	assert_int_equal(readlinkat(rig->root_fd, "bin/l", target, sizeof(target)), 7);
+	assert_memory_equal(target, "/../etc", 7);
+	assert_int_equal(look(rig, "hl").st_ino, st.st_ino);
+}
+
+static void expect_nodes(const struct tree_rig *rig)
+{
+	struct stat st = look(rig, "null");
+
+	assert_true(st.st_mode == (S_IFCHR | 0666) && st.st_rdev == makedev(1, 3));
+	assert_int_equal(st.st_mtime, 50);
+	st = look(rig, "disk");
+	assert_true(st.st_mode == (S_IFBLK | 0660) && st.st_rdev == makedev(300, 70000));
+	st = look(rig, "pipe");
+	assert_true(st.st_mode == (S_IFIFO | 0620) && st.st_uid == 9);
+}
+
 static void unpack__files_of_each_kind__as_the_layer_says(void **state)
 {
 	static const struct tar_entry entries[] = {
@@ -140,32 +173,11 @@ static void unpack__files_of_each_kind__as_the_layer_says(void **state)
 	};
 	struct tree_rig rig;
 	struct stat st;
-	char target[16];
 
 	(void)state;
 	rig_init(&rig, entries);
-	st = look(&rig, ".");
-	assert_true((st.st_mode & 07777) == 0711 && st.st_uid == 1 && st.st_gid == 2);
-	assert_int_equal(st.st_mtime, 10);
-	st = look(&rig, "bin");
-	assert_true(st.st_mode == (S_IFDIR | 01777) && st.st_uid == 3 && st.st_gid == 4);
-	assert_int_equal(st.st_mtime, 20);
-	st = look(&rig, "bin/su");
-	assert_true(st.st_mode == (S_IFREG | 06755) && st.st_uid == 5 && st.st_gid == 6);
-	assert_true(st.st_mtime == 30 && st.st_size == 2 && st.st_nlink == 2);
-	assert_int_equal(look(&rig, "bin/h").st_ino, st.st_ino);
-	st = look(&rig, "bin/l");
-	assert_true(S_ISLNK(st.st_mode) && st.st_uid == 7 && st.st_gid == 8 && st.st_mtime == 40);
-	assert_int_equal(readlinkat(rig.root_fd, "bin/l", target, sizeof(target)), 7);
-	assert_memory_equal(target, "/../etc", 7);
-	assert_int_equal(look(&rig, "hl").st_ino, st.st_ino);
-	st = look(&rig, "null");
-	assert_true(st.st_mode == (S_IFCHR | 0666) && st.st_rdev == makedev(1, 3));
-	assert_int_equal(st.st_mtime, 50);
-	st = look(&rig, "disk");
-	assert_true(st.st_mode == (S_IFBLK | 0660) && st.st_rdev == makedev(300, 70000));
-	st = look(&rig, "pipe");
-	assert_true(st.st_mode == (S_IFIFO | 0620) && st.st_uid == 9);
+	expect_directories_and_links(&rig);
+	expect_nodes(&rig);
 	assert_int_equal(look(&rig, "a/b").st_mode, S_IFDIR | 0755);
 	assert_int_equal(look(&rig, "a/b/c").st_mtime, 60);
 	assert_int_equal(look(&rig, "empty").st_size, 0);

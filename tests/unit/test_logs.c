@@ -340,7 +340,10 @@ static void follower_start(struct follower *f, int dirfd, const char *container,
 	f->pid = fork();
 	assert_true(f->pid >= 0);
 	if (f->pid == 0) {
-		struct logs_query q = { .container = container, .tail = LOGS_ALL, .follow = true, .stop_fd = f->stop[0] };
+		struct logs_query q = { .container = container,
+					.tail = LOGS_ALL,
+					.follow = true,
+					.stop_fd = f->stop[0] };
 		FILE *out = fdopen(dup(out_fd), "w");
 		struct err err;
 

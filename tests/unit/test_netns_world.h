@@ -375,7 +375,8 @@ static inline void netns__kernel_or_privilege_missing__skipped(void **state)
 		const struct CMUnitTest none_[] = {                                             \
 			cmocka_unit_test(netns__kernel_or_privilege_missing__skipped),          \
 		};                                                                              \
-		int probed_ = child_call(&(struct child_args){ .flags = CLONE_NEWNET }, probe, &missing_feature);                \
+		int probed_ = child_call(&(struct child_args){ .flags = CLONE_NEWNET }, probe,  \
+					 &missing_feature);                             \
                                                                                                 \
 		if (probed_ < 0)                                                                \
 			err_set(&missing_feature, -probed_, "no network namespace: %s",         \
