@@ -31,7 +31,7 @@
  * drive.c  feeds the machine with what happens and does what it says.
  * answer.c tells the control socket how things stand.
  * reload.c gives a pod that runs other containers, or other settings for them.
- * update.c gives it other images, on trial.
+ * update.c and its parts give it other images, on trial.
  *
  * The run directory itself carries the lock that makes podd the pod's only
  * supervisor (flock on the directory). "alive" in it is a lock that the pause
