@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/io.h"
 #include "image/hash.h"
@@ -22,7 +23,8 @@ struct download {
 	struct hash hash;
 	int fd;
 	uint64_t got;
-	unsigned tries;
+	unsigned tries;		/* that have ended badly */
+	uint64_t again_ns;	/* when the next one is made, CLOCK_BOOTTIME; 0: one is under way */
 	bool arriving;	/* the head of this answer was found good */
 	struct err err; /* why no more is taken, or code 0 */
 };
@@ -146,22 +148,28 @@ static int check_digest(struct download *d, struct err *err)
 	return 0;
 }
 
-/* The rest from the registry's own address on: where that led may not be good for long. */
-static int try_again(struct downloads *all, struct download *d, CURLcode code, struct err *err)
+static int too_often(const struct download *d, CURLcode code, struct err *err)
 {
-	int r = 0;
+	int r = code != CURLE_OK ? http_failure(&d->t, code, err) : err_set(err, EIO, "it ends");
 
-	if (++d->tries == DOWNLOAD_TRIES) {
-		if (code != CURLE_OK)
-			r = http_failure(&d->t, code, err);
-		else
-			r = err_set(err, EIO, "it ends");
-		return err_wrap(err, r, "after %llu of %llu bytes, tried %d times",
-				(unsigned long long)d->got, (unsigned long long)d->want->size,
-				DOWNLOAD_TRIES);
-	}
+	return err_wrap(err, r, "after %llu of %llu bytes, tried %u times",
+			(unsigned long long)d->got, (unsigned long long)d->want->size, d->tries);
+}
+
+static void wait_for_more(struct downloads *all, struct download *d)
+{
+	uint64_t ms = http_wait_ms(&d->t, d->tries);
+
 	end_request(all, d);
-	r = registry_blob_url(&d->walk, all->args->registry, &d->want->digest, err);
+	d->again_ns = clock_boottime_ns() + ms * NSEC_PER_MSEC;
+}
+
+/* The rest from the registry's own address on: where that led may not be good for long. */
+static int ask_again(struct downloads *all, struct download *d, struct err *err)
+{
+	int r = registry_blob_url(&d->walk, all->args->registry, &d->want->digest, err);
+
+	d->again_ns = 0;
 	return r < 0 ? r : ask(all, d, err);
 }
 
@@ -171,6 +179,8 @@ static int on_end(struct downloads *all, struct download *d, CURLcode code, bool
 {
 	long status = http_status(&d->t);
 	bool good = status == 200 || status == 206, again;
+	bool broken = http_is_broken(code) || (good && code == CURLE_OK);
+	unsigned retries = all->args->registry->http->retries;
 	int r;
 
 	*whole = false;
@@ -180,8 +190,12 @@ static int on_end(struct downloads *all, struct download *d, CURLcode code, bool
 		*whole = true;
 		return check_digest(d, err);
 	}
-	if (http_is_broken(code) || (good && code == CURLE_OK))
-		return try_again(all, d, code, err);
+	if ((broken || http_not_now(&d->t)) && d->tries++ < retries) {
+		wait_for_more(all, d);
+		return 0;
+	}
+	if (broken)
+		return too_often(d, code, err);
 	/* Of an answer that is no blob, the body was not taken. */
 	if (good || (code != CURLE_OK && (code != CURLE_WRITE_ERROR || status == 0)))
 		return http_failure(&d->t, code, err);
@@ -210,10 +224,11 @@ static int fill_slots(struct downloads *all, struct err *err)
 	return 0;
 }
 
+/* Return: how many requests have ended, or -errno with @err filled. */
 static int take_ends(struct downloads *all, struct err *err)
 {
 	const CURLMsg *m;
-	int left;
+	int left, n = 0;
 
 	while ((m = curl_multi_info_read(all->multi, &left))) {
 		struct download *d;
@@ -223,6 +238,7 @@ static int take_ends(struct downloads *all, struct err *err)
 		if (m->msg != CURLMSG_DONE ||
 		    curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&d) != CURLE_OK)
 			continue;
+		n++;
 		r = on_end(all, d, m->data.result, &whole, err);
 		if (r < 0)
 			return err_wrap(err, r, "blob '%s'", d->want->digest.hex);
@@ -232,23 +248,55 @@ static int take_ends(struct downloads *all, struct err *err)
 		all->done++;
 		all->args->progress->layer = all->done < all->args->n ? all->done + 1 : all->done;
 	}
-	return 0;
+	return n;
+}
+
+/*
+ * Asks for what has waited long enough.
+ *
+ * Return: how many milliseconds there are until the next one that has not, or
+ * -errno with @err filled.
+ */
+static int wake_slots(struct downloads *all, struct err *err)
+{
+	uint64_t now_ns = clock_boottime_ns();
+	int wait_ms = POLL_MS;
+
+	for (unsigned i = 0; i < DOWNLOAD_PARALLEL; i++) {
+		struct download *d = &all->slots[i];
+		int r;
+
+		if (!d->want || d->again_ns == 0)
+			continue;
+		if (d->again_ns > now_ns) {
+			uint64_t ms = (d->again_ns - now_ns) / NSEC_PER_MSEC + 1;
+
+			wait_ms = ms < (uint64_t)wait_ms ? (int)ms : wait_ms;
+			continue;
+		}
+		r = ask_again(all, d, err);
+		if (r < 0)
+			return err_wrap(err, r, "blob '%s'", d->want->digest.hex);
+	}
+	return wait_ms;
 }
 
 static int run(struct downloads *all, struct err *err)
 {
-	int running, r = 0;
+	int running, wait_ms, r = 0;
 
-	while (r == 0 && all->done < all->args->n) {
+	while (r >= 0 && all->done < all->args->n) {
 		r = fill_slots(all, err);
+		wait_ms = r = r < 0 ? r : wake_slots(all, err);
 		if (r < 0)
 			return r;
-		if (curl_multi_perform(all->multi, &running) != CURLM_OK ||
-		    curl_multi_poll(all->multi, NULL, 0, running ? POLL_MS : 0, NULL) != CURLM_OK)
+		if (curl_multi_perform(all->multi, &running) != CURLM_OK)
 			return err_set(err, ENOMEM, "download: out of memory");
 		r = take_ends(all, err);
+		if (r == 0 && curl_multi_poll(all->multi, NULL, 0, wait_ms, NULL) != CURLM_OK)
+			return err_set(err, ENOMEM, "download: out of memory");
 	}
-	return r;
+	return r < 0 ? r : 0;
 }
 
 /**

@@ -10,13 +10,13 @@
  * Theory of operation
  *
  * Four at a time, each hashed while it arrives and given up at the first byte
- * past its descriptor's size. A connection that breaks is made anew, and the
- * rest asked for (Range); a server that begins at the beginning again is
- * followed. A file has its blob's name all the time: what is not whole and right
- * in the end is removed.
+ * past its descriptor's size. A connection that breaks is made anew, as
+ * image/http.h has it, and the rest asked for (Range); a server that begins at
+ * the beginning again is followed. Who has to wait keeps its place among the
+ * four. A file has its blob's name all the time: what is not whole and right in
+ * the end is removed.
  */
 #define DOWNLOAD_PARALLEL 4
-#define DOWNLOAD_TRIES	  3
 
 struct download_args {
 	struct registry *registry;

@@ -293,7 +293,7 @@ int fetch_image(const struct fetch_args *args, struct worker_progress *progress,
 	cleanup_close int blobs = -EBADF;
 	int r;
 
-	f.http = (struct http){ args->registries, args->stall_s };
+	f.http = (struct http){ args->registries, args->stall_s, args->retries };
 	split_name(&f);
 	r = io_mkdir_path(args->layout_fd, "blobs/sha256", 0755, err);
 	if (r < 0)

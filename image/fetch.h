@@ -25,7 +25,7 @@ struct fetch_args {
 	const struct auth *auth;
 	int store_blobs_fd; /* not fetched when it is in here already */
 	int layout_fd;	    /* an empty directory */
-	unsigned stall_s;
+	unsigned stall_s, retries; /* image/http.h */
 	uint64_t bytes_max; /* of all blobs */
 	bool needs_signature; /* of signatures, what cannot be fetched is an error */
 };

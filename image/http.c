@@ -7,13 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 
 #define CONNECT_S     15
 #define STALL_BYTES_S 1024
 #define DOCUMENT_S    120 /* for a body that is kept in memory */
 #define HEAD_LINE_MAX 2048
+#define WAIT_FIRST_MS UINT64_C(1000)
 
 /* ------------------------------------------------------------------ addresses */
 
@@ -278,6 +281,50 @@ bool http_is_broken(CURLcode code)
 }
 
 /**
+ * http_not_now() - whether the answer says that another try may do better
+ */
+bool http_not_now(const struct http_transfer *t)
+{
+	long status = http_status(t);
+
+	return status == 429 || status == 502 || status == 503 || status == 504;
+}
+
+/**
+ * http_backoff_ms() - how long to wait before the next try, in milliseconds
+ * @not_now: the answer said so; else the connection broke
+ * @tries: made so far, from 1
+ * @said_s: what Retry-After asked for, in seconds
+ *
+ * After a connection that broke, the first one is made at once.
+ */
+uint64_t http_backoff_ms(bool not_now, unsigned tries, uint64_t said_s)
+{
+	unsigned doublings = not_now ? tries : tries - 1;
+	uint64_t most_ms = HTTP_WAIT_MAX_S * UINT64_C(1000), ms = 0;
+
+	if (doublings > 0) /* the seventh is past the most */
+		ms = WAIT_FIRST_MS << (doublings < 7 ? doublings - 1 : 6);
+	if (not_now && said_s >= HTTP_WAIT_MAX_S)
+		return most_ms;
+	if (not_now && said_s * 1000 > ms)
+		ms = said_s * 1000;
+	return ms < most_ms ? ms : most_ms;
+}
+
+/**
+ * http_wait_ms() - as http_backoff_ms(), for how a request has ended
+ */
+uint64_t http_wait_ms(const struct http_transfer *t, unsigned tries)
+{
+	curl_off_t said_s = 0;
+
+	/* Whether it was a number or a date; 0 when there is none. */
+	(void)curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &said_s);
+	return http_backoff_ms(http_not_now(t), tries, said_s > 0 ? (uint64_t)said_s : 0);
+}
+
+/**
  * http_failure() - why there was no answer, or not a whole one
  *
  * Return: -errno with @err filled.
@@ -323,8 +370,45 @@ bool http_keep(void *body, const char *buf, size_t n)
 	return true;
 }
 
+static int get_once(struct http_transfer *t, const struct http *http, const struct http_request *rq,
+		    CURLcode *code, struct err *err)
+{
+	const struct http_body *body = rq->ctx;
+	int r = http_begin(t, http, rq, err);
+
+	*code = CURLE_OK;
+	if (r < 0)
+		return r;
+	/* Never fails for a number. */
+	(void)curl_easy_setopt(t->easy, CURLOPT_TIMEOUT, (long)DOCUMENT_S);
+	*code = curl_easy_perform(t->easy);
+	if (*code == CURLE_OK)
+		return 0;
+	if (body->too_large)
+		return err_set(err, EFBIG, "the answer has more than %zu bytes", body->max);
+	return http_failure(t, *code, err);
+}
+
+/* Not what took long already, nor who may not be there at all: a mirror may be next. */
+static bool is_worth_another(const struct http_transfer *t, CURLcode code)
+{
+	if (code == CURLE_OK)
+		return http_not_now(t);
+	return http_is_broken(code) && code != CURLE_COULDNT_CONNECT &&
+	       code != CURLE_OPERATION_TIMEDOUT;
+}
+
+static void rest_ms(uint64_t ms)
+{
+	struct timespec left = { .tv_sec = (time_t)(ms / 1000),
+				 .tv_nsec = (long)(ms % 1000 * NSEC_PER_MSEC) };
+
+	while (nanosleep(&left, &left) < 0 && errno == EINTR)
+		;
+}
+
 /**
- * http_get() - ask, and keep the answer
+ * http_get() - ask, and keep the answer; waits and asks again where that may help
  * @t: to be given to http_end() whatever this returned
  * @rq: its @take and @ctx are not looked at
  * @body: @max is set
@@ -340,15 +424,13 @@ int http_get(struct http_transfer *t, const struct http *http, const struct http
 
 	kept.take = http_keep;
 	kept.ctx = body;
-	r = http_begin(t, http, &kept, err);
-	if (r < 0)
-		return r;
-	/* Never fails for a number. */
-	(void)curl_easy_setopt(t->easy, CURLOPT_TIMEOUT, (long)DOCUMENT_S);
-	code = curl_easy_perform(t->easy);
-	if (code == CURLE_OK)
-		return 0;
-	if (body->too_large)
-		return err_set(err, EFBIG, "the answer has more than %zu bytes", body->max);
-	return http_failure(t, code, err);
+	for (unsigned tries = 1;; tries++) {
+		r = get_once(t, http, &kept, &code, err);
+		if (tries > http->retries || !t->easy || !is_worth_another(t, code))
+			return r;
+		rest_ms(http_wait_ms(t, tries));
+		http_end(t);
+		free(body->text);
+		*body = (struct http_body){ .max = body->max };
+	}
 }

@@ -18,14 +18,23 @@
  * answers like any other, for image/registry.c to act on, since only that knows
  * who may see a password. HTTPS is always verified, against the CA of the host's
  * section in registries.conf or else the system's.
+ *
+ * What may do better next time is tried again, so many times and no more: a
+ * connection that broke, and an answer that says "not now" (429, 502, 503, 504).
+ * In between is a wait that doubles, or what Retry-After says (RFC 9110, 10.2.3),
+ * and never more than HTTP_WAIT_MAX_S. A connection that cannot be made is asked
+ * for again by who had one before.
  */
 #define HTTP_URL_MAX   4096
 #define HTTP_STALL_S   60   /* seconds with less than 1 KiB/s */
+#define HTTP_RETRIES   4    /* after the first try */
+#define HTTP_WAIT_MAX_S 60
 
 /* What all requests of a pull share; borrowed by each. */
 struct http {
 	const struct registries *registries;
 	unsigned stall_s;
+	unsigned retries;
 };
 
 /* What is looked at of an answer's head. */
@@ -73,6 +82,9 @@ long http_status(const struct http_transfer *t);
 int http_redirect(char out[HTTP_URL_MAX], const struct http *http, const struct http_transfer *t,
 		  const char *from, struct err *err);
 bool http_is_broken(CURLcode code);
+bool http_not_now(const struct http_transfer *t);
+uint64_t http_backoff_ms(bool not_now, unsigned tries, uint64_t said_s);
+uint64_t http_wait_ms(const struct http_transfer *t, unsigned tries);
 int http_failure(const struct http_transfer *t, CURLcode code, struct err *err);
 bool http_keep(void *body, const char *buf, size_t n);
 int http_get(struct http_transfer *t, const struct http *http, const struct http_request *rq,

@@ -32,6 +32,13 @@ static int work(void *arg, struct worker_progress *progress, struct err *err)
 	return fetch_image(&job->fetch, progress, err);
 }
 
+/* What would unpack to more is not fetched. */
+static uint64_t fetched_bytes_max(const struct import_limits *limits)
+{
+	return limits->layers.bytes < limits->source_bytes ? limits->layers.bytes :
+							     limits->source_bytes;
+}
+
 static int fetch(struct image_writer *w, const struct pull_args *args, struct err *err)
 {
 	struct job job = {
@@ -42,7 +49,8 @@ static int fetch(struct image_writer *w, const struct pull_args *args, struct er
 			.store_blobs_fd = w->blobs_fd,
 			.layout_fd = w->job_incoming_fd,
 			.stall_s = args->stall_s,
-			.bytes_max = args->limits.source_bytes,
+			.retries = args->retries,
+			.bytes_max = fetched_bytes_max(&args->limits),
 			.needs_signature = args->policy && args->policy->key_n > 0,
 		},
 		.w = w,

@@ -24,7 +24,7 @@ struct pull_args {
 	const struct registries *registries; /* with their CAs */
 	const struct auth *auth;
 	bool nameless; /* no name moves; the image gets none if it is new */
-	unsigned stall_s;
+	unsigned stall_s, retries; /* image/http.h */
 	const struct image_policy *policy; /* or NULL: any image will do */
 	const struct image_keys *keys;	   /* of that */
 	struct import_limits limits;

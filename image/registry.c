@@ -154,6 +154,10 @@ static int refused(long status, struct err *err)
 		return err_set(err, ENOENT, "it has no such image (404)");
 	case 429:
 		return err_set(err, EBUSY, "it takes no more requests from here for now (429)");
+	case 502:
+	case 503:
+	case 504:
+		return err_set(err, EBUSY, "it is out of order for now (%ld)", status);
 	default:
 		return err_set(err, EPROTO, "its answer has status %ld", status);
 	}

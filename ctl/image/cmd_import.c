@@ -12,7 +12,7 @@
 #include "ctl/image/image.h"
 #include "image/import.h"
 
-enum { OPT_NAME = CTL_OPT_FIRST, OPT_SELECT, OPT_REPLACE, OPT_POLICY, OPT_BYTES, OPT_FILES };
+enum { OPT_NAME = CTL_OPT_FIRST, OPT_SELECT, OPT_REPLACE, OPT_POLICY };
 
 static int open_source(struct import_args *args, const char *path, char real[PATH_MAX],
 		       struct err *err)
@@ -91,16 +91,6 @@ static int import(struct ctl *ctl, struct import_args *args, const char *policy,
 	return r < 0 ? ctl_fail(ctl, CTL_FAILED, &err) : CTL_OK;
 }
 
-static int take_count(struct ctl *ctl, uint64_t *out)
-{
-	long n;
-
-	if (ctl_count(optarg, &n) < 0 || n == 0)
-		return ctl_usage_error(ctl, "'%s' is no number of bytes or files", optarg);
-	*out = (uint64_t)n;
-	return 0;
-}
-
 static int take_name(struct ctl *ctl, struct import_args *args)
 {
 	static struct image_ref ref; /* until the process ends: the name is borrowed */
@@ -120,13 +110,11 @@ static int take_option(struct ctl *ctl, int c, struct import_args *args)
 	case OPT_SELECT:
 		args->select = optarg;
 		return 0;
-	case OPT_BYTES:
-		return take_count(ctl, &args->limits.layers.bytes);
-	case OPT_FILES:
-		return take_count(ctl, &args->limits.layers.inodes);
-	default:
+	case OPT_REPLACE:
 		args->replace = true;
 		return 0;
+	default:
+		return limits_take(ctl, c, &args->limits);
 	}
 }
 
@@ -137,8 +125,7 @@ int cmd_image_import(struct ctl *ctl, int argc, char **argv)
 					       { "select", required_argument, NULL, OPT_SELECT },
 					       { "replace", no_argument, NULL, OPT_REPLACE },
 					       { "policy", required_argument, NULL, OPT_POLICY },
-					       { "max-bytes", required_argument, NULL, OPT_BYTES },
-					       { "max-files", required_argument, NULL, OPT_FILES },
+					       IMAGE_LIMIT_OPTIONS,
 					       CTL_COMMON_OPTIONS };
 	struct import_args args = { .source_fd = -EBADF, .limits = import_limits_default };
 	const char *policy = NULL;

@@ -14,8 +14,9 @@
 
 #define AUTH_FILE_MAX (256 * 1024)
 #define STALL_S_MAX   86400
+#define RETRIES_MAX   20
 
-enum { OPT_AUTHFILE = CTL_OPT_FIRST, OPT_TIMEOUT, OPT_POLICY };
+enum { OPT_AUTHFILE = CTL_OPT_FIRST, OPT_TIMEOUT, OPT_RETRIES, OPT_POLICY };
 
 /* ------------------------------------------------------------------- its files */
 
@@ -82,7 +83,9 @@ void pull_init(struct pull *p, struct ctl *ctl)
 	*p = (struct pull){ .ctl = ctl,
 			    .w = IMAGE_WRITER_EMPTY,
 			    .paths = { .etc = -EBADF, .run = -EBADF, .lib = -EBADF, .log = -EBADF },
-			    .args = { .stall_s = HTTP_STALL_S, .limits = import_limits_default } };
+			    .args = { .stall_s = HTTP_STALL_S,
+				      .retries = HTTP_RETRIES,
+				      .limits = import_limits_default } };
 }
 
 /**
@@ -169,32 +172,54 @@ static int pull(struct pull *p, int n, char **names)
 	return r < 0 ? ctl_fail(p->ctl, CTL_FAILED, &err) : CTL_OK;
 }
 
+static int take_number(struct ctl *ctl, unsigned *out, long min, long max, const char *what)
+{
+	long n;
+
+	if (ctl_count(optarg, &n) < 0 || n < min || n > max)
+		return ctl_usage_error(ctl, "'%s' is no number of %s from %ld to %ld", optarg, what, min,
+				       max);
+	*out = (unsigned)n;
+	return 0;
+}
+
+/* Return: 0, or the exit code. */
+static int take_option(struct pull *p, int c)
+{
+	switch (c) {
+	case OPT_AUTHFILE:
+		p->authfile = optarg;
+		return 0;
+	case OPT_POLICY:
+		p->policy = optarg;
+		return 0;
+	case OPT_TIMEOUT:
+		return take_number(p->ctl, &p->args.stall_s, 1, STALL_S_MAX, "seconds");
+	case OPT_RETRIES:
+		return take_number(p->ctl, &p->args.retries, 0, RETRIES_MAX, "retries");
+	default:
+		return limits_take(p->ctl, c, &p->args.limits);
+	}
+}
+
 /* podctl image pull */
 int cmd_image_pull(struct ctl *ctl, int argc, char **argv)
 {
 	static const struct option longs[] = { { "authfile", required_argument, NULL,
 						 OPT_AUTHFILE },
 					       { "timeout", required_argument, NULL, OPT_TIMEOUT },
+					       { "retries", required_argument, NULL, OPT_RETRIES },
 					       { "policy", required_argument, NULL, OPT_POLICY },
+					       IMAGE_LIMIT_OPTIONS,
 					       CTL_COMMON_OPTIONS };
 	struct pull p;
-	long seconds;
 	int c, code;
 
 	pull_init(&p, ctl);
 	while ((c = ctl_option(ctl, argc, argv, ":", longs)) > 0) {
-		if (c == OPT_AUTHFILE) {
-			p.authfile = optarg;
-			continue;
-		}
-		if (c == OPT_POLICY) {
-			p.policy = optarg;
-			continue;
-		}
-		if (ctl_count(optarg, &seconds) < 0 || seconds == 0 || seconds > STALL_S_MAX)
-			return ctl_usage_error(ctl, "'%s' is no number of seconds from 1 to %d",
-					       optarg, STALL_S_MAX);
-		p.args.stall_s = (unsigned)seconds;
+		code = take_option(&p, c);
+		if (code)
+			return code;
 	}
 	if (c == CTL_STOP)
 		return ctl->exit_code;

@@ -41,6 +41,16 @@ int find_changeable(struct digest *out, const json_t *index, const struct image_
 		    const char *text, struct err *err);
 int find_entry(struct digest *out, const json_t *index, const char *text, struct err *err);
 
+/* limits.c: what import and pull bound alike */
+enum { IMAGE_OPT_BYTES = CTL_OPT_FIRST + 100, IMAGE_OPT_FILES };
+#define IMAGE_LIMIT_OPTIONS                                            \
+	{ "max-bytes", required_argument, NULL, IMAGE_OPT_BYTES },     \
+	{                                                              \
+		"max-files", required_argument, NULL, IMAGE_OPT_FILES  \
+	}
+
+int limits_take(struct ctl *ctl, int option, struct import_limits *limits);
+
 /* policy.c: the one that is in force */
 struct chosen_policy {
 	struct image_policy policy;

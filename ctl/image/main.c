@@ -6,12 +6,17 @@
 
 #include "ctl/image/image.h"
 
+#define LIMITS_USAGE "[--max-bytes N] [--max-files N]"
+
 static const struct ctl_command commands[] = {
 	{ "import", cmd_image_import,
-	  "[--name NAME] [--select NAME] [--replace] [--policy POLICY] FILE|DIR|-",
-	  "take images from an archive or a layout", "--name --select --replace --policy" },
-	{ "pull", cmd_image_pull, "[--authfile FILE] [--timeout SECONDS] [--policy POLICY] NAME...",
-	  "take images from registries", "--authfile --timeout --policy" },
+	  "[--name NAME] [--select NAME] [--replace] [--policy POLICY] " LIMITS_USAGE " FILE|DIR|-",
+	  "take images from an archive or a layout",
+	  "--name --select --replace --policy --max-bytes --max-files" },
+	{ "pull", cmd_image_pull, "[--authfile FILE] [--timeout SECONDS] [--retries N] "
+	  "[--policy POLICY] " LIMITS_USAGE " NAME...",
+	  "take images from registries",
+	  "--authfile --timeout --retries --policy --max-bytes --max-files" },
 	{ "update", cmd_image_update, "[--back] [--no-wait] [--authfile FILE] POD",
 	  "fetch what a pod's images are now, and try them", "--back --no-wait --authfile" },
 	{ "list", cmd_image_list, "", "the images of this host", "" },

@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /*
@@ -27,8 +28,11 @@
 #define HEAD_MAX 16384
 #define TOKEN	 "token-%u"
 
+#define PATHS 65536
+
 static struct {
 	unsigned tokens, blobs; /* given out so far */
+	time_t first[PATHS];	/* by a hash of the path: when it was asked for first, or 0 */
 } *state;
 
 static unsigned port, elsewhere;
@@ -333,6 +337,50 @@ static void status_500(const struct request *q)
 	error(q, "500 Internal Server Error");
 }
 
+/* Return: the seconds since this path was asked for first; -1 the first time. */
+static long seconds_since_first(const struct request *q)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a */
+	struct timespec now;
+	time_t first = 0;
+
+	for (const char *c = q->path; *c; c++)
+		hash = (hash ^ (unsigned char)*c) * 16777619u;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	if (__atomic_compare_exchange_n(&state->first[hash % PATHS], &first, now.tv_sec + 1, false,
+					__ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		return -1;
+	return now.tv_sec + 1 - first;
+}
+
+static void status_503(const struct request *q)
+{
+	error(q, "503 Service Unavailable");
+}
+
+static void busy_once(const struct request *q)
+{
+	if (seconds_since_first(q) < 0)
+		error(q, q->blob ? "504 Gateway Timeout" : "502 Bad Gateway");
+	else
+		serve(q);
+}
+
+/* Who comes before it was told to is sent away once more. */
+static void limited(const struct request *q)
+{
+	if (seconds_since_first(q) < 2)
+		head(q, "429 Too Many Requests", 0, "Retry-After: 3\r\n");
+	else
+		serve(q);
+}
+
+static void drop_once(const struct request *q)
+{
+	if (seconds_since_first(q) >= 0)
+		serve(q);
+}
+
 static const struct {
 	const char *name;
 	void (*answer)(const struct request *q);
@@ -364,6 +412,10 @@ static const struct {
 	{ "status-401", status_401 },
 	{ "status-429", status_429 },
 	{ "status-500", status_500 },
+	{ "status-503", status_503 },
+	{ "busy-once", busy_once },
+	{ "limited", limited },
+	{ "drop-once", drop_once },
 };
 
 /* --------------------------------------------------------------------- requests */

@@ -14,6 +14,7 @@
 
 #include "base/fd.h"
 #include "image/auth.h"
+#include "image/http.h"
 #include "image/registries.h"
 #include "tests/fuzz/fuzz_registry.c"
 
@@ -373,6 +374,32 @@ static void fuzz_corpus__replayed__no_abort(void **state)
 	closedir(dir);
 }
 
+/* ---------------------------------------------------------------------- retries */
+
+static void http_backoff_ms__tries__doubles_up_to_the_most(void **state)
+{
+	static const uint64_t want[] = { 1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000, 60000 };
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(want); i++)
+		assert_int_equal(http_backoff_ms(true, i + 1, 0), want[i]);
+	/* A connection that broke: at once first. */
+	assert_int_equal(http_backoff_ms(false, 1, 0), 0);
+	assert_int_equal(http_backoff_ms(false, 2, 0), 1000);
+	assert_int_equal(http_backoff_ms(false, UINT32_MAX, 0), 60000);
+}
+
+static void http_backoff_ms__retry_after__followed_within_bounds(void **state)
+{
+	(void)state;
+	assert_int_equal(http_backoff_ms(true, 1, 5), 5000);
+	assert_int_equal(http_backoff_ms(true, 4, 5), 8000); /* never sooner than without it */
+	assert_int_equal(http_backoff_ms(true, 1, 60), 60000);
+	assert_int_equal(http_backoff_ms(true, 1, 86400), 60000);
+	assert_int_equal(http_backoff_ms(true, 1, UINT64_MAX), 60000);
+	assert_int_equal(http_backoff_ms(false, 1, 5), 0); /* of an answer that was cut */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -390,6 +417,8 @@ int main(void)
 		cmocka_unit_test(registries_parse__faults__line_and_reason),
 		cmocka_unit_test(registries_plain__hosts__loopback_or_said),
 		cmocka_unit_test(registries_load_cas__file_missing__host_and_file_named),
+		cmocka_unit_test(http_backoff_ms__tries__doubles_up_to_the_most),
+		cmocka_unit_test(http_backoff_ms__retry_after__followed_within_bounds),
 		cmocka_unit_test(fuzz_corpus__replayed__no_abort),
 	};
 
