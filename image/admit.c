@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "image/hash.h"
 #include "image/signature.h"
 
 /* How far a signature came, the worst first. */
@@ -27,6 +28,23 @@ struct admission {
 	enum stage stage;
 	struct err why; /* of that stage */
 };
+
+/**
+ * image_document_check() - whether bytes are the document of that digest
+ * @max: bytes that it may have
+ *
+ * Return: 0; -EFBIG; -EBADMSG: it is another one. @err is filled.
+ */
+int image_document_check(const struct digest *d, size_t max, const char *text, size_t n,
+			 struct err *err)
+{
+	struct digest is;
+
+	if (n > max)
+		return err_set(err, EFBIG, "the document '%s' is larger than %zu bytes", d->hex, max);
+	hash_bytes(&is, text, n);
+	return digest_equal(&is, d) ? 0 : err_set(err, EBADMSG, "the blob '%s' is damaged", d->hex);
+}
 
 /**
  * image_index_leads() - whether what an index has for this host is an image

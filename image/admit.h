@@ -30,6 +30,10 @@
 typedef int image_document_fn(void *ctx, const struct digest *d, size_t max, char **out, size_t *n,
 			      struct err *err);
 
+/* What such a function hands out is this: @n bytes of that digest, not too many. */
+int image_document_check(const struct digest *d, size_t max, const char *text, size_t n,
+			 struct err *err);
+
 struct admit_args {
 	const struct image_policy *policy;
 	const struct image_keys *keys;

@@ -12,7 +12,6 @@
 
 #include "base/fd.h"
 #include "base/io.h"
-#include "image/hash.h"
 #include "image/signature.h"
 
 /* --------------------------------------------------------------------- documents */
@@ -46,7 +45,6 @@ static int read_document(void *ctx, const struct digest *d, size_t max, char **o
 	const struct take *t = ctx;
 	char name[DIGEST_HEX_LEN + 32];
 	cleanup_free char *text = NULL;
-	struct digest is;
 	int r = read_from(t->w->job_blobs_fd, d, max, &text, n, err);
 
 	if (r == -ENOENT)
@@ -55,15 +53,11 @@ static int read_document(void *ctx, const struct digest *d, size_t max, char **o
 		snprintf(name, sizeof(name), "blobs/sha256/%s", d->hex);
 		r = source_read(&text, n, &t->source, name, err);
 	}
-	if (r < 0)
-		return r;
-	if (*n > max)
-		return err_set(err, EFBIG, "the document '%s' is larger than %zu bytes", d->hex, max);
-	hash_bytes(&is, text, *n);
-	if (!digest_equal(&is, d))
-		return err_set(err, EBADMSG, "the blob '%s' is damaged", d->hex);
-	*out = take_ptr(text);
-	return 0;
+	if (r == 0)
+		r = image_document_check(d, max, text, *n, err);
+	if (r == 0)
+		*out = take_ptr(text);
+	return r;
 }
 
 /* Among the job's blobs, unless the store has it. */

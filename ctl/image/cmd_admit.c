@@ -12,7 +12,6 @@
 #include "base/fd.h"
 #include "ctl/image/image.h"
 #include "image/admit.h"
-#include "image/hash.h"
 
 /*
  * Theory of operation
@@ -36,18 +35,15 @@ static int read_document(void *ctx, const struct digest *d, size_t max, char **o
 			 struct err *err)
 {
 	cleanup_free char *text = NULL;
-	struct digest is;
 	int r = image_store_read(&text, n, ctx, d, err);
 
-	if (r < 0)
-		return r;
-	if (*n > max)
-		return err_set(err, EFBIG, "the document '%s' is larger than %zu bytes", d->hex, max);
-	hash_bytes(&is, text, *n);
-	if (!digest_equal(&is, d))
-		return err_set(err, EBADMSG, "the blob '%s' is damaged; see podctl image fsck", d->hex);
-	*out = take_ptr(text);
-	return 0;
+	if (r == 0)
+		r = image_document_check(d, max, text, *n, err);
+	if (r == -EBADMSG)
+		r = err_set(err, EBADMSG, "the blob '%s' is damaged; see podctl image fsck", d->hex);
+	if (r == 0)
+		*out = take_ptr(text);
+	return r;
 }
 
 /* What podd takes a pod's program and layers from is what was signed. */
