@@ -3,170 +3,110 @@
 #include "supervisor/admission.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/sched.h>
-#include <poll.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include "base/child.h"
 #include "base/clock.h"
 #include "base/fd.h"
-#include "base/program.h"
-#include "base/sys.h"
 #include "image/policy.h"
+#include "image/ref.h"
 #include "supervisor/images.h"
 
-/* For a disk that has to wake up. */
-#define ANSWER_TIMEOUT_MS 10000
-
-struct question {
-	const char *binary;
-	char *const *argv;
-	int to_fd;
-	int code; /* set by the child, which shares our memory: why it was not executed */
-};
-
-/* In a child: never comes back to where it came from. */
-static int answer_child(void *arg)
+static void answer(struct admission *a, const struct err *refusal)
 {
-	struct question *q = arg;
-	sigset_t none;
-
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL); /* cannot fail with these arguments */
-	if (dup2(q->to_fd, STDOUT_FILENO) >= 0 && dup2(q->to_fd, STDERR_FILENO) >= 0)
-		(void)execve(q->binary, q->argv, environ);
-	q->code = errno;
-	return 127;
+	loop_timer_clear(a->loop, &a->timer);
+	a->fn(a, refusal); /* the last: it may begin anew */
 }
 
-/* Until it ends. Return: whether that was in time. */
-static bool hear(int fd, char *text, size_t size)
-{
-	uint64_t until = clock_boottime_ns() + ANSWER_TIMEOUT_MS * NSEC_PER_MSEC;
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	char rest[256];
-	size_t used = 0;
-
-	for (uint64_t now; (now = clock_boottime_ns()) < until;) {
-		size_t room = size - 1 - used;
-		ssize_t n;
-
-		if (poll(&p, 1, (int)((until - now) / NSEC_PER_MSEC) + 1) <= 0)
-			continue;
-		n = read(fd, room ? text + used : rest, room ? room : sizeof(rest));
-		if (n <= 0)
-			return true;
-		used += room ? (size_t)n : 0;
-		text[used] = '\0';
-	}
-	return false;
-}
-
-/* The first line that it said, whatever is in there. */
+/* What it said, whatever is in there. */
 static void clean(char *text)
 {
-	text[strcspn(text, "\n")] = '\0';
 	for (; *text; text++)
 		if ((unsigned char)*text < ' ' || *text == 0x7f)
 			*text = '?';
 }
 
-static int understand(int status, bool in_time, char *answer, struct err *err)
+static void on_answer(struct helper *h, int status, const char *last_line)
 {
-	if (!in_time)
-		return err_set(err, ETIMEDOUT, "podd-image has not answered for %d s",
-			       ANSWER_TIMEOUT_MS / 1000);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return 0;
-	clean(answer);
-	if (WIFEXITED(status) && *answer)
-		return err_set(err, EACCES, "%s", answer);
-	return err_set(err, EIO, "podd-image ended with %s %d", WIFEXITED(status) ? "status" : "signal",
-		       WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
-}
+	struct admission *a = container_of(h, struct admission, helper);
+	struct err err = { 0 };
 
-static int run(struct question *q, struct err *err)
-{
-	int fds[2], pidfd = -EBADF, status = 0;
-	const struct child_args args = { .flags = CLONE_PIDFD, .pidfd = &pidfd };
-	char answer[sizeof(err->msg)] = "";
-	bool in_time = true;
-	pid_t pid;
-
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return err_sys(err, "make a pipe");
-	q->to_fd = fds[1];
-	pid = child_spawn(&args, answer_child, q);
-	(void)close(fds[1]);
-	if (pid > 0) {
-		in_time = hear(fds[0], answer, sizeof(answer));
-		if (!in_time)
-			(void)sys_pidfd_send_signal(pidfd, SIGKILL); /* ESRCH: it has just ended */
-		while (waitpid(pid, &status, __WALL) < 0 && errno == EINTR)
-			;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+		answer(a, NULL);
+		return;
 	}
-	(void)close(fds[0]);
-	close_fd(&pidfd);
-	if (pid < 0)
-		return err_set(err, -pid, "execute '%s': %s", q->binary, strerror(-pid));
-	if (q->code)
-		return err_set(err, q->code, "execute '%s': %s", q->binary, strerror(q->code));
-	return understand(status, in_time, answer, err);
+	if (WIFEXITED(status) && *last_line) {
+		(void)err_set(&err, EACCES, "%s", last_line);
+		clean(err.msg);
+	} else {
+		(void)err_set(&err, EIO, "podd-image ended with %s %d",
+			      WIFEXITED(status) ? "status" : "signal",
+			      WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+	}
+	answer(a, &err);
 }
 
-static int ask(const struct pod_spec *spec, const struct paths *paths, const char *policy,
+static void on_timer(struct timer *timer)
+{
+	struct admission *a = container_of(timer, struct admission, timer);
+	struct err err = { 0 };
+
+	helper_end(&a->helper);
+	(void)err_set(&err, ETIMEDOUT, "podd-image has not answered for %d s", ADMISSION_TIMEOUT_S);
+	answer(a, &err);
+}
+
+/* The image on trial instead of that of the spec, when the name has one. */
+static const char *id_of(const struct pod_container *c, const struct generation *trial,
+			 char text[DIGEST_TEXT_SIZE])
+{
+	const struct generation_image *m = NULL;
+	struct image_ref ref;
+
+	if (trial && image_ref_parse(&ref, c->image.name, NULL) == 0 && !ref.digest.hex[0])
+		m = generation_find(trial, ref.name);
+	return m && m->trial.hex[0] ? digest_text(&m->trial, text) : c->image.id;
+}
+
+static int ask(struct admission *a, const struct admission_question *q, const char *policy,
 	       struct err *err)
 {
 	const char *argv[2 * POD_CONTAINERS_MAX + 8] = { IMAGE_ADMIT_PROGRAM };
-	char binary[PATH_MAX];
-	struct question q = { .binary = binary, .argv = (char *const *)argv };
+	char ids[POD_CONTAINERS_MAX][DIGEST_TEXT_SIZE];
 	size_t n = 1;
-	int r = program_find(binary, "podd-image", err);
 
-	if (*paths->root) {
+	if (*q->paths->root) {
 		argv[n++] = "--root";
-		argv[n++] = paths->root;
+		argv[n++] = q->paths->root;
 	}
 	argv[n++] = "admit";
 	argv[n++] = "--";
 	argv[n++] = policy;
-	for (size_t i = 0; i < spec->container_n; i++) {
-		if (!spec->containers[i].image.name)
+	for (size_t i = 0; i < q->spec->container_n; i++) {
+		const struct pod_container *c = &q->spec->containers[i];
+
+		if (!c->image.name)
 			continue;
-		argv[n++] = spec->containers[i].image.name;
-		argv[n++] = spec->containers[i].image.id;
+		argv[n++] = c->image.name;
+		argv[n++] = id_of(c, q->trial, ids[i]);
 	}
-	return r < 0 ? r : run(&q, err);
+	return helper_start(&a->helper, a->loop, (char *const *)argv, on_answer, err);
 }
 
-/**
- * admission_ask() - whether ImagePolicy=, or else the host's policy, allows a pod's images
- * @spec: with the images looked up
- *
- * Waits for the answer, up to 10 s.
- *
- * Return: 0; -EACCES for an image that is not allowed; -ETIMEDOUT or -errno when
- * that cannot be told. @err is filled.
- */
-int admission_ask(const struct pod_spec *spec, const struct paths *paths, struct err *err)
+/* Return: 0 or -errno with @err filled; without a policy, nobody is asked. */
+static int begin(struct admission *a, const struct admission_question *q, struct err *err)
 {
 	char text[IMAGE_POLICY_TEXT_MAX];
-	const char *words = spec->image_policy;
+	const char *words = q->spec->image_policy;
 	cleanup_free struct image_policy *policy = NULL;
 	int r = 0;
 
-	if (!images_used(spec))
+	if (!images_used(q->spec))
 		return 0;
 	if (!words) {
-		r = image_policy_read(text, paths->etc, err);
+		r = image_policy_read(text, q->paths->etc, err);
 		words = text;
 	}
 	if (r < 0 || strcmp(words, "any") == 0)
@@ -174,6 +114,84 @@ int admission_ask(const struct pod_spec *spec, const struct paths *paths, struct
 	policy = calloc(1, sizeof(*policy));
 	r = policy ? image_policy_parse(policy, words, err) : err_set(err, ENOMEM, "out of memory");
 	if (r < 0 && words == text)
-		(void)err_wrap(err, r, "'%s/etc/podd/" IMAGE_POLICY_FILE "'", paths->root);
-	return r < 0 || policy->key_n == 0 ? r : ask(spec, paths, words, err);
+		(void)err_wrap(err, r, "'%s/etc/podd/" IMAGE_POLICY_FILE "'", q->paths->root);
+	return r < 0 || policy->key_n == 0 ? r : ask(a, q, words, err);
+}
+
+/**
+ * admission_begin() - ask whether ImagePolicy=, or else the host's policy, allows a pod's images
+ * @a: not busy
+ * @q: borrowed during the call
+ * @fn: called once, at once when nobody need be asked, else from the loop. It is told
+ *	EACCES for an image that is not allowed; ETIMEDOUT after 10 s, or another
+ *	code, when that cannot be told.
+ */
+void admission_begin(struct admission *a, struct loop *loop, const struct admission_question *q,
+		     admission_fn *fn)
+{
+	struct err err = { 0 };
+	int r;
+
+	*a = (struct admission){ .loop = loop, .fn = fn, .timer = { .fn = on_timer } };
+	r = begin(a, q, &err);
+	if (r < 0)
+		answer(a, &err);
+	else if (!helper_is_busy(&a->helper))
+		answer(a, NULL);
+	else
+		loop_timer_set(loop, &a->timer,
+			       clock_boottime_ns() + ADMISSION_TIMEOUT_S * NSEC_PER_SEC);
+}
+
+/**
+ * admission_is_busy() - whether an answer is waited for
+ */
+bool admission_is_busy(const struct admission *a)
+{
+	return helper_is_busy(&a->helper);
+}
+
+/**
+ * admission_end() - wait no longer; nobody is called
+ */
+void admission_end(struct admission *a)
+{
+	if (a->loop)
+		loop_timer_clear(a->loop, &a->timer);
+	helper_end(&a->helper);
+}
+
+struct start {
+	struct admission admission;
+	bool done;
+	struct err refusal;
+};
+
+static void start_answered(struct admission *a, const struct err *refusal)
+{
+	struct start *s = container_of(a, struct start, admission);
+
+	s->done = true;
+	if (refusal)
+		s->refusal = *refusal;
+}
+
+/**
+ * admission_ask() - as admission_begin(), for a start: waits for the answer, up to 10 s
+ * @loop: turns until then; what else it has is served
+ *
+ * Return: 0 or -errno with @err filled, as @fn is told there.
+ */
+int admission_ask(const struct admission_question *q, struct loop *loop, struct err *err)
+{
+	struct start s = { .done = false };
+	int r = 0;
+
+	admission_begin(&s.admission, loop, q, start_answered);
+	while (r == 0 && !s.done)
+		r = loop_turn(loop, err);
+	admission_end(&s.admission);
+	if (r == 0 && s.refusal.code)
+		r = err_set(err, s.refusal.code, "%s", s.refusal.msg);
+	return r;
 }

@@ -100,12 +100,12 @@ static int send_signal(void *ctx, const char *container, int sig, struct err *er
 			   err_set(err, ESRCH, "no container of pod '%s' is running", pod->spec->name);
 }
 
-static json_t *reload(void *ctx, bool dry_run, struct err *err)
+static int reload(void *ctx, bool dry_run, struct err *err)
 {
-	return reload_answer(ctx, dry_run, err);
+	return reload_begin(ctx, dry_run ? RELOAD_DRY_RUN : RELOAD_CALL, err);
 }
 
-static json_t *update(void *ctx, const json_t *images, bool back, struct err *err)
+static int update(void *ctx, const json_t *images, bool back, struct err *err)
 {
 	return update_begin(ctx, images, back, err);
 }

@@ -461,6 +461,28 @@ void control_finish(struct control *control, enum control_wait wait, const char 
 	leave(control);
 }
 
+/**
+ * control_answer() - answer who waits for a Reload or an Update; nobody does when he is gone
+ * @document_take: the answer, consumed; NULL: it failed, and @err says why
+ */
+void control_answer(struct control *control, enum control_wait wait, json_t *document_take,
+		    const struct err *err)
+{
+	json_auto_t *document = document_take;
+
+	enter(control);
+	for (struct control_client *c = control->clients; c; c = c->next) {
+		if (!waits_for(c, wait, NULL))
+			continue;
+		if (document)
+			control_reply(c, json_incref(document), false);
+		else
+			control_reply_failed(c, err);
+		advance(c);
+	}
+	leave(control);
+}
+
 static struct control_client *find_session(struct control *control, uint64_t session)
 {
 	for (struct control_client *c = control->clients; c; c = c->next)

@@ -63,10 +63,9 @@ struct control_ops {
 	int (*restart)(void *ctx, const char *container, struct err *err);
 	int (*upgrade)(void *ctx, struct err *err); /* comes back only when it failed */
 	int (*kill)(void *ctx, const char *container, int signal, struct err *err);
-	/* The plan and what came of it, the caller's; NULL: -errno is in @err. */
-	json_t *(*reload)(void *ctx, bool dry_run, struct err *err);
-	/* As for reload; @images: a list of strings, borrowed. */
-	json_t *(*update)(void *ctx, const json_t *images, bool back, struct err *err);
+	/* 0: begun, control_answer() follows. @images: a list of strings, borrowed. */
+	int (*reload)(void *ctx, bool dry_run, struct err *err);
+	int (*update)(void *ctx, const json_t *images, bool back, struct err *err);
 	/* 0: begun, control_exec_reply() and _done() follow. -ENOENT: no such
 	 * program; -EACCES, -ENOEXEC, -ENOTDIR: it cannot be executed. */
 	int (*exec)(void *ctx, const struct control_exec *exec, struct err *err);
@@ -76,7 +75,12 @@ struct control_ops {
 	void (*note)(void *ctx, const char *line);
 };
 
-enum control_wait { CONTROL_WAIT_STOP, CONTROL_WAIT_RESTART };
+enum control_wait {
+	CONTROL_WAIT_STOP,
+	CONTROL_WAIT_RESTART,
+	CONTROL_WAIT_RELOAD, /* these two: for control_answer() */
+	CONTROL_WAIT_UPDATE,
+};
 
 struct control_config {
 	int run_fd; /* the pod's run directory, 0700; borrowed for its whole life */
@@ -94,5 +98,7 @@ void control_free(struct control *control);
 void control_events_added(struct control *control);
 void control_finish(struct control *control, enum control_wait wait, const char *container,
 		    const struct err *result);
+void control_answer(struct control *control, enum control_wait wait, json_t *document_take,
+		    const struct err *err);
 void control_exec_reply(struct control *control, uint64_t session, int master_fd_take);
 void control_exec_done(struct control *control, uint64_t session, int wait_status);

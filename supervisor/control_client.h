@@ -7,7 +7,7 @@
 
 enum client_state {
 	CLIENT_IDLE,    /* the next call may be received */
-	CLIENT_WAITING, /* for control_finish() */
+	CLIENT_WAITING, /* for control_finish() or control_answer() */
 	CLIENT_EXEC,    /* for control_exec_done() */
 	CLIENT_EVENTS,  /* is being sent events */
 };

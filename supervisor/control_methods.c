@@ -303,15 +303,19 @@ static void call_inspect(struct control_client *c, const struct arguments *args)
 	reply_document(c, json_pack("{s:o}", "pod", cfg->ops->inspect(cfg->ctx)));
 }
 
-/* The operation has begun (@r 0) or not. It may have answered already. */
-static void begun(struct control_client *c, int r, const struct arguments *args,
-		  const struct err *err)
+/* The operation has begun (@r 0), and may have answered already, or not. */
+static void begun(struct control_client *c, int r, const struct err *err)
 {
-	if (c->state != CLIENT_WAITING)
-		return;
-	if (r < 0)
+	if (r < 0 && c->state == CLIENT_WAITING)
 		control_reply_failed(c, err);
-	else if (!args->flag[PARAM_WAIT])
+}
+
+/* Who does not wait for the end is answered by the beginning. */
+static void answer_beginning(struct control_client *c, int r, const struct arguments *args,
+			     const struct err *err)
+{
+	begun(c, r, err);
+	if (c->state == CLIENT_WAITING && !args->flag[PARAM_WAIT])
 		control_reply(c, NULL, false);
 }
 
@@ -331,7 +335,7 @@ static void call_stop(struct control_client *c, const struct arguments *args)
 	struct err err = { 0 };
 
 	wait_for(c, CONTROL_WAIT_STOP, NULL);
-	begun(c, cfg->ops->stop(cfg->ctx, &err), args, &err);
+	answer_beginning(c, cfg->ops->stop(cfg->ctx, &err), args, &err);
 }
 
 static void call_restart(struct control_client *c, const struct arguments *args)
@@ -341,7 +345,7 @@ static void call_restart(struct control_client *c, const struct arguments *args)
 	struct err err = { 0 };
 
 	wait_for(c, CONTROL_WAIT_RESTART, container);
-	begun(c, cfg->ops->restart(cfg->ctx, container, &err), args, &err);
+	answer_beginning(c, cfg->ops->restart(cfg->ctx, container, &err), args, &err);
 }
 
 static void call_upgrade(struct control_client *c, const struct arguments *args)
@@ -369,26 +373,20 @@ static void call_kill(struct control_client *c, const struct arguments *args)
 static void call_reload(struct control_client *c, const struct arguments *args)
 {
 	const struct control_config *cfg = &c->control->config;
-	struct err err = { .code = ENOMEM, .msg = "no memory" };
-	json_t *answer = cfg->ops->reload(cfg->ctx, args->flag[PARAM_DRY_RUN], &err);
+	struct err err = { 0 };
 
-	if (answer)
-		control_reply(c, answer, false);
-	else
-		control_reply_failed(c, &err);
+	wait_for(c, CONTROL_WAIT_RELOAD, NULL);
+	begun(c, cfg->ops->reload(cfg->ctx, args->flag[PARAM_DRY_RUN], &err), &err);
 }
 
 static void call_update(struct control_client *c, const struct arguments *args)
 {
 	const struct control_config *cfg = &c->control->config;
 	struct err err = { 0 };
-	json_t *answer = cfg->ops->update(cfg->ctx, args->list[PARAM_IMAGES],
-					  args->flag[PARAM_BACK], &err);
 
-	if (answer)
-		control_reply(c, answer, false);
-	else
-		control_reply_failed(c, &err);
+	wait_for(c, CONTROL_WAIT_UPDATE, NULL);
+	begun(c, cfg->ops->update(cfg->ctx, args->list[PARAM_IMAGES], args->flag[PARAM_BACK], &err),
+	      &err);
 }
 
 static void call_events(struct control_client *c, const struct arguments *args)

@@ -190,8 +190,9 @@ int pod_open_disk(struct pod *pod, const struct pod_spec *spec, struct err *err)
 /* Of a pod that is taken over, only what would run that does not run yet. */
 static int admit_images(struct pod *pod, struct err *err)
 {
-	return pod->adopting && former_runs_file(pod) ? 0 :
-							admission_ask(pod->spec, pod->paths, err);
+	const struct admission_question question = { .spec = pod->spec, .paths = pod->paths };
+
+	return pod->adopting && former_runs_file(pod) ? 0 : admission_ask(&question, pod->loop, err);
 }
 
 static int open_disk(struct pod *pod, struct err *err)
@@ -521,6 +522,8 @@ void pod_end(struct pod *pod)
 	loop_watch_remove(pod->loop, &pod->exits_watch);
 	loop_watch_remove(pod->loop, &pod->lost_watch);
 	loop_timer_clear(pod->loop, &pod->timer);
+	admission_end(&pod->admission);
+	reload_close(pod);
 	update_close(pod);
 	pod->events.outlives = NULL; /* it goes with the pause */
 	fault_kill("end-begun");

@@ -12,6 +12,7 @@
 #include "cgroup/cgroup.h"
 #include "config/spec.h"
 #include "netns/netns.h"
+#include "supervisor/admission.h"
 #include "supervisor/control.h"
 #include "supervisor/etc.h"
 #include "supervisor/events.h"
@@ -19,6 +20,7 @@
 #include "supervisor/member.h"
 #include "supervisor/pause.h"
 #include "supervisor/pod_machine.h"
+#include "supervisor/reload.h"
 #include "supervisor/update.h"
 #include "supervisor/upgrade.h"
 
@@ -88,6 +90,8 @@ struct pod {
 	uint64_t definition;	  /* plan_pod_definition(): a reload keeps it */
 	uint64_t started_realtime_ns;
 	struct update update;
+	struct reload reload;
+	struct admission admission; /* of the one or the other */
 	struct watch exits_watch;
 	struct watch lost_watch;
 	struct timer timer;

@@ -10,6 +10,7 @@
 #include "base/io.h"
 #include "config/load.h"
 #include "supervisor/images.h"
+#include "supervisor/pod.h"
 #include "supervisor/say.h"
 
 static struct member *find_member(const struct pod *pod, const char *name)

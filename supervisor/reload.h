@@ -5,7 +5,6 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "supervisor/plan.h"
-#include "supervisor/pod.h"
 
 /*
  * Theory of operation
@@ -27,6 +26,21 @@
  * is restarted: a container that runs what an earlier file said runs on, until
  * a reload is asked for or its own restart puts the new definition into force.
  */
+struct pod;
+
+/* Who asks, and for what. */
+enum reload_kind {
+	RELOAD_CALL,	/* the control socket: control_answer() has what came of it */
+	RELOAD_DRY_RUN, /* it too, and nothing is done */
+	RELOAD_SIGNAL,	/* the log has it */
+};
+
+/* One that waits for the word on its images (supervisor/admission.h). */
+struct reload {
+	struct pod_spec *spec; /* or NULL: there is none */
+	enum reload_kind kind;
+};
+
 int reload_check(const struct pod *pod, struct err *err);
 int reload_apply(struct pod *pod, struct pod_spec *spec_take, struct err *err);
 void reload_plan(struct plan *out, const struct pod *pod, const struct pod_spec *new);
@@ -36,5 +50,6 @@ int reload_find_members(struct pod *pod, struct err *err);
 int reload_adopted(struct pod *pod, struct err *err);
 
 /* reload_answer.c */
-json_t *reload_answer(struct pod *pod, bool dry_run, struct err *err);
+int reload_begin(struct pod *pod, enum reload_kind kind, struct err *err);
 void reload_by_signal(struct pod *pod);
+void reload_close(struct pod *pod);

@@ -7,7 +7,7 @@
 #include "config/load.h"
 #include "supervisor/admission.h"
 #include "supervisor/images.h"
-#include "supervisor/reload.h"
+#include "supervisor/pod.h"
 #include "supervisor/say.h"
 
 #define DOCUMENT_VERSION 1
@@ -82,10 +82,6 @@ static json_t *act(struct pod *pod, struct pod_spec *spec_take, struct plan *pla
 	json_t *answer;
 
 	reload_plan(plan, pod, spec_take);
-	if (plan->any && admission_ask(spec_take, pod->paths, err) < 0) {
-		pod_spec_free(spec_take);
-		return NULL;
-	}
 	/* Before it is done: the names are the old spec's too. */
 	answer = document(plan, result_of(plan, dry_run));
 	if (dry_run || plan->new_pod || !plan->any) {
@@ -99,41 +95,6 @@ static json_t *act(struct pod *pod, struct pod_spec *spec_take, struct plan *pla
 	return answer;
 }
 
-/**
- * reload_answer() - read the pod's file again, and put it into force
- * @dry_run: only say what that would do
- *
- * Done means begun: containers that have to stop first may take their time.
- *
- * Return: a document of the caller's, whose "result" says what came of it; NULL
- * with @err filled when it failed, and then nothing is changed.
- */
-json_t *reload_answer(struct pod *pod, bool dry_run, struct err *err)
-{
-	cleanup_free struct config_diags *diags = calloc(1, sizeof(*diags));
-	cleanup_free struct plan *plan = calloc(1, sizeof(*plan));
-	struct pod_spec *spec = NULL;
-	json_t *answer = NULL;
-
-	if (!diags || !plan) {
-		(void)err_set(err, ENOMEM, "reload: out of memory");
-		return NULL;
-	}
-	if (update_is_under_way(pod) && !dry_run) {
-		(void)err_set(err, EBUSY, "reload: an update of its images is under way");
-		return NULL;
-	}
-	if (config_load(&spec, pod->spec->path, NULL, diags, err) < 0)
-		answer = bad_file(diags, err);
-	else if (images_look_up(spec, pod->paths, err) == 0)
-		answer = act(pod, take_ptr(spec), plan, dry_run, err);
-	else
-		(void)err_wrap(err, -err->code, "reload");
-	pod_spec_free(spec);
-	config_diags_done(diags);
-	return answer;
-}
-
 static void say_fault(const struct pod *pod, const json_t *fault)
 {
 	say(SAY_ERR, "pod '%s': %s:%lld:%lld: %s", pod->spec->name,
@@ -143,23 +104,122 @@ static void say_fault(const struct pod *pod, const json_t *fault)
 	    json_string_value(json_object_get(fault, "message")));
 }
 
+static void say_answer(const struct pod *pod, const json_t *answer)
+{
+	const char *message = json_string_value(json_object_get(answer, "message"));
+	const json_t *fault;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "errors"), i, fault)
+		say_fault(pod, fault);
+	say(message ? SAY_ERR : SAY_NOTICE, "pod '%s': reload: %s%s%s", pod->spec->name,
+	    json_string_value(json_object_get(answer, "result")), message ? ": " : "",
+	    message ? message : "");
+}
+
+/* @answer_take: or NULL, and @err says why. */
+static void tell(struct pod *pod, enum reload_kind kind, json_t *answer_take, const struct err *err)
+{
+	json_auto_t *answer = answer_take;
+
+	if (kind != RELOAD_SIGNAL)
+		control_answer(pod->control, CONTROL_WAIT_RELOAD, json_incref(answer), err);
+	else if (answer)
+		say_answer(pod, answer);
+	else
+		say(SAY_ERR, "pod '%s': %s", pod->spec->name, err->msg);
+}
+
+/* The pod may be another by now: what the reload does is found out (again). */
+static void admitted(struct admission *a, const struct err *refusal)
+{
+	struct pod *pod = container_of(a, struct pod, admission);
+	cleanup_free struct plan *plan = calloc(1, sizeof(*plan));
+	struct pod_spec *spec = take_ptr(pod->reload.spec);
+	struct err err = { ENOMEM, "reload: out of memory" };
+	json_t *answer = NULL;
+
+	if (refusal)
+		err = *refusal;
+	if (refusal || !plan)
+		pod_spec_free(spec);
+	else
+		answer = act(pod, spec, plan, pod->reload.kind == RELOAD_DRY_RUN, &err);
+	tell(pod, pod->reload.kind, answer, &err);
+}
+
+static void ask(struct pod *pod, struct pod_spec *spec_take, enum reload_kind kind)
+{
+	const struct admission_question question = { .spec = spec_take, .paths = pod->paths };
+
+	pod->reload = (struct reload){ .spec = spec_take, .kind = kind };
+	admission_begin(&pod->admission, pod->loop, &question, admitted);
+}
+
+static int check_busy(const struct pod *pod, enum reload_kind kind, struct err *err)
+{
+	if (update_is_under_way(pod) && kind != RELOAD_DRY_RUN)
+		return err_set(err, EBUSY, "reload: an update of its images is under way");
+	if (admission_is_busy(&pod->admission))
+		return err_set(err, EBUSY, "reload: its images are being looked at already");
+	return 0;
+}
+
+/**
+ * reload_begin() - read the pod's file again, and put it into force
+ *
+ * Done means begun: containers that have to stop first may take their time. What
+ * came of it is a document whose "result" says that; with a failure nothing is
+ * changed.
+ *
+ * Return: 0: it is told, as @kind has it, now or from the loop; or -errno with
+ * @err filled, and nobody is told.
+ */
+int reload_begin(struct pod *pod, enum reload_kind kind, struct err *err)
+{
+	cleanup_free struct config_diags *diags = calloc(1, sizeof(*diags));
+	cleanup_free struct plan *plan = calloc(1, sizeof(*plan));
+	struct pod_spec *spec = NULL;
+	int r = check_busy(pod, kind, err);
+
+	if (r < 0)
+		return r;
+	if (!diags || !plan)
+		return err_set(err, ENOMEM, "reload: out of memory");
+	if (config_load(&spec, pod->spec->path, NULL, diags, err) < 0) {
+		tell(pod, kind, bad_file(diags, err), err);
+		config_diags_done(diags);
+		return 0;
+	}
+	config_diags_done(diags);
+	r = images_look_up(spec, pod->paths, err);
+	if (r < 0) {
+		pod_spec_free(spec);
+		return err_wrap(err, r, "reload");
+	}
+	reload_plan(plan, pod, spec);
+	if (plan->any)
+		ask(pod, spec, kind);
+	else
+		tell(pod, kind, act(pod, spec, plan, kind == RELOAD_DRY_RUN, err), err);
+	return 0;
+}
+
 /**
  * reload_by_signal() - SIGHUP: as podctl reload, with the outcome in the log
  */
 void reload_by_signal(struct pod *pod)
 {
 	struct err err = { 0 };
-	json_t *answer = reload_answer(pod, false, &err), *fault;
-	const char *message = json_string_value(json_object_get(answer, "message"));
-	size_t i;
 
-	json_array_foreach(json_object_get(answer, "errors"), i, fault)
-		say_fault(pod, fault);
-	if (answer)
-		say(message ? SAY_ERR : SAY_NOTICE, "pod '%s': reload: %s%s%s", pod->spec->name,
-		    json_string_value(json_object_get(answer, "result")), message ? ": " : "",
-		    message ? message : "");
-	else
+	if (reload_begin(pod, RELOAD_SIGNAL, &err) < 0)
 		say(SAY_ERR, "pod '%s': %s", pod->spec->name, err.msg);
-	json_decref(answer);
+}
+
+/**
+ * reload_close() - let go: the pod ends, or podd does
+ */
+void reload_close(struct pod *pod)
+{
+	pod_spec_free(take_ptr(pod->reload.spec));
 }

@@ -298,11 +298,14 @@ void update_check(struct pod *pod)
 }
 
 /**
- * update_is_under_way() - whether a trial, a way back or the setting of names goes on
+ * update_is_under_way() - whether a trial is prepared, or it, a way back or the setting of
+ * names goes on
  */
 bool update_is_under_way(const struct pod *pod)
 {
-	return pod->update.on_trial || pod->update.failed || helper_is_busy(&pod->update.helper);
+	const struct update *u = &pod->update;
+
+	return u->request || u->on_trial || u->failed || helper_is_busy(&u->helper);
 }
 
 /* ------------------------------------------------------------------ start and end */
@@ -382,4 +385,5 @@ void update_close(struct pod *pod)
 {
 	loop_timer_clear(pod->loop, &pod->update.timer);
 	helper_end(&pod->update.helper);
+	free(take_ptr(pod->update.request));
 }

@@ -19,6 +19,7 @@
  * podd writes them in this order, each step so that a podd or a boot that comes
  * next goes on or back from what is there:
  *
+ *	asked	nothing yet		a next podd: has not heard of it
  *	begin	generations "trial"	a next podd or boot: back
  *		marker			a next podd: goes on; a next boot: back
  *		reload			the changed containers start anew
@@ -42,7 +43,13 @@
 struct pod;
 struct member;
 
+/* One that was asked for, while podd-image looks at its images. */
+struct update_request {
+	struct generation was, g;
+};
+
 struct update {
+	struct update_request *request; /* or NULL */
 	bool begun;    /* what an earlier podd has left was seen to */
 	bool on_trial;
 	bool failed;   /* on the way back */
@@ -57,7 +64,7 @@ int update_open(struct pod *pod, struct err *err);
 void update_started(struct pod *pod);
 void update_close(struct pod *pod);
 void update_note(struct pod *pod);
-json_t *update_begin(struct pod *pod, const json_t *images, bool back, struct err *err);
+int update_begin(struct pod *pod, const json_t *images, bool back, struct err *err);
 bool update_is_under_way(const struct pod *pod);
 bool update_exited(struct member *m, int wait_status, bool oom);
 bool update_start_failed(struct member *m);

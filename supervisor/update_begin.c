@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How a trial begins: what is asked for, whether that can be, and the first step. */
+#include "supervisor/update_parts.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,11 +13,9 @@
 #include "base/json.h"
 #include "config/load.h"
 #include "image/ref.h"
-#include "supervisor/admission.h"
 #include "supervisor/images.h"
 #include "supervisor/plan.h"
 #include "supervisor/reload.h"
-#include "supervisor/update_parts.h"
 
 /* "NAME@sha256:...": what the name is to mean. */
 static int read_wish(const char *text, char name[IMAGE_NAME_MAX + 1], struct digest *id,
@@ -114,11 +114,6 @@ static int start_trial(struct pod *pod, struct err *err)
 		r = update_load(&spec, pod, err);
 	if (r < 0)
 		return r;
-	r = admission_ask(spec, pod->paths, err);
-	if (r < 0) {
-		pod_spec_free(spec);
-		return r;
-	}
 	u->on_trial = true;
 	u->deadline_ns = 0;
 	r = reload_apply(pod, spec, err);
@@ -154,58 +149,106 @@ static int check_now(const struct pod *pod, const struct generation *g, struct e
 	return reload_check(pod, err);
 }
 
-/* @g is written as it was if nothing came of it. */
-static int try_new(struct pod *pod, struct generation *g, const json_t *images, bool back,
-		   struct err *err)
-{
-	cleanup_free struct generation *was = malloc(sizeof(*was));
-	struct err second = { 0 };
-	int r, n = 0;
+/* -------------------------------------------------------------- after the word on it */
 
-	if (!was)
-		return err_set(err, ENOMEM, "out of memory");
-	(void)update_file_note(pod, g); /* what is true whatever comes */
-	*was = *g;
-	r = check_now(pod, g, err);
-	if (r == 0)
-		n = r = back ? take_former(g, pod, err) : take_wishes(g, images, err);
-	if (r > 0)
-		r = check_present(pod, g, err);
-	if (r < 0 || n == 0)
+/* The file is written as it was if nothing came of it. */
+static int carry_out(struct pod *pod, const struct update_request *q, struct err *err)
+{
+	struct err second = { 0 };
+	int r = reload_check(pod, err); /* time has passed */
+
+	if (r < 0)
 		return r;
-	r = update_file_write(pod, g, err);
+	r = update_file_write(pod, &q->g, err);
 	fault_kill("update-written");
 	if (r == 0)
 		r = check_file(pod, err);
 	if (r == 0)
 		r = start_trial(pod, err);
-	if (r < 0) {
-		(void)generation_marker_remove(pod->run_fd, NULL);
-		if (update_file_write(pod, was, &second) < 0)
-			update_warn(pod, &second);
+	if (r == 0)
+		return 0;
+	(void)generation_marker_remove(pod->run_fd, NULL);
+	if (update_file_write(pod, &q->was, &second) < 0)
+		update_warn(pod, &second);
+	return r;
+}
+
+/* @answer_take: or NULL: it failed, and @err says why, but for what the call is. */
+static void tell(struct pod *pod, json_t *answer_take, struct err *err)
+{
+	if (!answer_take && !err->code)
+		(void)err_set(err, ENOMEM, "out of memory");
+	if (!answer_take)
+		(void)err_wrap(err, -err->code, "update");
+	control_answer(pod->control, CONTROL_WAIT_UPDATE, answer_take, err);
+}
+
+static void admitted(struct admission *a, const struct err *refusal)
+{
+	struct pod *pod = container_of(a, struct pod, admission);
+	cleanup_free struct update_request *q = take_ptr(pod->update.request);
+	struct err err = refusal ? *refusal : (struct err){ 0 };
+	json_t *answer;
+
+	if (refusal || carry_out(pod, q, &err) < 0) {
+		tell(pod, NULL, &err);
+		return;
 	}
+	answer = document(pod, &q->g, "trial");
+	update_publish(pod, SAY_NOTICE, "trial", NULL);
+	update_check(pod);
+	tell(pod, answer, &err);
+}
+
+/* -------------------------------------------------------------------------- before it */
+
+/* Return: how many images are to be tried, or -errno with @err filled. */
+static int prepare(const struct pod *pod, struct update_request *q, const json_t *images, bool back,
+		   struct err *err)
+{
+	int r, n;
+
+	(void)update_file_note(pod, &q->g); /* what is true whatever comes */
+	q->was = q->g;
+	r = check_now(pod, &q->g, err);
+	if (r < 0)
+		return r;
+	n = back ? take_former(&q->g, pod, err) : take_wishes(&q->g, images, err);
+	r = n > 0 ? check_present(pod, &q->g, err) : 0;
 	return r < 0 ? r : n;
 }
 
-static json_t *begin(struct pod *pod, const json_t *images, bool back, struct err *err)
+static int begin(struct pod *pod, const json_t *images, bool back, struct err *err)
 {
-	cleanup_free struct generation *g = update_file_read(pod, err);
-	json_t *answer;
-	int n;
+	cleanup_free struct update_request *q = calloc(1, sizeof(*q));
+	const struct admission_question question = { pod->spec, pod->paths, q ? &q->g : NULL };
+	int n, r = q ? generation_read(&q->g, pod->paths->lib, pod->spec->name, err) :
+		       err_set(err, ENOMEM, "out of memory");
 
-	if (!g && err->code == ENOENT)
-		g = calloc(1, sizeof(*g));
-	if (!g)
-		return NULL;
-	n = try_new(pod, g, images, back, err);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	*err = (struct err){ 0 };
+	n = prepare(pod, q, images, back, err);
 	if (n < 0)
-		return NULL;
-	answer = document(pod, g, n == 0 ? "unchanged" : "trial");
-	if (n > 0) {
-		update_publish(pod, SAY_NOTICE, "trial", NULL);
-		update_check(pod);
+		return n;
+	if (n == 0) {
+		tell(pod, document(pod, &q->g, "unchanged"), err);
+		return 0;
 	}
-	return answer;
+	pod->update.request = take_ptr(q);
+	admission_begin(&pod->admission, pod->loop, &question, admitted);
+	return 0;
+}
+
+static int check_busy(const struct pod *pod, struct err *err)
+{
+	const struct update *u = &pod->update;
+
+	if (u->on_trial || u->failed)
+		return err_set(err, EBUSY, "an update is %s", u->failed ? "going back" : "on trial");
+	if (admission_is_busy(&pod->admission))
+		return err_set(err, EBUSY, "its images are being looked at already");
+	return 0;
 }
 
 /**
@@ -213,29 +256,23 @@ static json_t *begin(struct pod *pod, const json_t *images, bool back, struct er
  * @images: strings "NAME@sha256:DIGEST", the name in full
  * @back: those that the pod had before, instead; during a trial, end that
  *
- * Begun means that the containers have been told.
+ * Begun means that the containers have been told. With a failure nothing has changed.
  *
- * Return: a document of the caller's; NULL with @err filled when it failed, and then
- * nothing has changed.
+ * Return: 0: control_answer() is called, now or from the loop; or -errno with @err
+ * filled.
  */
-json_t *update_begin(struct pod *pod, const json_t *images, bool back, struct err *err)
+int update_begin(struct pod *pod, const json_t *images, bool back, struct err *err)
 {
-	struct update *u = &pod->update;
-	json_t *answer = NULL;
+	json_int_t seq = (json_int_t)pod->events.next;
+	int r;
 
-	if (u->on_trial && back) {
-		answer = json_pack("{s:i, s:s, s:I}", "version", 1, "result", "back", "seq",
-				   (json_int_t)pod->events.next);
+	if (pod->update.on_trial && back) {
 		update_fail(pod, "asked to");
-		return answer;
+		tell(pod, json_pack("{s:i, s:s, s:I}", "version", 1, "result", "back", "seq", seq), err);
+		return 0;
 	}
-	if (u->on_trial || u->failed)
-		(void)err_set(err, EBUSY, "an update is %s", u->failed ? "going back" : "on trial");
-	else
-		answer = begin(pod, images, back, err);
-	if (!answer && !err->code)
-		(void)err_set(err, ENOMEM, "out of memory");
-	if (!answer)
-		(void)err_wrap(err, -err->code, "update");
-	return answer;
+	r = check_busy(pod, err);
+	if (r == 0)
+		r = begin(pod, images, back, err);
+	return r < 0 ? err_wrap(err, r, "update") : 0;
 }

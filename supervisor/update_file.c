@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The file of a pod's generations, as its podd reads, writes and shows it. */
+#include "supervisor/update_parts.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -8,7 +10,6 @@
 #include "base/json.h"
 #include "image/ref.h"
 #include "supervisor/images.h"
-#include "supervisor/update_parts.h"
 
 /**
  * update_file_read() - the pod's file

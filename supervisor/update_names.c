@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The names in the store after an update: podd-image sets them, beside the loop. */
+#include "supervisor/update_parts.h"
+
 #include <stdlib.h>
 
 #include "base/fault.h"
 #include "base/fd.h"
-#include "supervisor/update_parts.h"
 
 static void settled(struct helper *h, int status, const char *last_line)
 {

@@ -172,7 +172,7 @@ int upgrade_exec(const struct pod *pod, struct err *err)
 	char binary[PATH_MAX];
 	int r = check_file(pod, err);
 
-	if (r == 0 && helper_is_busy(&pod->update.helper))
+	if (r == 0 && (helper_is_busy(&pod->update.helper) || admission_is_busy(&pod->admission)))
 		r = err_set(err, EBUSY, "podd-image works for it just now");
 	if (r == 0)
 		r = find_binary(pod, binary, err);
