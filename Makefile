@@ -118,9 +118,10 @@ check-vm: all docs tests
 	$(Q)rm -rf $(BUILD)/dest && $(MAKE) -s install DESTDIR=$(BUILD)/dest >/dev/null
 	$(Q)BUILD=$(abspath $(BUILD)) TEST_TIMEOUT=1800 tests/run $(abspath tests/vm/run)
 
-## make fuzz         the parsers under libFuzzer, with clang (FUZZ_SECONDS=20 for each)
+## make fuzz         the parsers under libFuzzer, with clang: of images 60 s, others FUZZ_SECONDS=20
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
-$(filter $(BUILD)/fuzz_image%,$(FUZZ)): LDLIBS := $(IMAGE_LIBS)
+$(filter $(BUILD)/fuzz_image%,$(FUZZ)): LDLIBS := -lcmocka $(IMAGE_LIBS)
+$(filter $(BUILD)/fuzz_image%,$(FUZZ)): private ALL_CFLAGS += -Wno-missing-field-initializers
 fuzz:
 	$(Q)TEST_TIMEOUT=0 tests/run $(abspath tools/fuzz)
 fuzzers: $(FUZZ)

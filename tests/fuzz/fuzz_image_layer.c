@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Fuzz target: any bytes as a layer give entries that stay inside, within bounds, or an error. */
 #include <assert.h>
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +11,12 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "image/layer.h"
+#include "tests/fuzz/tar_mutator.h"
 
+int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define BYTES_MAX  (1u << 20)
+#define BYTES_MAX  (256u << 10)
 #define INODES_MAX 64u
 
 static void check_path(const char *path)
@@ -87,6 +90,19 @@ static int read_layer(struct layer_reader *l, struct layer_entry *e, struct err 
 		assert((r == 0) == (strlen(diff_id.hex) == DIGEST_HEX_LEN));
 	}
 	return r;
+}
+
+/* The directory SEEDS, if there is one, gets what to start from. */
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	const char *dir = getenv("SEEDS");
+	cleanup_close int dirfd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -EBADF;
+
+	(void)argc;
+	(void)argv;
+	if (dirfd >= 0)
+		seeds_write(dirfd);
+	return 0;
 }
 
 /* The first byte chooses the compression. */

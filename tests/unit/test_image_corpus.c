@@ -75,39 +75,24 @@ static void fill_large_file(struct bytes *tar)
 	bytes_done(&zeros);
 }
 
-/* @map is in GNU's 1.0 form: how many pieces, where each is and how long. */
-static void add_sparse(struct bytes *tar, const char *realsize, const char *map, const char *data)
-{
-	const struct tar_entry e = { .name = "s",
-				     .size = TAR_BLOCK + strlen(data),
-				     .pax = { "GNU.sparse.major=1", "GNU.sparse.minor=0",
-					      realsize } };
-
-	tar_add(tar, &e);
-	bytes_add(tar, map, strlen(map));
-	tar_pad(tar);
-	bytes_add(tar, data, strlen(data));
-	tar_pad(tar);
-}
-
 static void fill_sparse(struct bytes *tar)
 {
-	add_sparse(tar, "GNU.sparse.realsize=4611686018427387904", "1\n0\n0\n", "");
+	tar_add_sparse(tar, "GNU.sparse.realsize=4611686018427387904", "1\n0\n0\n", "");
 }
 
 static void fill_sparse_far(struct bytes *tar)
 {
-	add_sparse(tar, "GNU.sparse.realsize=65536", "1\n4611686018427387904\n3\n", "one");
+	tar_add_sparse(tar, "GNU.sparse.realsize=65536", "1\n4611686018427387904\n3\n", "one");
 }
 
 static void fill_sparse_past_end(struct bytes *tar)
 {
-	add_sparse(tar, "GNU.sparse.realsize=65536", "1\n65534\n3\n", "one");
+	tar_add_sparse(tar, "GNU.sparse.realsize=65536", "1\n65534\n3\n", "one");
 }
 
 static void fill_sparse_backwards(struct bytes *tar)
 {
-	add_sparse(tar, "GNU.sparse.realsize=65536", "2\n4096\n3\n4095\n3\n", "onetwo");
+	tar_add_sparse(tar, "GNU.sparse.realsize=65536", "2\n4096\n3\n4095\n3\n", "onetwo");
 }
 
 static void fill_nothing(struct bytes *out)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* image/: what fuzzing has found and started from, replayed. */
+/* image/: what fuzzing has found and starts from, replayed. */
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
 
@@ -12,8 +13,17 @@
 #include "base/io.h"
 
 #undef NDEBUG /* the targets' checks are asserts */
-#define LLVMFuzzerTestOneInput fuzz_documents
-#include "tests/fuzz/fuzz_image_documents.c"
+#define LLVMFuzzerTestOneInput fuzz_index
+#include "tests/fuzz/fuzz_image_index.c"
+#undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_manifest
+#include "tests/fuzz/fuzz_image_manifest.c"
+#undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_config
+#include "tests/fuzz/fuzz_image_config.c"
+#undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_signature
+#include "tests/fuzz/fuzz_image_signature.c"
 #undef LLVMFuzzerTestOneInput
 #define LLVMFuzzerTestOneInput fuzz_layer
 #include "tests/fuzz/fuzz_image_layer.c"
@@ -21,7 +31,17 @@
 #define CORPUS	  "tests/fuzz/corpus/"
 #define INPUT_MAX 65536
 
-static void replay(const char *corpus, int (*target)(const uint8_t *data, size_t size))
+typedef int target_fn(const uint8_t *data, size_t size);
+
+/* As a whole and cut at each @step bytes of its first 2 KiB. */
+static void replay_cut(const void *bytes, size_t n, size_t step, target_fn *target)
+{
+	for (size_t cut = 0; cut < n && cut < 2048; cut += step)
+		target(bytes, cut);
+	target(bytes, n);
+}
+
+static void replay(const char *corpus, target_fn *target)
 {
 	cleanup_free char *bytes = malloc(INPUT_MAX);
 	struct err err = { 0 };
@@ -39,33 +59,89 @@ static void replay(const char *corpus, int (*target)(const uint8_t *data, size_t
 		n = io_read_file(dirfd(dir), d->d_name, bytes, INPUT_MAX, &err);
 		if (n < 0)
 			fail_msg("%s", err.msg);
-		/* As a whole and cut anywhere in its first 2 KiB. */
-		for (ssize_t cut = 0; cut <= n && cut < 2048; cut++)
-			target((uint8_t *)bytes, (size_t)cut);
-		target((uint8_t *)bytes, (size_t)n);
+		replay_cut(bytes, (size_t)n, 1, target);
 		files++;
 	}
 	closedir(dir);
 	assert_true(files >= 5);
 }
 
-static void documents__each_file__no_check_fails(void **state)
+static void indexes__each_file__no_check_fails(void **state)
 {
 	(void)state;
-	replay(CORPUS "image_documents", fuzz_documents);
+	replay(CORPUS "image_index", fuzz_index);
 }
 
-static void layers__each_file__no_check_fails(void **state)
+static void manifests__each_file__no_check_fails(void **state)
 {
 	(void)state;
-	replay(CORPUS "image_layer", fuzz_layer);
+	replay(CORPUS "image_manifest", fuzz_manifest);
+}
+
+static void configs__each_file__no_check_fails(void **state)
+{
+	(void)state;
+	replay(CORPUS "image_config", fuzz_config);
+}
+
+static void signatures__each_file__no_check_fails(void **state)
+{
+	(void)state;
+	replay(CORPUS "image_signature", fuzz_signature);
+}
+
+static void layers__each_seed__no_check_fails(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(layer_seeds); i++) {
+		struct bytes b = { 0 };
+
+		seed_make(&b, &layer_seeds[i]);
+		replay_cut(b.p, b.n, 7, fuzz_layer);
+		bytes_done(&b);
+	}
+}
+
+/* In libFuzzer's place: a byte becomes another one. */
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max)
+{
+	static unsigned seed = 1;
+
+	(void)max;
+	if (size > 0)
+		data[(size_t)rand_r(&seed) % size] = (uint8_t)rand_r(&seed);
+	return size;
+}
+
+static void layers__mutated_again_and_again__no_check_fails(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(layer_seeds); i++) {
+		uint8_t input[65536];
+		struct bytes b = { 0 };
+		size_t n;
+
+		seed_make(&b, &layer_seeds[i]);
+		n = b.n;
+		assert_true(n <= sizeof(input));
+		memcpy(input, b.p, n);
+		bytes_done(&b);
+		for (unsigned seed = 0; seed < 100; seed++) {
+			n = LLVMFuzzerCustomMutator(input, n, sizeof(input), seed);
+			fuzz_layer(input, n);
+		}
+	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(documents__each_file__no_check_fails),
-		cmocka_unit_test(layers__each_file__no_check_fails),
+		cmocka_unit_test(indexes__each_file__no_check_fails),
+		cmocka_unit_test(manifests__each_file__no_check_fails),
+		cmocka_unit_test(configs__each_file__no_check_fails),
+		cmocka_unit_test(signatures__each_file__no_check_fails),
+		cmocka_unit_test(layers__each_seed__no_check_fails),
+		cmocka_unit_test(layers__mutated_again_and_again__no_check_fails),
 	};
 
 	return cmocka_run_group_tests_name("image fuzz", tests, NULL, NULL);

@@ -162,6 +162,22 @@ static inline void tar_add_bytes(struct bytes *tar, const char *name, const stru
 	tar_pad(tar);
 }
 
+/* @map is in GNU's 1.0 form: how many pieces, where each is and how long. */
+static inline void tar_add_sparse(struct bytes *tar, const char *realsize, const char *map,
+				  const char *data)
+{
+	const struct tar_entry e = { .name = "s",
+				     .size = TAR_BLOCK + strlen(data),
+				     .pax = { "GNU.sparse.major=1", "GNU.sparse.minor=0",
+					      realsize } };
+
+	tar_add(tar, &e);
+	bytes_add(tar, map, strlen(map));
+	tar_pad(tar);
+	bytes_add(tar, data, strlen(data));
+	tar_pad(tar);
+}
+
 static inline void tar_end(struct bytes *tar)
 {
 	static const char zeros[2 * TAR_BLOCK];
