@@ -264,6 +264,7 @@ json_t *describe_inspect(const struct pod *pod)
 	json_object_set_new(o, "file", text_or_null(pod->spec->path));
 	json_object_set_new(o, "description", text_or_null(pod->spec->description));
 	json_object_set_new(o, "hostname", text_or_null(pod->spec->hostname));
+	json_object_set_new(o, "image_policy", text_or_null(pod->spec->image_policy));
 	json_object_set_new(o, "network", network(pod));
 	json_object_set_new(o, "limits", limits(&pod->spec->limits));
 	json_object_set_new(o, "cgroup", group(&pod->cgroup));

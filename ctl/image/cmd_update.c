@@ -103,7 +103,7 @@ static int fetch_one(struct request *q, struct pull *p, const char *name, struct
 }
 
 /* No name moves: that is for the pod to decide, at its trial's end. */
-static int fetch(struct request *q, const json_t *names, struct err *err)
+static int fetch(struct request *q, const json_t *names, const char *policy, struct err *err)
 {
 	const json_t *name;
 	struct pull p;
@@ -112,6 +112,7 @@ static int fetch(struct request *q, const json_t *names, struct err *err)
 
 	pull_init(&p, q->ctl);
 	p.authfile = q->authfile;
+	p.policy = policy;
 	p.args.nameless = true;
 	r = pull_begin(&p, err);
 	json_array_foreach(names, i, name)
@@ -234,19 +235,25 @@ static int run(struct request *q, json_t *answer, struct err *err)
 	return back ? CTL_OK : r;
 }
 
-static int ask_status(struct request *q, json_t *names, struct err *err)
+/* All names, by the pod's policy; without one, the host's counts. */
+static int fetch_all(struct request *q, struct err *err)
 {
-	json_auto_t *status = NULL;
-	int r = conn_call(&q->conn, "io.podd.Pod.Status", NULL, &status, err);
+	json_auto_t *names = json_array(), *reply = NULL;
+	int r = conn_call(&q->conn, "io.podd.Pod.Inspect", NULL, &reply, err);
+	const json_t *pod = json_object_get(reply, "pod");
 
+	conn_close(&q->conn); /* a pull may take long */
 	if (r == 0)
-		r = refuse_busy(status, err);
-	return r < 0 ? r : list_names(names, status, err);
+		r = refuse_busy(pod, err);
+	if (r == 0)
+		r = list_names(names, pod, err);
+	return r < 0 ? r :
+		       fetch(q, names, json_string_value(json_object_get(pod, "image_policy")), err);
 }
 
 static int update(struct request *q)
 {
-	json_auto_t *images = json_array(), *names = json_array(), *answer = NULL;
+	json_auto_t *images = json_array(), *answer = NULL;
 	struct err err = { 0 };
 	int code = ctl_connect(q->ctl, q->pod, &q->conn), r = 0;
 
@@ -254,10 +261,7 @@ static int update(struct request *q)
 		return code;
 	q->images = images;
 	if (!q->back) {
-		r = ask_status(q, names, &err);
-		conn_close(&q->conn); /* a pull may take long */
-		if (r == 0)
-			r = fetch(q, names, &err);
+		r = fetch_all(q, &err);
 		if (r < 0)
 			return ctl_fail(q->ctl, CTL_FAILED, &err);
 		code = ctl_connect(q->ctl, q->pod, &q->conn);
