@@ -35,10 +35,9 @@ struct layer_reader {
 
 /* ------------------------------------------------------------------ the stream */
 
-/* libarchive's read callback of the inner reader. */
-static la_ssize_t pull(struct archive *inner, void *ctx, const void **buf)
+/* The next piece of it, hashed; 0 at its end, -1 with @failed filled. */
+static la_ssize_t next_piece(struct layer_reader *l, const void **buf)
 {
-	struct layer_reader *l = ctx;
 	la_int64_t offset;
 	size_t n = 0;
 	int r = l->empty ? ARCHIVE_EOF : archive_read_data_block(l->outer, buf, &n, &offset);
@@ -52,12 +51,21 @@ static la_ssize_t pull(struct archive *inner, void *ctx, const void **buf)
 	if (l->failed.code == 0 && l->stream_bytes > l->limits.bytes)
 		(void)err_set(&l->failed, EFBIG, "more than %llu bytes unpacked",
 			      (unsigned long long)l->limits.bytes);
-	if (l->failed.code) {
-		archive_set_error(inner, l->failed.code, "%s", l->failed.msg);
+	if (l->failed.code)
 		return -1;
-	}
 	hash_add(&l->hash, *buf, n);
 	return (la_ssize_t)n;
+}
+
+/* libarchive's read callback of the inner reader. */
+static la_ssize_t pull(struct archive *inner, void *ctx, const void **buf)
+{
+	struct layer_reader *l = ctx;
+	la_ssize_t n = next_piece(l, buf);
+
+	if (n < 0)
+		archive_set_error(inner, l->failed.code, "%s", l->failed.msg);
+	return n;
 }
 
 static int archive_failure(struct layer_reader *l, struct archive *a, const char *what,
@@ -102,6 +110,19 @@ static int open_outer(struct layer_reader *l, int fd, enum image_media media, st
 						     archive_failure(l, l->outer, "decompress", err);
 }
 
+static int open_stream(struct layer_reader **out, int blob_fd, enum image_media media,
+		       const struct layer_limits *limits, struct err *err)
+{
+	struct layer_reader *l = *out = calloc(1, sizeof(*l));
+	int r;
+
+	if (!l)
+		return err_set(err, ENOMEM, "read the layer: out of memory");
+	l->limits = *limits;
+	r = hash_begin(&l->hash, err);
+	return r < 0 ? r : open_outer(l, blob_fd, media, err);
+}
+
 /**
  * layer_open() - begin to read a layer
  * @out: released by layer_close(), whatever this returned
@@ -113,15 +134,9 @@ static int open_outer(struct layer_reader *l, int fd, enum image_media media, st
 int layer_open(struct layer_reader **out, int blob_fd, enum image_media media,
 	       const struct layer_limits *limits, struct err *err)
 {
-	struct layer_reader *l = *out = calloc(1, sizeof(*l));
-	int r;
+	int r = open_stream(out, blob_fd, media, limits, err);
+	struct layer_reader *l = *out;
 
-	if (!l)
-		return err_set(err, ENOMEM, "read the layer: out of memory");
-	l->limits = *limits;
-	r = hash_begin(&l->hash, err);
-	if (r == 0)
-		r = open_outer(l, blob_fd, media, err);
 	if (r < 0)
 		return r;
 	l->inner = archive_read_new();
@@ -380,10 +395,30 @@ int layer_finish(struct layer_reader *l, struct digest *diff_id, struct err *err
 	const void *buf;
 	la_ssize_t n;
 
-	while ((n = pull(l->inner, l, &buf)) > 0)
+	while ((n = next_piece(l, &buf)) > 0)
 		;
 	if (n < 0)
-		return archive_failure(l, l->inner, "read the layer", err);
+		return err_set(err, l->failed.code, "%s", l->failed.msg);
 	hash_end(&l->hash, diff_id);
 	return 0;
+}
+
+/**
+ * layer_hash() - the diff id of a blob, without a look at what is in it
+ * @blob_fd: borrowed, at its start
+ * @bytes_max: of the uncompressed stream
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int layer_hash(struct digest *diff_id, int blob_fd, enum image_media media, uint64_t bytes_max,
+	       struct err *err)
+{
+	const struct layer_limits limits = { .bytes = bytes_max };
+	struct layer_reader *l = NULL;
+	int r = open_stream(&l, blob_fd, media, &limits, err);
+
+	if (r == 0)
+		r = layer_finish(l, diff_id, err);
+	layer_close(l);
+	return r;
 }

@@ -64,3 +64,5 @@ int layer_data(struct layer_reader *l, const void **buf, size_t *n, off_t *offse
 bool layer_xattr(struct layer_reader *l, const char **name, const void **value, size_t *n);
 int layer_finish(struct layer_reader *l, struct digest *diff_id, struct err *err);
 void layer_close(struct layer_reader *l);
+int layer_hash(struct digest *diff_id, int blob_fd, enum image_media media, uint64_t bytes_max,
+	       struct err *err);

@@ -112,8 +112,14 @@ static int read_blob(struct take *t, const char *name, const struct image_descri
 
 /* ---------------------------------------------------------------------- layers */
 
-static int unpack_into(struct take *t, const struct image_descriptor *layer, const char *dir,
-		       const struct digest *want, struct err *err)
+static int wrong_diff_id(struct err *err, const struct digest *is, const struct digest *want)
+{
+	return err_set(err, EBADMSG, "its diff id is " DIGEST_PREFIX "%s, the config says "
+		       DIGEST_PREFIX "%s", is->hex, want->hex);
+}
+
+static int unpack(struct take *t, const struct image_descriptor *layer, const struct digest *want,
+		  struct err *err)
 {
 	cleanup_close int blob = open_blob(t, &layer->digest, err), dirfd = -EBADF, root = -EBADF;
 	cleanup_close int opaque = -EBADF;
@@ -123,9 +129,9 @@ static int unpack_into(struct take *t, const struct image_descriptor *layer, con
 
 	if (blob < 0)
 		return blob;
-	if (mkdirat(t->w->job_layers_fd, dir, 0700) < 0)
-		return errno == EEXIST ? 0 : err_sys(err, "make a directory"); /* the same layer twice */
-	dirfd = openat(t->w->job_layers_fd, dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (mkdirat(t->w->job_layers_fd, want->hex, 0700) < 0)
+		return err_sys(err, "make a directory");
+	dirfd = openat(t->w->job_layers_fd, want->hex, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0 || mkdirat(dirfd, "root", 0755) < 0)
 		return err_sys(err, "make a directory");
 	root = openat(dirfd, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -137,11 +143,48 @@ static int unpack_into(struct take *t, const struct image_descriptor *layer, con
 	if (r < 0)
 		return r;
 	if (!digest_equal(&got.diff_id, want))
-		return err_set(err, EBADMSG, "its diff id is " DIGEST_PREFIX "%s, the config says "
-			       DIGEST_PREFIX "%s", got.diff_id.hex, want->hex);
+		return wrong_diff_id(err, &got.diff_id, want);
 	t->left.bytes -= got.bytes < t->left.bytes ? got.bytes : t->left.bytes;
 	t->left.inodes -= got.inodes < t->left.inodes ? got.inodes : t->left.inodes;
 	return 0;
+}
+
+/* Of one that is not compressed, the blob's digest. */
+static int diff_id_of(struct digest *out, const struct take *t,
+		      const struct image_descriptor *layer, struct err *err)
+{
+	cleanup_close int blob = -EBADF;
+
+	if (layer->media == IMAGE_MEDIA_TAR) {
+		*out = layer->digest;
+		return 0;
+	}
+	blob = open_blob(t, &layer->digest, err);
+	return blob < 0 ? blob : layer_hash(out, blob, layer->media, t->left.bytes, err);
+}
+
+/* The layer is there; whether this blob is one that it comes from (image/pairs.h). */
+static int check_known(struct take *t, const struct image_descriptor *layer,
+		       const struct digest *want, struct err *err)
+{
+	struct digest is;
+	int r = t->store_known ? 0 : image_pairs_add_store(&t->known, &t->w->store, err);
+
+	if (r < 0)
+		return r;
+	t->store_known = true;
+	if (image_pairs_has(&t->known, layer, want))
+		return 0;
+	r = diff_id_of(&is, t, layer, err);
+	if (r < 0)
+		return r;
+	return digest_equal(&is, want) ? 0 : wrong_diff_id(err, &is, want);
+}
+
+static bool layer_is_there(const struct take *t, const struct digest *diff_id)
+{
+	return faccessat(t->w->layers_fd, diff_id->hex, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+	       faccessat(t->w->job_layers_fd, diff_id->hex, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 static int take_layer(struct take *t, const char *name, const struct image_descriptor *layer,
@@ -151,9 +194,9 @@ static int take_layer(struct take *t, const char *name, const struct image_descr
 
 	if (r < 0)
 		return r;
-	if (faccessat(t->w->layers_fd, diff_id->hex, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return 0;
-	return unpack_into(t, layer, diff_id->hex, diff_id, err);
+	r = layer_is_there(t, diff_id) ? check_known(t, layer, diff_id, err) :
+					 unpack(t, layer, diff_id, err);
+	return r < 0 ? r : image_pairs_add(&t->known, layer, diff_id, err);
 }
 
 /* Whether it can fit is known before anything is unpacked, roughly. */
@@ -587,5 +630,6 @@ int take_images(struct take *t, struct err *err)
 	else if (r == 0)
 		r = err_set(err, EBADMSG, "it is neither an OCI layout nor what docker save writes");
 	source_done(&t->source);
+	image_pairs_done(&t->known);
 	return r;
 }

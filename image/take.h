@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "image/admit.h"
 #include "image/import.h"
+#include "image/pairs.h"
 #include "image/source.h"
 
 /* Owned by the caller; the worker has a copy of the memory. */
@@ -14,6 +15,8 @@ struct take {
 	struct source source;
 	struct worker_progress *progress;
 	struct layer_limits left; /* of what the image may still unpack */
+	struct image_pairs known; /* of the layers so far, and of the store's images once asked for */
+	bool store_known;
 	struct import_result *result;
 	const json_t *manifests; /* of a layout's index.json, or NULL */
 	struct err left_out;	 /* why a signature of the image in hand was */

@@ -416,6 +416,31 @@ static const struct hostile corpus[] = {
 	{ "diff_id_of_the_packed_layer", EBADMSG, "layer 1: its diff id is sha256:",
 	  .recipe = { .config = CONFIG_OF("\"sha256:$L\""), .media = IMAGE_MEDIA_TAR_GZIP } },
 
+	/* What the store or the import has already, claimed by somebody else. */
+	{ "diff_id_of_another_image", EBADMSG, "layer 1: its diff id is sha256:",
+	  .recipe = { .manifest = MANIFEST_OF(THE_CONFIG, DESC(MEDIA_TAR, "$C", "$c", ""), "") },
+	  .taken = true },
+	{ "diff_id_of_another_image_packed", EBADMSG, "layer 1: its diff id is sha256:",
+	  .recipe = { .manifest =
+			  MANIFEST_OF(THE_CONFIG, DESC(MEDIA_TAR "+gzip", "$C", "$c", ""), "") },
+	  .taken = true },
+	{ "diff_id_of_the_layer_before", EBADMSG, "layer 2: its diff id is sha256:",
+	  .recipe = { .config = CONFIG_OF("\"sha256:$D\",\"sha256:$D\""),
+		      .manifest = MANIFEST_OF(THE_CONFIG,
+					      THE_LAYER "," DESC(MEDIA_TAR, "$C", "$c", ""), "") } },
+	{ "blob_of_the_store_as_another_type", EBADMSG, "layer 1: its diff id is sha256:",
+	  .recipe = { .media = IMAGE_MEDIA_TAR_GZIP,
+		      .damage = GONE,
+		      .of = 'L',
+		      .manifest = MANIFEST_OF(THE_CONFIG, DESC(MEDIA_TAR, "$L", "$l", ""), "") },
+	  .taken = true },
+	{ "blob_of_the_store_as_another_layer", EBADMSG, ", the config says sha256:" WRONG_HEX,
+	  .recipe = { .media = IMAGE_MEDIA_TAR_GZIP,
+		      .damage = GONE,
+		      .of = 'L',
+		      .config = CONFIG_OF("\"sha256:" WRONG_HEX "\"") },
+	  .taken = true },
+
 	/* Documents that say other things than they should. */
 	{ "manifest_with_manifests", EBADMSG, "manifest: it has both manifests and layers",
 	  .recipe = { .manifest = MANIFEST_OF(THE_CONFIG, THE_LAYER, ",\"manifests\":[]") } },

@@ -114,6 +114,90 @@ static void find__not_there__said_of_which(void **state)
 	world_close(&world);
 }
 
+/* ------------------------------------------------------------- what is there already */
+
+static int import_again(struct world *world, const struct recipe *recipe, uint64_t bytes,
+			struct err *err)
+{
+	cleanup_free struct import_result *out = calloc(1, sizeof(*out));
+	struct import_args args = usual;
+	struct err ignored;
+
+	assert_non_null(out);
+	(void)io_remove_tree(world->source_fd, "blobs", &ignored); /* there or not, as the next */
+	(void)unlinkat(world->source_fd, "index.json", 0);
+	(void)unlinkat(world->source_fd, "oci-layout", 0);
+	args.limits.layers.bytes = bytes;
+	return world_import(world, out, recipe, args, NULL, err);
+}
+
+static void diff_id_of(char out[DIGEST_HEX_LEN + 1], const struct world *world,
+		       const struct digest *id)
+{
+	struct err err = { 0 };
+	struct image image;
+
+	assert_int_equal(image_load(&image, &world->w.store, id, &err), 0);
+	strcpy(out, image.config->diff_ids[0].hex);
+	image_done(&image);
+}
+
+static void import__another_layers_diff_id__refused(void **state)
+{
+	static const struct tar_entry other[] = { FILE_("other"), { NULL } };
+	const struct recipe victim = { .media = IMAGE_MEDIA_TAR_GZIP };
+	char diff_id[DIGEST_HEX_LEN + 1], config[512], wanted[128];
+	struct err err = { 0 };
+	struct world world;
+	struct digest id;
+
+	(void)state;
+	world_open(&world);
+	id = import(&world, &victim, &usual);
+	diff_id_of(diff_id, &world, &id);
+	snprintf(config, sizeof(config), CONFIG_OF("\"sha256:%s\""), diff_id);
+	snprintf(wanted, sizeof(wanted), ", the config says sha256:%s", diff_id);
+	for (int media = IMAGE_MEDIA_TAR; media <= IMAGE_MEDIA_TAR_ZSTD; media++) {
+		const struct recipe hostile = { .entries = other, .media = media, .config = config };
+
+		assert_int_equal(import_again(&world, &hostile, 1 << 30, &err), -EBADMSG);
+		assert_int_equal(strncmp(err.msg, "layer 1: its diff id is sha256:", 31), 0);
+		assert_non_null(strstr(err.msg, wanted));
+	}
+	world_close(&world);
+}
+
+/* What is known is not decompressed again: a bound of one byte shows which is. */
+static void import__layer_that_is_there__hashed_unless_an_image_has_the_pair(void **state)
+{
+	const struct recipe first = { .media = IMAGE_MEDIA_TAR_GZIP },
+			    otherwise = { .media = IMAGE_MEDIA_TAR_ZSTD },
+			    none = { .media = IMAGE_MEDIA_TAR_GZIP, .damage = GONE, .of = 'L' };
+	struct err err = { 0 };
+	json_t *index = NULL;
+	struct world world;
+	struct digest id;
+
+	(void)state;
+	world_open(&world);
+	id = import(&world, &first, &usual);
+	assert_int_equal(import_again(&world, &first, 1, &err), 0);
+	/* A blob that only the store has is what its digest says, so it will do. */
+	assert_int_equal(import_again(&world, &none, 1, &err), 0);
+	assert_int_equal(import_again(&world, &otherwise, 1, &err), -EFBIG);
+	assert_string_equal(err.msg, "layer 1: more than 1 bytes unpacked");
+	assert_int_equal(import_again(&world, &otherwise, 1 << 30, &err), 0);
+	assert_int_equal(import_again(&world, &otherwise, 1, &err), 0);
+	/* Of an image that is no longer there, nothing is known. */
+	assert_int_equal(image_store_index(&index, &world.w.store, &err), 0);
+	assert_true(image_index_drop(index, &id));
+	assert_int_equal(image_writer_replace_index(&world.w, index, &err), 0);
+	assert_int_equal(import_again(&world, &first, 1, &err), -EFBIG);
+	assert_int_equal(import_again(&world, &first, 1 << 30, &err), 0);
+	json_decref(index);
+	world_close(&world);
+}
+
 /* -------------------------------------------------------------------- the index */
 
 static struct image_entry entry_of(char digit, const char *name)
@@ -431,6 +515,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(import__names_of_each_source__as_they_say),
 		cmocka_unit_test(find__not_there__said_of_which),
+		cmocka_unit_test(import__another_layers_diff_id__refused),
+		cmocka_unit_test(import__layer_that_is_there__hashed_unless_an_image_has_the_pair),
 		cmocka_unit_test(index__enter_move_and_drop__names_are_of_one_image),
 		cmocka_unit_test(collect__named_and_pinned_stay__the_rest_goes),
 		cmocka_unit_test(collect__damage__nothing_is_removed),
