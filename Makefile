@@ -38,8 +38,9 @@ sources = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
 LIB_OBJ := $(foreach m,$(MODULES),$(patsubst %.c,$(BUILD)/%.o,$(call sources,$(m))))
 CTL_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(call sources,ctl))
 IMAGE_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard ctl/image/*.c))
+GEN_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard generator/*.c))
 UNIT    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/kernel/test_*.c))
-PROGRAMS := $(BUILD)/podd $(BUILD)/podctl $(BUILD)/podd-image $(BUILD)/pod-pause
+PROGRAMS := $(BUILD)/podd $(BUILD)/podctl $(BUILD)/podd-image $(BUILD)/pod-pause $(BUILD)/podd-generator
 
 all: $(PROGRAMS)
 	@:
@@ -58,6 +59,10 @@ $(BUILD)/podd: $(BUILD)/supervisor/main.o $(BUILD)/libpodd.a
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -Wl,--as-needed $(PODD_LIBS)
 
 $(BUILD)/podctl: $(BUILD)/ctl/main.o $(CTL_OBJ) $(BUILD)/libpodd.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -Wl,--as-needed $(LDLIBS)
+
+$(BUILD)/podd-generator: $(GEN_OBJ) $(BUILD)/libpodd.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -Wl,--as-needed $(LDLIBS)
 
@@ -176,7 +181,9 @@ FILES    := $(BUILD)/podd:bin/podd $(BUILD)/podctl:bin/podctl \
 	    $(BUILD)/docs/completions/podctl:share/bash-completion/completions/podctl \
 	    $(BUILD)/docs/completions/_podctl:share/zsh/site-functions/_podctl \
 	    $(BUILD)/docs/completions/podctl.fish:share/fish/vendor_completions.d/podctl.fish \
-	    $(foreach f,$(wildcard systemd/*),$f:lib/systemd/system/$(notdir $f)) \
+	    $(BUILD)/podd-generator:lib/systemd/system-generators/podd-generator \
+	    $(foreach f,$(wildcard systemd/*.service systemd/*.target),$f:lib/systemd/system/$(notdir $f)) \
+	    systemd/podd.conf:lib/tmpfiles.d/podd.conf \
 	    $(foreach f,README.md LICENSE $(EXAMPLES),$f:share/doc/podd/$f)
 dest      = $(DESTDIR)$(PREFIX)
 
@@ -209,4 +216,4 @@ help:
 .DELETE_ON_ERROR:
 
 -include $(LIB_OBJ:.o=.d) $(CTL_OBJ:.o=.d) $(IMAGE_OBJ:.o=.d) $(BUILD)/supervisor/main.d $(BUILD)/ctl/main.d \
-	 $(UNIT:=.d) $(TEST_TOOLS:=.d) $(FUZZ:=.d) $(BUILD)/docs/keydoc.d
+	 $(GEN_OBJ:.o=.d) $(UNIT:=.d) $(TEST_TOOLS:=.d) $(FUZZ:=.d) $(BUILD)/docs/keydoc.d

@@ -6,13 +6,13 @@
 
 #include "config/loader.h"
 #include "config/names.h"
+#include "config/reader.h"
 #include "config/value.h"
 
-/* Sections of other programs: systemd's generator and whoever uses "X-". */
-static bool is_foreign(const char *section)
+/* Sections that the generator passes on to systemd. */
+static bool is_systemds(const char *section)
 {
-	return strncmp(section, "X-", 2) == 0 || strcmp(section, "Unit") == 0 ||
-	       strcmp(section, "Install") == 0;
+	return strcmp(section, "Unit") == 0 || strcmp(section, "Install") == 0;
 }
 
 /**
@@ -118,7 +118,10 @@ int config_begin_section(void *loader, const char *name, struct config_pos pos)
 		return -ENOMEM;
 	l->state = NULL;
 	l->container = NULL;
-	if (!is_foreign(name))
+	l->foreign = l->env->foreign && is_systemds(name);
+	if (l->foreign)
+		r = l->env->foreign->section(l->env->foreign->arg, name, pos);
+	else if (!is_systemds(name) && strncmp(name, "X-", 2) != 0) /* whoever's that is */
 		r = enter(l, kind, name + n + strspn(name + n, " \t"), pos);
 	free(kind);
 	if (r < 0 || !l->state)
@@ -235,6 +238,8 @@ int config_assign(void *loader, const char *name, struct config_pos pos,
 	struct assigned *a;
 	int r;
 
+	if (l->foreign)
+		return l->env->foreign->assign(l->env->foreign->arg, name, pos, line, offset);
 	if (!l->state || strncmp(name, "X-", 2) == 0)
 		return 0;
 	key = config_key_find(l->section, name);

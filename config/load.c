@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -76,6 +77,7 @@ static int parse_bytes(struct loader *l, const char *path, const char *bytes, si
 	int r = config_diags_file(l->diags, path, &l->file);
 
 	l->state = NULL;
+	l->foreign = false;
 	if (r == 0)
 		r = config_read(bytes, n, l->file, &sink, l->diags);
 	return r < 0 ? no_memory(err) : 0;
@@ -104,7 +106,7 @@ static int by_bytes(const struct dirent **a, const struct dirent **b)
 }
 
 /* Parses "PATH.d/NAME.conf", one after the other; no directory is no error. */
-static int parse_drop_ins(struct loader *l, const char *path, struct err *err)
+static int parse_directory(struct loader *l, const char *path, struct err *err)
 {
 	char dir[PATH_MAX], file[PATH_MAX + NAME_MAX + 1];
 	struct dirent **list;
@@ -123,6 +125,22 @@ static int parse_drop_ins(struct loader *l, const char *path, struct err *err)
 	}
 	free(list);
 	return r;
+}
+
+/* Those beside @path, and of "ROOT/usr/share/podd/FILE" then those beside "ROOT/etc/podd/FILE". */
+static int parse_drop_ins(struct loader *l, const char *path, struct err *err)
+{
+	const char *base = strrchr(path, '/');
+	size_t dir = base ? (size_t)(base - path) : 0, tail = strlen(CONFIG_VENDOR_DIR);
+	char etc[PATH_MAX];
+	int r = parse_directory(l, path, err);
+
+	if (r < 0 || dir < tail || strncmp(path + dir - tail, CONFIG_VENDOR_DIR, tail) != 0)
+		return r;
+	if (snprintf(etc, sizeof(etc), "%.*s" CONFIG_DIR "%s", (int)(dir - tail), path, base) >=
+	    (int)sizeof(etc))
+		return err_set(err, ENAMETOOLONG, "drop-ins of '%.80s...': name too long", path);
+	return parse_directory(l, etc, err);
 }
 
 /* "DIR/NAME@INSTANCE.pod" -> "DIR/NAME@.pod"; NULL without memory. */
@@ -235,6 +253,20 @@ static int load(struct pod_spec **out, const struct config_bytes *file,
 			       diags->total - before, diags->total - before == 1 ? "" : "s");
 	*out = take_ptr(l.spec);
 	return 0;
+}
+
+/**
+ * config_file_hidden() - is this no pod file, but a link to /dev/null in its place
+ * @dirfd: where a relative @path starts
+ *
+ * So the administrator takes away a file of CONFIG_VENDOR_DIR, as with systemd's units.
+ */
+bool config_file_hidden(int dirfd, const char *path)
+{
+	struct stat st;
+
+	return fstatat(dirfd, path, &st, 0) == 0 && S_ISCHR(st.st_mode) &&
+	       st.st_rdev == makedev(1, 3);
 }
 
 /**

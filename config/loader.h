@@ -35,6 +35,7 @@ struct loader {
 	/* The section being read. */
 	enum config_section section;
 	struct section_state *state; /* NULL: its keys are passed over */
+	bool foreign; /* or told to env->foreign */
 	struct pod_container *container; /* of [Container], else NULL */
 };
 

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Names of pods, from the run directory and from /etc. */
+/* Names of pods, from the run directory and the two of pod files. */
 #include "ctl/pods.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "config/load.h"
 #include "config/names.h"
-
 
 static void close_dir(DIR **dir)
 {
@@ -32,8 +33,17 @@ static int add_name(json_t *names, const char *name)
 	return json_array_append_new(names, json_string(name)) < 0 ? -ENOMEM : 0;
 }
 
-/* @suffix: what a name must end with, and is cut off; or "". */
-static int add_directory(json_t *names, int parent, const char *suffix, struct err *err)
+/* Whether a pod file is not in force: hidden, or another one of its name is. */
+static bool is_passed_over(int fd, int over, const char *file)
+{
+	return config_file_hidden(fd, file) || (over >= 0 && faccessat(over, file, F_OK, 0) == 0);
+}
+
+/*
+ * @suffix: what a name must end with, and is cut off; or ""
+ * @over: a directory whose files have precedence, or -EBADF
+ */
+static int add_directory(json_t *names, int parent, const char *suffix, int over, struct err *err)
 {
 	int fd = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	__attribute__((cleanup(close_dir))) DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
@@ -50,12 +60,23 @@ static int add_directory(json_t *names, int parent, const char *suffix, struct e
 	while (r == 0 && (d = readdir(dir))) {
 		size_t n = strlen(d->d_name);
 
-		if (n <= cut || strcmp(d->d_name + n - cut, suffix) != 0)
+		if (n <= cut || strcmp(d->d_name + n - cut, suffix) != 0 ||
+		    (cut && is_passed_over(fd, over, d->d_name)))
 			continue;
 		d->d_name[n - cut] = '\0';
 		r = add_name(names, d->d_name);
 	}
 	return r < 0 ? err_set(err, ENOMEM, "list the pods: no memory") : 0;
+}
+
+static int add_vendor(json_t *names, const struct paths *paths, struct err *err)
+{
+	cleanup_close int dir = -EBADF;
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s" CONFIG_VENDOR_DIR, paths->root);
+	dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return dir < 0 ? 0 : add_directory(names, dir, ".pod", paths->etc, err);
 }
 
 static int by_name(const void *a, const void *b)
@@ -81,7 +102,7 @@ static json_t *sorted(const json_t *names)
 
 /**
  * pods_names() - the names of all pods, sorted
- * @declared: those that have a pod file in /etc too
+ * @declared: those that have a pod file too, in /etc or /usr/share
  * @out: receives an array of strings, owned by the caller
  *
  * Templates are no pods. A directory that is not there has no pods.
@@ -94,9 +115,11 @@ int pods_names(const struct paths *paths, bool declared, json_t **out, struct er
 	int r = 0;
 
 	if (paths->run >= 0)
-		r = add_directory(names, paths->run, "", err);
+		r = add_directory(names, paths->run, "", -EBADF, err);
 	if (r == 0 && declared && paths->etc >= 0)
-		r = add_directory(names, paths->etc, ".pod", err);
+		r = add_directory(names, paths->etc, ".pod", -EBADF, err);
+	if (r == 0 && declared)
+		r = add_vendor(names, paths, err);
 	if (r == 0)
 		*out = sorted(names);
 	return r;

@@ -35,18 +35,28 @@ static int add_pin(void *ctx, const char *pod, const struct digest *id, struct e
 	return add(ctx, id, pod, err);
 }
 
-/* Whether /etc/podd has its file, or that of its template. */
+/* Where pod files are. A name that is in both counts twice: what is kept is harmless. */
+static const char *const places[] = { CONFIG_DIR, CONFIG_VENDOR_DIR };
+
+static bool has_file(const struct paths *paths, const char *pod, size_t n, const char *suffix)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		char path[PATH_MAX];
+
+		if (snprintf(path, sizeof(path), "%s%s/%.*s%s", paths->root, places[i], (int)n, pod,
+			     suffix) < (int)sizeof(path) && access(path, F_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Whether it has a file, or its template has. */
 static bool is_declared(const struct paths *paths, const char *pod)
 {
-	char file[NAME_MAX + 1];
-	int n = (int)strcspn(pod, "@");
+	size_t n = strcspn(pod, "@");
 
-	if (paths->etc < 0 || snprintf(file, sizeof(file), "%s" SUFFIX, pod) >= (int)sizeof(file))
-		return false;
-	if (faccessat(paths->etc, file, F_OK, 0) == 0)
-		return true;
-	return pod[n] && snprintf(file, sizeof(file), "%.*s@" SUFFIX, n, pod) < (int)sizeof(file) &&
-	       faccessat(paths->etc, file, F_OK, 0) == 0;
+	return has_file(paths, pod, strlen(pod), SUFFIX) ||
+	       (pod[n] && has_file(paths, pod, n, "@" SUFFIX));
 }
 
 struct declared {
@@ -89,8 +99,8 @@ static int add_spec(struct uses *u, const struct pod_spec *spec, const struct im
 	return r;
 }
 
-/* @file: "NAME.pod" in /etc/podd; of a template, what any instance would need. */
-static int add_file(struct uses *u, const struct paths *paths, const char *file,
+/* @file: "NAME.pod" in @dir; of a template, what any instance would need. */
+static int add_file(struct uses *u, const char *dir, const char *file,
 		    const struct image_stores *stores, struct err *err)
 {
 	size_t n = strlen(file) - strlen(SUFFIX);
@@ -99,8 +109,11 @@ static int add_file(struct uses *u, const struct paths *paths, const char *file,
 	char path[PATH_MAX];
 	int r;
 
-	snprintf(path, sizeof(path), "%s/etc/podd/%.*s%s" SUFFIX, paths->root, (int)n, file,
-		 n > 0 && file[n - 1] == '@' ? "template" : "");
+	if (snprintf(path, sizeof(path), "%s/%.*s%s" SUFFIX, dir, (int)n, file,
+		     n > 0 && file[n - 1] == '@' ? "template" : "") >= (int)sizeof(path))
+		return err_set(err, ENAMETOOLONG, "pod file '%s': name too long", file);
+	if (config_file_hidden(AT_FDCWD, path))
+		return 0;
 	r = config_load(&spec, path, NULL, &diags, NULL);
 	config_diags_done(&diags);
 	if (r < 0) {
@@ -112,26 +125,35 @@ static int add_file(struct uses *u, const struct paths *paths, const char *file,
 	return r;
 }
 
-static int add_declared(struct uses *u, const struct paths *paths,
-			const struct image_stores *stores, struct err *err)
+static int add_directory(struct uses *u, const char *path, const struct image_stores *stores,
+			 struct err *err)
 {
-	int fd = openat(paths->etc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	DIR *dir = opendir(path);
 	struct dirent *d;
+	int r = 0;
 
-	if (paths->etc < 0)
-		return 0;
-	if (!dir) {
-		close_fd(&fd);
-		return err_sys(err, "list the pod files");
-	}
+	if (!dir)
+		return errno == ENOENT ? 0 : err_sys(err, "list the pod files in '%s'", path);
 	while (r == 0 && (d = readdir(dir))) {
 		size_t n = strlen(d->d_name);
 
 		if (n > strlen(SUFFIX) && strcmp(d->d_name + n - strlen(SUFFIX), SUFFIX) == 0)
-			r = add_file(u, paths, d->d_name, stores, err);
+			r = add_file(u, path, d->d_name, stores, err);
 	}
 	(void)closedir(dir);
+	return r;
+}
+
+static int add_declared(struct uses *u, const struct paths *paths,
+			const struct image_stores *stores, struct err *err)
+{
+	char dir[PATH_MAX];
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(places); i++) {
+		snprintf(dir, sizeof(dir), "%s%s", paths->root, places[i]);
+		r = add_directory(u, dir, stores, err);
+	}
 	return r;
 }
 

@@ -518,6 +518,24 @@ static void load__drop_ins__in_byte_order_last_scalar_wins(void **state)
 	config_diags_done(&diags);
 }
 
+static void load__file_of_the_vendor__drop_ins_of_etc_come_last(void **state)
+{
+	struct config_diags diags = { 0 };
+	struct pod_spec *spec;
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(io_mkdir_path(AT_FDCWD, "r/usr/share/podd/web.pod.d", 0755, &err), 0);
+	assert_int_equal(io_mkdir_path(AT_FDCWD, "r/etc/podd/web.pod.d", 0755, &err), 0);
+	write_file("r/usr/share/podd/web.pod", "[Container c]\n" NEEDED "User=1\n");
+	write_file("r/usr/share/podd/web.pod.d/zz.conf", "[Container c]\nUser=2\n");
+	write_file("r/etc/podd/web.pod.d/aa.conf", "[Container c]\nUser=3\n");
+	assert_int_equal(config_load(&spec, "r/usr/share/podd/web.pod", &env, &diags, &err), 0);
+	assert_string_equal(spec->containers[0].run.user, "3");
+	pod_spec_free(spec);
+	config_diags_done(&diags);
+}
+
 static void load__faults_in_drop_ins__name_their_file(void **state)
 {
 	struct config_diags diags = { 0 };
@@ -656,6 +674,7 @@ int main(void)
 		cmocka_unit_test(hostname__from_pod_name__made_valid),
 		cmocka_unit_test(load__drop_ins__in_byte_order_last_scalar_wins),
 		cmocka_unit_test(load__faults_in_drop_ins__name_their_file),
+		cmocka_unit_test(load__file_of_the_vendor__drop_ins_of_etc_come_last),
 		cmocka_unit_test(load__template__instance_specific_wins),
 		cmocka_unit_test(load__unreadable_files__error_names_them),
 		cmocka_unit_test(load__odd_host_name__only_told_where_used),

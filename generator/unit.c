@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/* Writing a unit: the common text, what follows from the spec, and the file's own lines. */
+#include "generator/unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/io.h"
+
+#define BODY "pod@.service"
+/* Beyond the pod's own time for a stop, so that podd ends by itself (supervisor/notify.c). */
+#define STOP_MARGIN_S 10
+
+/* Keys of [Unit] whose values are names of units. */
+static const char *const naming[] = {
+	"After", "Before", "BindsTo", "Conflicts", "JoinsNamespaceOf", "OnFailure", "OnSuccess",
+	"PartOf", "PropagatesReloadTo", "PropagatesStopTo", "ReloadPropagatedFrom", "Requires",
+	"Requisite", "StopPropagatedFrom", "Upholds", "Wants",
+};
+
+/**
+ * unit_read_body() - read pod@.service, which is installed beside the generator
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int unit_read_body(struct unit_maker *m, struct err *err)
+{
+	/* PREFIX/lib/systemd/system-generators; or a build directory beside the sources. */
+	static const char *const places[] = { "../system", "../systemd" };
+	char own[PATH_MAX - 64], place[PATH_MAX], path[PATH_MAX + sizeof("/" BODY)];
+	ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
+	int r = -ENOENT;
+
+	if (n < 0)
+		return err_sys(err, "read '/proc/self/exe'");
+	own[n] = '\0';
+	*strrchr(own, '/') = '\0';
+	for (size_t i = 0; r == -ENOENT && i < ARRAY_SIZE(places); i++) {
+		snprintf(place, sizeof(place), "%s/%s", own, places[i]);
+		if (!realpath(place, m->units))
+			continue;
+		snprintf(path, sizeof(path), "%s/" BODY, m->units);
+		r = (int)io_read_file(AT_FDCWD, path, m->body, sizeof(m->body), err);
+	}
+	if (r == -ENOENT)
+		return err_set(err, ENOENT, "find '" BODY "' in '%s/../system'", own);
+	return r < 0 ? r : 0;
+}
+
+/* A text in a value: percent signs are systemd's specifiers. */
+static void put_plain(FILE *f, const char *s)
+{
+	for (; *s; s++)
+		fprintf(f, *s == '%' ? "%%%%" : "%c", *s);
+}
+
+/* One word of a list of words. */
+static void put_word(FILE *f, const char *s)
+{
+	fputc('"', f);
+	for (; *s; s++)
+		fprintf(f, *s == '%' ? "%%%%" : *s == '"' || *s == '\\' ? "\\%c" : "%c", *s);
+	fputc('"', f);
+}
+
+/* A line of pod@.service, for this one pod. */
+static void put_body_line(FILE *f, const struct pod_file *file, const char *line, size_t n)
+{
+	static const char path[] = CONFIG_DIR "/%i.pod", name[] = "%i";
+
+	while (n > 0) {
+		size_t skip = 1;
+
+		if (strncmp(line, path, strlen(path)) == 0)
+			put_plain(f, file->path), skip = strlen(path);
+		else if (strncmp(line, name, strlen(name)) == 0)
+			put_plain(f, file->name), skip = strlen(name);
+		else
+			fputc(*line, f);
+		line += skip;
+		n -= skip;
+	}
+	fputc('\n', f);
+}
+
+/* The lines of [@section] of pod@.service, without comments. */
+static void put_body(FILE *f, const struct unit_maker *m, const struct pod_file *file,
+		     const char *section)
+{
+	bool here = false;
+
+	for (const char *line = m->body; *line;) {
+		size_t n = strcspn(line, "\n");
+
+		if (line[0] == '[')
+			here = strncmp(line + 1, section, strlen(section)) == 0;
+		else if (here && n > 0 && line[0] != '#')
+			put_body_line(f, file, line, n);
+		line += n + (line[n] == '\n');
+	}
+}
+
+static void put_mount(FILE *f, const char *path)
+{
+	if (strcmp(path, "/") == 0)
+		return;
+	fputs("RequiresMountsFor=", f);
+	put_word(f, path);
+	fputc('\n', f);
+}
+
+/* Where the pod's files are. Of a source that may be absent nothing is required. */
+static void put_mounts(FILE *f, const struct unit_maker *m, const struct pod_spec *spec)
+{
+	bool lib = false;
+
+	for (size_t i = 0; i < spec->container_n; i++) {
+		const struct pod_container *c = &spec->containers[i];
+
+		for (char **lower = c->run.lowers; lower && *lower; lower++)
+			put_mount(f, *lower);
+		for (size_t v = 0; v < c->run.volume_n; v++)
+			if (!c->run.volumes[v].optional)
+				put_mount(f, c->run.volumes[v].source);
+		lib |= c->image.name || c->run.writable == CONTAINER_WRITABLE_DISK;
+	}
+	if (lib)
+		fprintf(f, "RequiresMountsFor=\"%s/var/lib/podd\"\n", m->root);
+	fprintf(f, "RequiresMountsFor=\"%s/var/log/podd\"\n", m->root);
+}
+
+static bool names_units(const char *key)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(naming); i++)
+		if (strcmp(naming[i], key) == 0)
+			return true;
+	return false;
+}
+
+/* The value with the instance put in, which systemd would take for "left.pod". */
+static char *expand(const char *value, const char *instance)
+{
+	char *out = NULL;
+	size_t size;
+	FILE *f = open_memstream(&out, &size);
+
+	if (!f)
+		return NULL;
+	for (const char *s = value; *s; s++) {
+		if (instance && s[0] == '%' && s[1] == 'i') {
+			fputs(instance, f);
+			s++;
+		} else {
+			fputc(*s, f);
+			if (s[0] == '%' && s[1] == '%')
+				fputc(*++s, f);
+		}
+	}
+	return fclose(f) == 0 ? out : NULL;
+}
+
+static int put_line(FILE *f, const struct source_line *line, const char *instance)
+{
+	cleanup_free char *value = expand(line->value, instance);
+	char name[UNIT_NAME_MAX + 1];
+
+	if (!value)
+		return -ENOMEM;
+	fprintf(f, "%s=", line->key);
+	if (!names_units(line->key)) {
+		fprintf(f, "%s\n", value);
+		return 0;
+	}
+	for (const char *s = value; *s;) {
+		size_t n = strcspn(s, " \t");
+
+		/* One that is too long is systemd's to complain of. */
+		if (n > 0 && unit_name_of(name, s, n) == 0)
+			fputs(name, f);
+		else
+			fwrite(s, 1, n, f);
+		s += n;
+		n = strspn(s, " \t");
+		fputs(n ? " " : "", f);
+		s += n;
+	}
+	fputc('\n', f);
+	return 0;
+}
+
+static int compose(FILE *f, const struct unit_maker *m, const struct pod_file *file,
+		   const struct source *s)
+{
+	const char *at = strchr(file->name, '@');
+	int r = 0;
+
+	fprintf(f, "# Made by podd-generator, see podd(8).\n[Unit]\nSourcePath=");
+	put_plain(f, s->diags.file_n ? s->diags.files[0] : file->path);
+	fputc('\n', f);
+	put_body(f, m, file, "Unit");
+	if (s->spec && s->spec->description)
+		fputs("Description=", f), put_plain(f, s->spec->description), fputc('\n', f);
+	/* The same pod by its other name: one podd at a time. */
+	fprintf(f, "Conflicts=pod@%s.service\nAfter=pod@%s.service\n", file->name, file->name);
+	if (s->spec)
+		put_mounts(f, m, s->spec);
+	for (const struct source_line *l = NULL;
+	     r == 0 && (l = source_next(s, l, SOURCE_UNIT, NULL));)
+		r = put_line(f, l, at ? at + 1 : NULL);
+	fputs("\n[Service]\n", f);
+	put_body(f, m, file, "Service");
+	if (s->spec)
+		fprintf(f, "TimeoutStopSec=%llu\n", (unsigned long long)
+			((s->spec->stop_timeout_ns + NSEC_PER_SEC - 1) / NSEC_PER_SEC +
+			 STOP_MARGIN_S));
+	return r;
+}
+
+/**
+ * unit_write() - make the unit of a pod
+ * @s: of @file; a wrong one has a unit, too, whose podd tells what is wrong
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int unit_write(const struct unit_maker *m, const struct pod_file *file, const struct source *s,
+	       struct err *err)
+{
+	char name[UNIT_NAME_MAX + 1];
+	cleanup_free char *text = NULL;
+	cleanup_close int fd = -EBADF;
+	size_t n = 0;
+	FILE *f = open_memstream(&text, &n);
+	int r = f ? compose(f, m, file, s) : -ENOMEM;
+
+	if ((f && fclose(f) < 0) || r < 0)
+		return err_set(err, ENOMEM, "pod '%s': make its unit: out of memory", file->name);
+	snprintf(name, sizeof(name), "%s.pod.service", file->name);
+	fd = openat(m->out_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return err_sys(err, "create '%s'", name);
+	r = io_write_all(fd, text, n);
+	return r < 0 ? err_set(err, -r, "write '%s': %s", name, strerror(-r)) : 0;
+}

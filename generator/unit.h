@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* The text of a pod's unit. */
+#pragma once
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "generator/find.h"
+#include "generator/source.h"
+
+#define UNIT_NAME_MAX 255 /* systemd's */
+#define UNIT_TEXT_MAX ((size_t)16 * 1024)
+
+/*
+ * Theory of operation
+ *
+ * The unit of NAME.pod is NAME.pod.service: what pod@.service says, with the name and
+ * the file put in where that has %i, and after it what the pod file says. So there is
+ * one text of a service, for those who enable pod@NAME and for the generator.
+ */
+struct unit_maker {
+	const char *root; /* "" for the host's */
+	int out_fd;       /* systemd's directory for generated units */
+	char units[PATH_MAX];     /* where podd's own unit files are */
+	char body[UNIT_TEXT_MAX]; /* pod@.service */
+};
+
+int unit_read_body(struct unit_maker *m, struct err *err);
+int unit_write(const struct unit_maker *m, const struct pod_file *file, const struct source *s,
+	       struct err *err);
+bool unit_name_valid(const char *name, size_t n);
+int unit_name_of(char out[UNIT_NAME_MAX + 1], const char *word, size_t n);

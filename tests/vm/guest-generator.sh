@@ -1,0 +1,134 @@
+#!/usr/bin/env bash
+# podd-generator under a real systemd: pod files as units, their order, their faults.
+set -u
+n=0 failed=0 dest=build/dest etc=/etc/podd usr=/usr/share/podd
+
+check() {  # check NAME COMMAND...
+	local name=$1 out; shift
+	n=$((n + 1))
+	if out=$("$@" 2>&1); then
+		echo "ok $n - $name"
+	else
+		failed=1
+		echo "not ok $n - $name"
+		sed 's/^/# /' <<<"$out"
+	fi
+}
+
+# pod FILE LINE...: a pod file that is right, with these lines at its end.
+pod() {
+	local file=$1; shift
+	printf '%s\n' '[Network]' Mode=none '[Container app]' 'Rootfs=/' 'Exec=sleep infinity' "$@" >"$file"
+}
+show() { systemctl show -P "$1" "$2"; }
+active() { systemctl is-active --quiet "$@"; }
+podd_of() { show MainPID "$1.pod"; }
+generator_says() { timeout 60 journalctl -t podd-generator -f -n +1 -o cat | grep -m 1 -F -- "$1"; }
+
+write_files() {
+	cp -r $dest/. / && mkdir -p $etc $usr || return 1
+	pod $etc/db.pod '[Install]' WantedBy=pods.target
+	pod $usr/web.pod '[Unit]' 'Description=The shop' Requires=db.pod After=db.pod '[Install]' \
+		WantedBy=pods.target
+	pod $etc/kiosk@.pod '[Install]' WantedBy=pods.target DefaultInstance=left
+	pod $etc/idle.pod
+	printf '[Pod]\nMemoryMx=1\n[Install]\nWantedBy=pods.target\n' >$etc/bad.pod
+	systemctl daemon-reload
+	systemctl list-unit-files --no-legend --no-pager '*.pod.service'
+	[ "$(show LoadState web.pod)" = loaded ] && [ "$(show UnitFileState web.pod)" = generated ] &&
+		[ "$(show Description web.pod)" = 'The shop' ] && [ "$(show SourcePath web.pod)" = $usr/web.pod ]
+}
+
+# What a start of the machine does, but that multi-user.target is reached already.
+target_starts_them() {
+	systemctl show -P Wants multi-user.target | grep -w pods.target || return 1
+	systemctl start pods.target && active pods.target db.pod web.pod kiosk@left.pod && ! active idle.pod
+}
+
+# A pod that requires another one starts after it is ready, and ends before it does.
+in_order() {
+	local db web
+	db=$(show ActiveEnterTimestampMonotonic db.pod) web=$(show ExecMainStartTimestampMonotonic web.pod)
+	echo "db ready at $db, web started at $web"
+	[ "$db" -le "$web" ] || return 1
+	systemctl stop db.pod && ! active web.pod || return 1
+	db=$(show InactiveExitTimestampMonotonic db.pod) web=$(show ExecMainExitTimestampMonotonic web.pod)
+	[ "$web" -le "$(show ExecMainExitTimestampMonotonic db.pod)" ] &&
+		systemctl start web.pod && active db.pod web.pod
+}
+
+broken_file_is_told() {
+	generator_says "$etc/bad.pod:2:1: unknown key 'MemoryMx'"
+	[ "$(show ActiveState bad.pod)" = failed ] && [ "$(show ExecMainStatus bad.pod)" = 2 ] &&
+		[ "$(show NRestarts bad.pod)" = 0 ] || return 1
+	systemctl status --no-pager bad.pod
+	systemctl status --no-pager bad.pod | grep "$etc/bad.pod:2:1: unknown key 'MemoryMx' in \[Pod\]"
+}
+
+mended_file_starts() {
+	pod $etc/bad.pod && systemctl start bad.pod && active bad.pod && systemctl stop bad.pod
+}
+
+# The volume's file system cannot be mounted: the pod is not started without it.
+missing_volume() {
+	pod $etc/vol.pod Volume=/mnt/never/data:/data
+	printf '/dev/disk/by-label/never /mnt/never ext4 x-systemd.device-timeout=1s,nofail 0 0\n' >>/etc/fstab
+	systemctl daemon-reload
+	! systemctl start vol.pod || return 1
+	systemctl status --no-pager vol.pod
+	[ "$(show ActiveState vol.pod)" = inactive ] && journalctl -u vol.pod -o cat |
+		grep 'Dependency failed for' && active web.pod
+}
+
+# A source that is only not there: podd says so.
+missing_source() {
+	pod $etc/src.pod Volume=/srv/nothing:/data
+	systemctl daemon-reload
+	! systemctl start src.pod || return 1
+	systemctl status --no-pager src.pod | grep /srv/nothing
+	[ "$(show Result src.pod)" != success ] && systemctl stop src.pod && active web.pod
+}
+
+# pod@web runs the file of /etc, so it is another one's turn there.
+other_name_takes_turns() {
+	systemctl start pod@db && active pod@db && ! active db.pod || return 1
+	systemctl start db.pod && active db.pod && ! active pod@db
+}
+
+drop_in_of_etc() {
+	mkdir -p $etc/web.pod.d
+	printf '%s\n' '[Pod]' TimeoutStopSec=7 '[Install]' WantedBy= >$etc/web.pod.d/ours.conf
+	systemctl start web.pod && systemctl daemon-reload
+	systemctl show -p TimeoutStopUSec,WantedBy,ActiveState web.pod
+	[ "$(show TimeoutStopUSec web.pod)" = 17s ] && [ -z "$(show WantedBy web.pod)" ] && active web.pod
+}
+
+new_instance() {
+	mkdir $etc/kiosk@right.pod.d && systemctl daemon-reload &&
+		systemctl start kiosk@right.pod && active kiosk@right.pod kiosk@left.pod &&
+		podctl status kiosk@right | grep '^app .* running '
+}
+
+hidden_pod() {
+	systemctl stop web.pod && ln -s /dev/null $etc/web.pod && systemctl daemon-reload
+	[ "$(show LoadState web.pod)" = not-found ]
+}
+
+nothing_left() {
+	systemctl stop '*.pod.service'
+	! pgrep -l 'podd|pod-pause' && ! compgen -G '/sys/fs/cgroup/podd*'
+}
+
+check "generator: pod files become units" write_files
+check "generator: pods.target starts those that [Install] names" target_starts_them
+check "generator: a pod waits for the one that it requires" in_order
+check "generator: a broken file is in the journal and in its unit's status" broken_file_is_told
+check "generator: mended, it starts without a daemon-reload" mended_file_starts
+check "generator: a volume that is never mounted holds its pod, no other" missing_volume
+check "generator: a volume's source that is not there is told by podd" missing_source
+check "generator: NAME.pod and pod@NAME take turns" other_name_takes_turns
+check "generator: a drop-in of /etc for a file of /usr/share" drop_in_of_etc
+check "generator: an instance by its directory" new_instance
+check "generator: a hidden pod has no unit" hidden_pod
+check "generator: leaves nothing" nothing_left
+exit $failed
