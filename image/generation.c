@@ -72,12 +72,12 @@ static bool read_state(struct generation *g, const char *word)
 /**
  * generation_parse() - read a file's text
  *
- * Return: 0, or -EBADMSG with @err filled.
+ * Return: 0; -EBADMSG: it is damaged; -ENOTSUP: another podd's. @err is filled.
  */
 int generation_parse(struct generation *out, const char *text, size_t n, struct err *err)
 {
 	json_auto_t *doc = NULL;
-	const json_t *images, *image;
+	const json_t *images, *image, *version;
 	const char *reason;
 	bool good;
 	size_t i;
@@ -85,10 +85,11 @@ int generation_parse(struct generation *out, const char *text, size_t n, struct 
 	*out = (struct generation){ .n = 0 };
 	if (json_text_parse(&doc, text, n, err) < 0)
 		return err_wrap(err, -EBADMSG, "it is damaged");
-	if (json_integer_value(json_object_get(doc, "version")) != FILE_VERSION)
-		return err_set(err, EBADMSG, "it is damaged, or of another version than %d",
-			       FILE_VERSION);
-	good = read_state(out, json_string_value(json_object_get(doc, "state")));
+	version = json_object_get(doc, "version");
+	if (json_is_integer(version) && json_integer_value(version) != FILE_VERSION)
+		return err_set(err, ENOTSUP, "it has version %lld, and only %d is known here",
+			       (long long)json_integer_value(version), FILE_VERSION);
+	good = json_is_integer(version) && read_state(out, json_string_value(json_object_get(doc, "state")));
 	images = json_object_get(doc, "images");
 	good = good && json_is_array(images);
 	json_array_foreach(images, i, image)
@@ -138,7 +139,7 @@ char *generation_print(const struct generation *g)
  * generation_read() - a pod's file
  * @lib_fd: var/lib/podd, or -EBADF
  *
- * Return: 0; -ENOENT: it has none; -EBADMSG: it is damaged; -errno. @err is filled.
+ * Return: 0; -ENOENT: it has none; as generation_parse(); -errno. @err is filled.
  */
 int generation_read(struct generation *out, int lib_fd, const char *pod, struct err *err)
 {
@@ -194,10 +195,26 @@ int generation_write(const struct generation *g, int lib_fd, const char *pod, st
 }
 
 /**
+ * generation_remove() - remove a pod's file; one that is not there is fine
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int generation_remove(int lib_fd, const char *pod, struct err *err)
+{
+	char path[NAME_MAX + sizeof(GENERATIONS_DIR) + 2];
+
+	snprintf(path, sizeof(path), GENERATIONS_DIR "/%s", pod);
+	if (unlinkat(lib_fd, path, 0) < 0 && errno != ENOENT)
+		return err_sys(err, "remove '%s'", path);
+	return 0;
+}
+
+/**
  * generations_each() - call for the file of each pod that has one
  * @lib_fd: var/lib/podd, or -EBADF: there are none
+ * @fn: may remove the file
  *
- * Return: 0, what @fn returned, or -errno with @err filled: one is damaged.
+ * Return: 0, what @fn returned, or -errno with @err filled.
  */
 int generations_each(int lib_fd, generation_fn *fn, void *ctx, struct err *err)
 {
@@ -217,11 +234,15 @@ int generations_each(int lib_fd, generation_fn *fn, void *ctx, struct err *err)
 		return err_set(err, ENOMEM, "list the generations: out of memory");
 	}
 	while (r == 0 && (d = readdir(dir))) {
+		struct err damage = { 0 };
+
 		if (d->d_name[0] == '.') /* also one that is being written */
 			continue;
-		r = generation_read(g, lib_fd, d->d_name, err);
-		if (r == 0)
-			r = fn(ctx, d->d_name, g, err);
+		r = generation_read(g, lib_fd, d->d_name, &damage);
+		if (r != -ENOENT) /* else it has just been removed */
+			r = fn(ctx, d->d_name, r < 0 ? NULL : g, &damage, err);
+		else
+			r = 0;
 	}
 	(void)closedir(dir);
 	return r;

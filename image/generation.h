@@ -36,6 +36,9 @@
  * marker and pod alone, and the next one goes on.
  *
  * @now and @before of all declared pods are not removed by prune or the budget.
+ * The file of a pod that is neither declared nor there goes with a prune. One that
+ * cannot be read keeps its podd from updates, not from starting, and any image may
+ * be its pod's; a damaged one is written anew when that starts, another podd's is not.
  */
 #define GENERATIONS_DIR	       "generations"
 #define GENERATION_IMAGES_MAX  32 /* a pod's containers */
@@ -75,6 +78,7 @@ int generation_parse(struct generation *out, const char *text, size_t n, struct 
 char *generation_print(const struct generation *g);
 int generation_read(struct generation *out, int lib_fd, const char *pod, struct err *err);
 int generation_write(const struct generation *g, int lib_fd, const char *pod, struct err *err);
+int generation_remove(int lib_fd, const char *pod, struct err *err);
 
 struct generation_image *generation_find(const struct generation *g, const char *name);
 const struct digest *generation_held(const struct generation *g, bool on_trial, const char *name,
@@ -92,5 +96,7 @@ int generation_marker_write(const struct generation_marker *m, int run_fd, struc
 int generation_marker_remove(int run_fd, struct err *err);
 bool generation_on_trial(int runs_fd, const char *pod);
 
-typedef int generation_fn(void *ctx, const char *pod, const struct generation *g, struct err *err);
+/* @g: NULL for one that cannot be read; @damage says why, and it is told on. */
+typedef int generation_fn(void *ctx, const char *pod, const struct generation *g,
+			  const struct err *damage, struct err *err);
 int generations_each(int lib_fd, generation_fn *fn, void *ctx, struct err *err);

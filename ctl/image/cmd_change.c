@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "ctl/image/image.h"
 #include "image/collect.h"
+#include "image/generation.h"
 
 #define PRUNE_VERSION 1
 
@@ -235,7 +236,28 @@ int cmd_image_remove(struct ctl *ctl, int argc, char **argv)
 	return r < 0 ? ctl_fail(ctl, CTL_FAILED, &err) : CTL_OK;
 }
 
-/* Images that lost their name to another; with @all, those that no pod needs. */
+/* A file of generations outlives its pod, which may come back, but not its pod file. */
+static int drop_generations(struct change *c, struct err *err)
+{
+	const json_t *pod;
+	size_t i;
+	int r = 0;
+
+	json_array_foreach(c->uses.gone, i, pod) {
+		const char *name = json_string_value(pod);
+
+		if (r == 0 && !c->dry_run)
+			r = generation_remove(c->paths.lib, name, err);
+		if (r == 0)
+			tell(c, "generations", name, 0);
+	}
+	return r;
+}
+
+/*
+ * Images that lost their name to another; with @all, those that no pod needs. Where
+ * a file of generations cannot be read, one without a name may be its pod's.
+ */
 static int drop_unused(struct change *c, bool all, struct err *err)
 {
 	json_t *manifests = json_object_get(c->index, "manifests");
@@ -243,7 +265,8 @@ static int drop_unused(struct change *c, bool all, struct err *err)
 	if (all && c->uses.unreadable[0])
 		return err_set(err, EBUSY, "'%.400s' cannot be read, and its pod may need any image",
 			       c->uses.unreadable);
-	for (size_t i = json_array_size(manifests); i-- > 0;) {
+	for (size_t i = json_array_size(c->uses.warnings) ? 0 : json_array_size(manifests);
+	     i-- > 0;) {
 		const json_t *e = json_array_get(manifests, i);
 		const char *name = image_index_name(e);
 		char text[DIGEST_TEXT_SIZE];
@@ -282,7 +305,11 @@ int cmd_image_prune(struct ctl *ctl, int argc, char **argv)
 	if (r == 0)
 		r = drop_unused(&change, all, &err);
 	if (r == 0)
+		uses_warn(&change.uses, ctl);
+	if (r == 0)
 		r = write_and_collect(&change, &err);
+	if (r == 0)
+		r = drop_generations(&change, &err);
 	if (r == 0)
 		print_end(&change);
 	change_end(&change);

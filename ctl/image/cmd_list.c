@@ -144,8 +144,10 @@ int cmd_image_list(struct ctl *ctl, int argc, char **argv)
 	r = uses_collect(&uses, &ctl->paths, &stores, &err);
 	for (size_t i = 0; r == 0 && i < IMAGE_STORES_MAX; i++)
 		r = list_store(ctl, &stores.list[i], &uses, images, &err);
-	if (r == 0)
+	if (r == 0) {
+		uses_warn(&uses, ctl);
 		print_list(ctl, images);
+	}
 	uses_done(&uses);
 	image_stores_close(&stores);
 	return r < 0 ? ctl_fail(ctl, CTL_FAILED, &err) : CTL_OK;
@@ -222,8 +224,10 @@ static int inspect(struct ctl *ctl, const char *text, struct err *err)
 	if (r == 0) {
 		r = uses_collect(&uses, &ctl->paths, &stores, err);
 		doc = r < 0 ? NULL : inspection(&image, &uses, err);
-		if (doc)
+		if (doc) {
+			uses_warn(&uses, ctl);
 			ctl_print_json(ctl, doc);
+		}
 		uses_done(&uses);
 		image_done(&image);
 	}

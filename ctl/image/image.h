@@ -63,12 +63,15 @@ void policy_done(struct chosen_policy *chosen);
 
 /* uses.c: which pods need which images */
 struct uses {
-	json_t *pods;	      /* an image's digits -> an object whose keys are pods */
-	char unreadable[PATH_MAX];/* a pod file of which it cannot be told, or "" */
+	json_t *pods;	  /* an image's digits -> an object whose keys are pods */
+	json_t *warnings; /* of files of generations that cannot be read: sentences */
+	json_t *gone;	  /* pods that are neither declared nor there, and have such a file */
+	char unreadable[PATH_MAX]; /* a file of which it cannot be told, or "" */
 };
 
 int uses_collect(struct uses *out, const struct paths *paths, const struct image_stores *stores,
 		 struct err *err);
+void uses_warn(const struct uses *uses, struct ctl *ctl);
 const json_t *uses_of(const struct uses *uses, const struct digest *id);
 void uses_done(struct uses *uses);
 

@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "config/load.h"
 #include "ctl/image/image.h"
+#include "ctl/text.h"
 #include "image/generation.h"
 #include "image/pins.h"
 
@@ -59,18 +60,52 @@ static bool is_declared(const struct paths *paths, const char *pod)
 	       (pod[n] && has_file(paths, pod, n, "@" SUFFIX));
 }
 
+/* Whether it runs, or ran and nobody has cleared up behind it. */
+static bool is_there(const struct paths *paths, const char *pod)
+{
+	return paths->run >= 0 && faccessat(paths->run, pod, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 struct declared {
 	struct uses *uses;
 	const struct paths *paths;
 };
 
-/* What a pod runs, ran before, and has on trial, also while it is stopped. */
-static int add_generation(void *ctx, const char *pod, const struct generation *g, struct err *err)
+static int add_text(json_t *list, json_t *text_take, struct err *err)
+{
+	return json_array_append_new(list, text_take) < 0 ?
+		       err_set(err, ENOMEM, "look which images are in use: out of memory") : 0;
+}
+
+/* It may need any image. */
+static int add_damaged(struct declared *d, const char *pod, const struct err *damage,
+		       struct err *err)
+{
+	struct uses *u = d->uses;
+
+	snprintf(u->unreadable, sizeof(u->unreadable), "%s/var/lib/podd/" GENERATIONS_DIR "/%s",
+		 d->paths->root, pod);
+	return add_text(u->warnings, json_sprintf("%s; what pod '%s' may need is kept", damage->msg,
+						  pod), err);
+}
+
+/*
+ * What a pod runs, ran before, and has on trial, also while it is stopped. A pod
+ * that is not declared needs what its podd has pinned, as long as there is one;
+ * one that starts just now writes the file later than we can remove it.
+ */
+static int add_generation(void *ctx, const char *pod, const struct generation *g,
+			  const struct err *damage, struct err *err)
 {
 	struct declared *d = ctx;
 	int r = 0;
 
-	for (unsigned i = 0; r == 0 && is_declared(d->paths, pod) && i < g->n; i++) {
+	if (!is_declared(d->paths, pod))
+		return d->paths->etc < 0 || is_there(d->paths, pod) ?
+			       0 : add_text(d->uses->gone, json_string(pod), err);
+	if (!g)
+		return add_damaged(d, pod, damage, err);
+	for (unsigned i = 0; r == 0 && i < g->n; i++) {
 		const struct generation_image *m = &g->images[i];
 
 		r = add(d->uses, &m->now, pod, err);
@@ -168,12 +203,28 @@ int uses_collect(struct uses *out, const struct paths *paths, const struct image
 {
 	int r;
 
-	*out = (struct uses){ .pods = json_object() };
+	*out = (struct uses){
+		.pods = json_object(), .warnings = json_array(), .gone = json_array(),
+	};
 	r = image_pins_each(paths->run, add_pin, out, err);
 	if (r == 0)
 		r = generations_each(paths->lib, add_generation,
 				     &(struct declared){ out, paths }, err);
 	return r < 0 ? r : add_declared(out, paths, stores, err);
+}
+
+/**
+ * uses_warn() - tell which files could not be read, a line each
+ */
+void uses_warn(const struct uses *uses, struct ctl *ctl)
+{
+	const json_t *warning;
+	char text[1024];
+	size_t i;
+
+	json_array_foreach(uses->warnings, i, warning)
+		fprintf(ctl->errors, "podctl: warning: %s\n",
+			text_clean(text, sizeof(text), json_string_value(warning)));
 }
 
 /**
@@ -186,6 +237,7 @@ const json_t *uses_of(const struct uses *uses, const struct digest *id)
 
 void uses_done(struct uses *uses)
 {
-	json_decref(uses->pods);
-	uses->pods = NULL;
+	json_decref(take_ptr(uses->pods));
+	json_decref(take_ptr(uses->warnings));
+	json_decref(take_ptr(uses->gone));
 }
