@@ -16,6 +16,8 @@
 #include "base/io.h"
 #include "supervisor/log.h"
 
+#define LARGE (UINT64_C(1) << 40) /* bytes: no rotation */
+
 /* The part of the pause, and of the container. */
 struct rig {
 	char path[32];
@@ -256,4 +258,10 @@ static inline void spin(unsigned n)
 {
 	for (volatile unsigned i = 0; i < n; i++)
 		;
+}
+
+static inline void say_and_pump(struct rig *rig, struct log *lg, const char *text)
+{
+	say(rig, CRI_STDOUT, text);
+	pump_all(lg);
 }
