@@ -140,18 +140,18 @@ bench: all
 	$(Q)tools/deps check
 	$(Q)BUILD=$(abspath $(BUILD)) tests/bench/run
 
-## make docs         man pages and completions; the lists of keys come from config/keys.c
-GENERATED := $(addprefix $(BUILD)/docs/,man/podd.pod.5 completions/_podctl \
-	    completions/podctl.fish completions/podctl)
+## make docs         man pages and completions, from the tables of keys and of commands
+GENERATED := $(addprefix $(BUILD)/docs/,man/podd.pod.5 completions/bash completions/zsh completions/fish)
 docs: $(GENERATED)
 	@:
 $(BUILD)/docs/keydoc: docs/keydoc.c $(BUILD)/libpodd.a
-	@mkdir -p $(@D)/man $(@D)/completions
+	@mkdir -p $(@D)/man
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/libpodd.a -Wl,--as-needed $(LDLIBS)
-$(BUILD)/docs/completions/podctl: $(BUILD)/podctl $(BUILD)/docs/keydoc
+$(BUILD)/docs/completions/%: $(BUILD)/podctl
+	@mkdir -p $(@D)
 	$(call say,DOC)
-	$(Q)$< completion >$@
+	$(Q)$< completion $* >$@
 $(BUILD)/docs/%: docs/%.in $(BUILD)/docs/keydoc
 	$(call say,DOC)
 	$(Q)$(BUILD)/docs/keydoc <$< >$@
@@ -178,9 +178,9 @@ FILES    := $(BUILD)/podd:bin/podd $(BUILD)/podctl:bin/podctl \
 	    $(BUILD)/docs/man/podd.pod.5:share/man/man5/podd.pod.5 \
 	    docs/man/podctl.1:share/man/man1/podctl.1 docs/man/podctl-image.1:share/man/man1/podctl-image.1 \
 	    docs/man/podd.8:share/man/man8/podd.8 \
-	    $(BUILD)/docs/completions/podctl:share/bash-completion/completions/podctl \
-	    $(BUILD)/docs/completions/_podctl:share/zsh/site-functions/_podctl \
-	    $(BUILD)/docs/completions/podctl.fish:share/fish/vendor_completions.d/podctl.fish \
+	    $(BUILD)/docs/completions/bash:share/bash-completion/completions/podctl \
+	    $(BUILD)/docs/completions/zsh:share/zsh/site-functions/_podctl \
+	    $(BUILD)/docs/completions/fish:share/fish/vendor_completions.d/podctl.fish \
 	    $(BUILD)/podd-generator:lib/systemd/system-generators/podd-generator \
 	    $(foreach f,$(wildcard systemd/*.service systemd/*.target),$f:lib/systemd/system/$(notdir $f)) \
 	    systemd/podd.conf:lib/tmpfiles.d/podd.conf \

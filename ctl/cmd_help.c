@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* podctl help, version, completion: about podctl itself. */
+/* podctl help, version: about podctl itself, and about the keys of pod files. */
 #include <string.h>
 
+#include "config/keys.h"
 #include "ctl/ctl.h"
 
 static const struct option common_only[] = { CTL_COMMON_OPTIONS };
@@ -38,6 +39,26 @@ void help_print_command(const struct ctl *ctl, const struct ctl_command *command
 	fprintf(ctl->out, "%s\n", command->summary);
 }
 
+/* What podd.pod(5) says of a key, in each section that has it. */
+static bool print_key(const struct ctl *ctl, const char *name)
+{
+	bool found = false;
+
+	for (enum config_section section = 0; section < CONFIG_SECTION_N; section++) {
+		const struct config_key *k = config_key_find(section, name);
+
+		if (!k)
+			continue;
+		found = true;
+		fprintf(ctl->out, "[%s] %s=%s\n  %s\n", config_section_names[section], k->name,
+			k->form, k->about);
+		if (k->inherit || k->fallback)
+			fprintf(ctl->out, "  Default: %s\n",
+				k->inherit ? "what [Pod] says" : k->fallback);
+	}
+	return found;
+}
+
 /* podctl help */
 int cmd_help(struct ctl *ctl, int argc, char **argv)
 {
@@ -60,7 +81,9 @@ int cmd_help(struct ctl *ctl, int argc, char **argv)
 		help_print_command(ctl, c);
 		return CTL_OK;
 	}
-	return ctl_usage_error(ctl, "unknown command '%s'", name);
+	if (print_key(ctl, name))
+		return CTL_OK;
+	return ctl_usage_error(ctl, "unknown command or key '%s'", name);
 }
 
 /* podctl version */
@@ -81,55 +104,5 @@ int cmd_version(struct ctl *ctl, int argc, char **argv)
 	document = json_pack("{s:i, s:s, s:s}", "version", 1, "name", "podctl", "release",
 			     PODD_VERSION);
 	ctl_print_json(ctl, document);
-	return CTL_OK;
-}
-
-/* Names, options and pods come from podctl itself, so the script never lags. */
-static const char completion_head[] =
-	"# bash completion for podctl\n"
-	"_podctl()\n"
-	"{\n"
-	"\tlocal cur=${COMP_WORDS[COMP_CWORD]} options= i=1\n"
-	"\twhile [[ ${COMP_WORDS[i]} == --* && $i -lt $COMP_CWORD ]]; do\n"
-	"\t\t[[ ${COMP_WORDS[i]} == --root ]] && ((i++))\n"
-	"\t\t((i++))\n"
-	"\tdone\n"
-	"\tif ((i == COMP_CWORD)); then\n"
-	"\t\tCOMPREPLY=($(compgen -W \"--root --json --help";
-static const char completion_options[] =
-	"\" -- \"$cur\"))\n"
-	"\t\treturn\n"
-	"\tfi\n"
-	"\tcase ${COMP_WORDS[i]} in\n";
-static const char completion_tail[] =
-	"\tverify) COMPREPLY=($(compgen -f -X '!*.pod' -- \"$cur\")); return ;;\n"
-	"\tesac\n"
-	"\tif [[ $cur == -* ]]; then\n"
-	"\t\tCOMPREPLY=($(compgen -W \"--root --json --help $options\" -- \"$cur\"))\n"
-	"\telse\n"
-	"\t\tCOMPREPLY=($(compgen -W \"$(podctl list 2>/dev/null | awk 'NR > 1 { print $1 }')\" "
-	"-- \"$cur\"))\n"
-	"\tfi\n"
-	"}\n"
-	"complete -F _podctl podctl\n";
-
-/* podctl completion */
-int cmd_completion(struct ctl *ctl, int argc, char **argv)
-{
-	int code;
-
-	if (ctl_option(ctl, argc, argv, ":", common_only) == CTL_STOP)
-		return ctl->exit_code;
-	code = ctl_positional(ctl, argc, argv, 0, 0);
-	if (code)
-		return code;
-	fputs(completion_head, ctl->out);
-	for (const struct ctl_command *c = ctl->program->commands; c->name; c++)
-		fprintf(ctl->out, " %s", c->name);
-	fputs(completion_options, ctl->out);
-	for (const struct ctl_command *c = ctl->program->commands; c->name; c++)
-		if (*c->options)
-			fprintf(ctl->out, "\t%s) options=\"%s\" ;;\n", c->name, c->options);
-	fputs(completion_tail, ctl->out);
 	return CTL_OK;
 }

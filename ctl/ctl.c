@@ -33,8 +33,8 @@ static const struct ctl_command commands[] = {
 	{ "verify", cmd_verify, "FILE...", "check pod files", "" },
 	{ "image", cmd_image, "COMMAND", "images: pull, import, list, inspect, remove, ...", "" },
 	{ "version", cmd_version, "", "the version of podctl", "" },
-	{ "completion", cmd_completion, "", "a completion script for bash", "" },
-	{ "help", cmd_help, "[COMMAND]", "this list, or how a command is used", "" },
+	{ "completion", cmd_completion, "[SHELL]", "a completion script for bash, zsh or fish", "" },
+	{ "help", cmd_help, "[COMMAND|KEY]", "this list, how a command is used, what a key is", "" },
 	{ NULL, NULL, NULL, NULL, NULL },
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Fills the key table into a template: the man page's key list, the shells' completions. */
+/* Fills the key table into a template: the man page's key lists. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,35 +73,6 @@ static void print_version(enum config_section section)
 	printf(".TH PODD.POD 5 \"2026-11-22\" \"podd " PODD_VERSION "\" \"File formats\"\n");
 }
 
-/* A key that is in two sections is one for whoever completes. */
-static bool is_repeated(size_t i)
-{
-	for (size_t k = 0; k < i; k++)
-		if (strcmp(config_keys[k].name, config_keys[i].name) == 0)
-			return true;
-	return false;
-}
-
-static void print_pairs(const char *command, char between)
-{
-	for (size_t i = 0; i < CONFIG_KEY_N; i++)
-		if (!is_repeated(i))
-			printf("\t%s\"%s%c%s\"\n", command, config_keys[i].name, between,
-			       config_keys[i].about);
-}
-
-static void print_zsh(enum config_section section)
-{
-	(void)section;
-	print_pairs("", ':');
-}
-
-static void print_fish(enum config_section section)
-{
-	(void)section;
-	print_pairs("echo ", '\t');
-}
-
 static const struct {
 	const char *line;
 	void (*print)(enum config_section section);
@@ -111,8 +82,6 @@ static const struct {
 	{ ".\\\" @KEYS Pod@\n", print_man, CONFIG_POD },
 	{ ".\\\" @KEYS Network@\n", print_man, CONFIG_NETWORK },
 	{ ".\\\" @KEYS Container@\n", print_man, CONFIG_CONTAINER },
-	{ "# @KEYS zsh@\n", print_zsh, 0 },
-	{ "# @KEYS fish@\n", print_fish, 0 },
 };
 
 static void fill(const char *line)

@@ -148,6 +148,12 @@ static void usage__wrong_words__one_line_and_2(void **state)
 	o = podctl(f, "help", "stop");
 	assert_string_equal(o->out, "usage: podctl stop [--no-wait] POD\nstop a pod in order\n");
 	assert_int_equal(o->code, CTL_OK);
+	o = podctl(f, "help", "TimeoutStopSec");
+	assert_string_equal(o->out, "[Pod] TimeoutStopSec=DURATION\n"
+				    "  Time between the stop signal and SIGKILL.\n  Default: 30s\n");
+	assert_int_equal(o->code, CTL_OK);
+	o = podctl(f, "help", "TimeoutStop");
+	assert_int_equal(o->code, CTL_USAGE);
 }
 
 static void verify__files__all_faults_and_2(void **state)

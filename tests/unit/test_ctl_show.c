@@ -118,22 +118,6 @@ static void event__kinds__one_line_each(void **state)
 	assert_shown(EVENT, "{\"seq\":4,\"kind\":\"gap\",\"lost\":3}", false, "- 4 gap - lost 3\n");
 }
 
-static void completion__script__names_every_command(void **state)
-{
-	const char *argv[] = { "podctl", "completion", NULL };
-	cleanup_free char *text = NULL;
-	size_t n;
-	FILE *out = open_memstream(&text, &n);
-
-	(void)state;
-	assert_int_equal(ctl_main(&ctl_podctl, 2, (char **)argv, out, stderr), 0);
-	fclose(out);
-	for (const struct ctl_command *c = ctl_podctl.commands; c->name; c++)
-		assert_non_null(strstr(text, c->name));
-	/* Every option of the usage lines is offered. */
-	assert_non_null(strstr(text, "logs) options=\"--follow --timestamps --tail --container\""));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,7 +127,6 @@ int main(void)
 		cmocka_unit_test(status__wrong_types__dashes_not_a_crash),
 		cmocka_unit_test(list__states__aligned),
 		cmocka_unit_test(event__kinds__one_line_each),
-		cmocka_unit_test(completion__script__names_every_command),
 	};
 
 	return cmocka_run_group_tests_name("ctl_show", tests, NULL, NULL);
