@@ -42,6 +42,7 @@ static void publish_container(struct pod *pod, unsigned i)
 	};
 
 	add_event(pod, &event);
+	notify_standing(pod);
 	if (pod->broken) /* why is told at the end, and in one line */
 		return;
 	say(SAY_INFO, "pod '%s': container '%s': %s%s%s", pod->spec->name, name, event.state,
@@ -62,9 +63,9 @@ static void publish_pod(struct pod *pod)
 			 a >> 8 & 255, a & 255);
 	say(pod->broken ? SAY_DEBUG : SAY_NOTICE, "pod '%s': %s%s", pod->spec->name, state, address);
 	if (pod->machine.state == POD_RUNNING)
-		notify_send("READY=1");
-	if (pod->machine.state == POD_STOPPING)
-		notify_stopping(pod->spec->stop_timeout_ns);
+		notify_ready(pod);
+	else
+		notify_standing(pod);
 }
 
 /* --------------------------------------------------------------------- actions */
@@ -476,8 +477,7 @@ int drive_resume(struct pod *pod, struct err *err)
 	/* The former podd may have taken the word of these off the eventfd. */
 	check_exits(pod);
 	answer_session_exits(pod);
-	if (pod->machine.state == POD_RUNNING)
-		notify_send("READY=1");
+	notify_ready(pod);
 	return 0;
 }
 
@@ -487,4 +487,7 @@ int drive_resume(struct pod *pod, struct err *err)
 void drive_stop(struct pod *pod)
 {
 	(void)drive_event(pod, &(struct pod_event){ .type = POD_EV_STOP });
+	/* Only here: a restart of the pod stops it, too, and podd goes on. */
+	if (pod->machine.state == POD_STOPPING)
+		notify_stopping(pod);
 }

@@ -13,10 +13,12 @@
 #include "base/fd.h"
 #include "config/load.h"
 #include "supervisor/host.h"
+#include "supervisor/notify.h"
 #include "supervisor/pod.h"
 #include "supervisor/reload.h"
 #include "supervisor/say.h"
 #include "supervisor/upgrade.h"
+#include "supervisor/watchdog.h"
 
 /* Documented in podd(8). */
 enum exit_status {
@@ -104,6 +106,10 @@ static int load(struct pod_spec **out, const char *file)
 		fprintf(stderr, "%s\n", config_diags_line(diags, i, line, sizeof(line)));
 	if (r < 0 && diags->n == 0)
 		fprintf(stderr, "podd: %s\n", err.msg);
+	else if (r < 0) /* the first fault is more than that there are some */
+		(void)err_set(&err, err.code, "%s", config_diags_line(diags, 0, line, sizeof(line)));
+	if (r < 0)
+		notify_failure(&err);
 	config_diags_done(diags);
 	free(diags);
 	return r < 0 ? EXIT_USAGE : 0;
@@ -112,6 +118,7 @@ static int load(struct pod_spec **out, const char *file)
 static int failure(const struct err *err)
 {
 	say(SAY_ERR, "%s", err->msg);
+	notify_failure(err);
 	return host_lacks(err->code) ? EXIT_HOST : EXIT_FAILED;
 }
 
@@ -185,6 +192,7 @@ static int choose_backend(enum loop_backend *out)
 static int run_pod(struct pod *pod, struct pod_spec *spec, const struct options *o)
 {
 	struct signals signals = { .pod = pod };
+	struct watchdog watchdog = { 0 };
 	struct loop *loop = NULL;
 	struct err err = { 0 };
 	struct paths paths;
@@ -204,7 +212,9 @@ static int run_pod(struct pod *pod, struct pod_spec *spec, const struct options 
 		r = watch_signals(&signals, loop, &err);
 	if (r == 0) {
 		host_trim_process();
+		watchdog_begin(&watchdog, loop);
 		r = loop_run(loop, &status, &err);
+		watchdog_end(&watchdog);
 	}
 	if (r == 0 && pod->broken)
 		status = failure(&pod->why);

@@ -2,16 +2,20 @@
 /* Telling the service manager: sd_notify(3)'s protocol. */
 #include "supervisor/notify.h"
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "supervisor/pod.h"
 
+#define TEXT_SIZE 1024 /* systemd takes 4 KiB, and shows a line */
 #define STOP_MARGIN_USEC 10000000 /* for the end after the last SIGKILL */
 
 /**
@@ -42,15 +46,104 @@ void notify_send(const char *text)
 		     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
 }
 
-/**
- * notify_stopping() - that podd stops its pod, and how long that may take
- * @timeout_ns: TimeoutStopSec=; the service manager's own is not to end it before
- */
-void notify_stopping(uint64_t timeout_ns)
+static size_t append(char *text, size_t used, const char *fmt, ...)
 {
-	char text[64];
+	va_list ap;
+	int n;
 
-	snprintf(text, sizeof(text), "STOPPING=1\nEXTEND_TIMEOUT_USEC=%llu",
-		 (unsigned long long)(timeout_ns / NSEC_PER_USEC + STOP_MARGIN_USEC));
+	va_start(ap, fmt);
+	n = vsnprintf(text + used, TEXT_SIZE - used, fmt, ap);
+	va_end(ap);
+	/* What is too much for a line is cut. */
+	return used + (size_t)n < TEXT_SIZE ? used + (size_t)n : TEXT_SIZE - 1;
+}
+
+/* "running, 1 of 2 ready: web running, cache backoff (Error)" */
+static void describe(char *text, size_t used, const struct pod *pod)
+{
+	unsigned ready = 0;
+
+	for (unsigned i = 0; i < pod->machine.n; i++)
+		ready += pod->machine.containers[i].state == MACHINE_RUNNING;
+	used = append(text, used, "STATUS=%s, %u of %u ready", pod_state_name(pod->machine.state),
+		      ready, pod->machine.n);
+	for (unsigned i = 0; i < pod->machine.n; i++) {
+		const struct machine *c = &pod->machine.containers[i];
+
+		used = append(text, used, "%s%s %s", i ? ", " : ": ",
+			      pod->members[i]->spec->run.name, machine_state_name(c->state));
+		if (c->state != MACHINE_RUNNING && c->last.reason != EXIT_REASON_NONE)
+			used = append(text, used, " (%s)", exit_reason_name(c->last.reason));
+	}
+}
+
+/**
+ * notify_standing() - how the pod and its containers are, for systemctl status
+ */
+void notify_standing(const struct pod *pod)
+{
+	char text[TEXT_SIZE];
+
+	describe(text, 0, pod);
+	notify_send(text);
+}
+
+/**
+ * notify_ready() - that the pod runs, or that a reload of it is over
+ *
+ * Says nothing of a pod that does not run: it is not ready yet, or not any more.
+ */
+void notify_ready(const struct pod *pod)
+{
+	char text[TEXT_SIZE];
+
+	if (pod->machine.state != POD_RUNNING)
+		return;
+	describe(text, append(text, 0, "READY=1\n"), pod);
+	notify_send(text);
+}
+
+/**
+ * notify_reloading() - that a reload has begun; notify_ready() ends it
+ *
+ * With the time, by which Type=notify-reload knows it from an earlier one.
+ */
+void notify_reloading(const struct pod *pod)
+{
+	char text[TEXT_SIZE];
+	struct timespec now;
+
+	if (pod->machine.state != POD_RUNNING)
+		return;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail with these arguments */
+	(void)append(text, 0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+		     (unsigned long long)((uint64_t)now.tv_sec * USEC_PER_SEC +
+					  (uint64_t)now.tv_nsec / NSEC_PER_USEC));
+	notify_send(text);
+}
+
+/**
+ * notify_stopping() - that podd stops its pod for good, and how long that may take
+ *
+ * The service manager's own time is not to end it before TimeoutStopSec= does.
+ */
+void notify_stopping(const struct pod *pod)
+{
+	char text[TEXT_SIZE];
+	uint64_t usec = pod->spec->stop_timeout_ns / NSEC_PER_USEC + STOP_MARGIN_USEC;
+
+	describe(text, append(text, 0, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%llu\n",
+			      (unsigned long long)usec), pod);
+	notify_send(text);
+}
+
+/**
+ * notify_failure() - why podd ends with an error; systemctl status keeps it
+ */
+void notify_failure(const struct err *err)
+{
+	char text[TEXT_SIZE];
+
+	(void)append(text, 0, "STATUS=%s\nERRNO=%d", err->msg, err->code);
 	notify_send(text);
 }

@@ -4,5 +4,13 @@
 
 #include <stdint.h>
 
+#include "base/err.h"
+
+struct pod;
+
 void notify_send(const char *text);
-void notify_stopping(uint64_t timeout_ns);
+void notify_standing(const struct pod *pod);
+void notify_reloading(const struct pod *pod);
+void notify_ready(const struct pod *pod);
+void notify_stopping(const struct pod *pod);
+void notify_failure(const struct err *err);

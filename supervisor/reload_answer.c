@@ -7,6 +7,7 @@
 #include "config/load.h"
 #include "supervisor/admission.h"
 #include "supervisor/images.h"
+#include "supervisor/notify.h"
 #include "supervisor/pod.h"
 #include "supervisor/say.h"
 
@@ -122,6 +123,8 @@ static void tell(struct pod *pod, enum reload_kind kind, json_t *answer_take, co
 {
 	json_auto_t *answer = answer_take;
 
+	if (kind != RELOAD_DRY_RUN)
+		notify_ready(pod);
 	if (kind != RELOAD_SIGNAL)
 		control_answer(pod->control, CONTROL_WAIT_RELOAD, json_incref(answer), err);
 	else if (answer)
@@ -165,25 +168,14 @@ static int check_busy(const struct pod *pod, enum reload_kind kind, struct err *
 	return 0;
 }
 
-/**
- * reload_begin() - read the pod's file again, and put it into force
- *
- * Done means begun: containers that have to stop first may take their time. What
- * came of it is a document whose "result" says that; with a failure nothing is
- * changed.
- *
- * Return: 0: it is told, as @kind has it, now or from the loop; or -errno with
- * @err filled, and nobody is told.
- */
-int reload_begin(struct pod *pod, enum reload_kind kind, struct err *err)
+/* Return: 0: it is told, now or from the loop; or -errno with @err filled. */
+static int begin(struct pod *pod, enum reload_kind kind, struct err *err)
 {
 	cleanup_free struct config_diags *diags = calloc(1, sizeof(*diags));
 	cleanup_free struct plan *plan = calloc(1, sizeof(*plan));
 	struct pod_spec *spec = NULL;
-	int r = check_busy(pod, kind, err);
+	int r;
 
-	if (r < 0)
-		return r;
 	if (!diags || !plan)
 		return err_set(err, ENOMEM, "reload: out of memory");
 	if (config_load(&spec, pod->spec->path, NULL, diags, err) < 0) {
@@ -203,6 +195,30 @@ int reload_begin(struct pod *pod, enum reload_kind kind, struct err *err)
 	else
 		tell(pod, kind, act(pod, spec, plan, kind == RELOAD_DRY_RUN, err), err);
 	return 0;
+}
+
+/**
+ * reload_begin() - read the pod's file again, and put it into force
+ *
+ * Done means begun: containers that have to stop first may take their time. What
+ * came of it is a document whose "result" says that; with a failure nothing is
+ * changed.
+ *
+ * Return: 0: it is told, as @kind has it, now or from the loop; or -errno with
+ * @err filled, and nobody is told.
+ */
+int reload_begin(struct pod *pod, enum reload_kind kind, struct err *err)
+{
+	int r = check_busy(pod, kind, err);
+
+	if (r < 0)
+		return r;
+	if (kind != RELOAD_DRY_RUN)
+		notify_reloading(pod);
+	r = begin(pod, kind, err);
+	if (r < 0 && kind != RELOAD_DRY_RUN)
+		notify_ready(pod);
+	return r;
 }
 
 /**

@@ -16,6 +16,15 @@ check() {  # check NAME COMMAND...
 }
 
 show() { systemctl show -P "$1" $unit; }
+# until_show PROPERTY VALUE: waits for it, a minute at most
+until_show() {
+	for _ in {1..300}; do
+		[ "$(show "$1")" != "$2" ] || return 0
+		read -r -t 0.2 <> <(:) || true
+	done
+	echo "$1 is $(show "$1"), not $2"
+	return 1
+}
 container_pid() { podctl inspect tiny | grep -m 1 '"pid"'; }
 
 unit_is_right() {
@@ -24,9 +33,77 @@ unit_is_right() {
 }
 
 # systemctl comes back when podd has said READY=1.
+# What podd may do is what it needs, and its containers keep what podd(8) lists for them.
+is_bounded() {
+	local of_podd of_container
+	of_podd=$(awk '/^CapBnd/ { print $2 }' "/proc/$(show MainPID)/status")
+	of_container=$(podctl exec tiny app -- sed -n 's/^CapBnd:\t//p' /proc/self/status)
+	echo "podd $of_podd, container $of_container"
+	[ "$of_podd" = 00000000882c15fb ] && [ "$of_container" = 00000000800405fb ] &&
+		podctl exec tiny app -- grep -q '^Seccomp:.0$' /proc/self/status
+}
+
 starts() {
 	systemctl start $unit && [ "$(show ActiveState)" = active ] &&
 		podctl status tiny | grep '^app .* running '
+}
+
+status_names_containers() {
+	systemctl status --no-pager $unit | grep 'Status: "running, 1 of 1 ready: app running"'
+}
+
+# systemctl waits for a reload, and says whether it was refused.
+reloads() {
+	local before status
+	before=$(container_pid)
+	sed -i s/MemoryMax=32M/MemoryMax=33M/ /etc/podd/tiny.pod
+	systemctl reload $unit && [ "$(show ActiveState)/$(show SubState)" = active/running ] &&
+		[ "$(cat /sys/fs/cgroup/podd/tiny/c-app/memory.max)" = 34603008 ] || return 1
+	sed -i s/MemoryMax=33M/MemoryMx=33M/ /etc/podd/tiny.pod
+	systemctl reload $unit; status=$?
+	sed -i s/MemoryMx=33M/MemoryMax=33M/ /etc/podd/tiny.pod
+	journalctl -u $unit -o cat | grep "tiny.pod:4:1: unknown key 'MemoryMx'" || return 1
+	[ $status != 0 ] && [ "$(show ActiveState)/$(show SubState)" = active/running ] &&
+		[ "$(container_pid)" = "$before" ]
+}
+
+# A restart of the pod by podctl is none of the unit, nor its end.
+podctl_restarts() {
+	local main before
+	main=$(show MainPID) before=$(container_pid)
+	podctl restart tiny && [ "$(show ActiveState)/$(show SubState)" = active/running ] &&
+		[ "$(show MainPID)" = "$main" ] && [ "$(container_pid)" != "$before" ]
+}
+
+# podd stands still: systemd kills it, and the next one adopts.
+hung_podd_is_replaced() {
+	local before main
+	mkdir -p /run/systemd/system/$unit.d
+	printf '[Service]\nWatchdogSec=10\n' >/run/systemd/system/$unit.d/soon.conf
+	systemctl daemon-reload && systemctl restart $unit || return 1
+	before=$(container_pid) main=$(show MainPID)
+	kill -STOP "$main"
+	for _ in {1..600}; do
+		[ "$(show MainPID)" = "$main" ] || break
+		read -r -t 0.2 <> <(:) || true
+	done
+	journalctl -u $unit -o cat | grep 'Watchdog timeout' || return 1
+	until_show SubState running && until_show ActiveState active || return 1
+	rm -r /run/systemd/system/$unit.d && systemctl daemon-reload
+	echo "before: $before, after: $(container_pid), $main -> $(show MainPID)"
+	[ "$(container_pid)" = "$before" ] && [ "$(show MainPID)" != "$main" ]
+}
+
+restarts() {
+	local before
+	before=$(container_pid)
+	systemctl restart $unit && [ "$(show ActiveState)" = active ] && [ "$(container_pid)" != "$before" ]
+}
+
+# SIGTERM to all of the unit's group, which is podd alone.
+killed_is_stopped() {
+	systemctl kill $unit
+	until_show ActiveState inactive && [ "$(show Result)" = success ] && systemctl start $unit
 }
 
 # Killed, podd is started again and takes over what runs on.
@@ -61,7 +138,14 @@ cp -r $dest/. / && systemctl daemon-reload && mkdir -p /etc/podd
 printf '%s\n' '[Container app]' 'Rootfs=/' 'Exec=sleep infinity' MemoryMax=32M >/etc/podd/tiny.pod
 check "unit: systemd has nothing to say about it" unit_is_right
 check "unit: starts, and is ready when the pod runs" starts
+check "unit: podd is bounded, its containers have what they have elsewhere" is_bounded
+check "unit: its status names the containers" status_names_containers
+check "unit: reload puts the file into force, or fails" reloads
+check "unit: a restart by podctl is not the unit's end" podctl_restarts
 check "unit: a podd that was killed comes back and adopts its pod" killed_podd_adopts
+check "unit: a podd that hangs is replaced, its pod runs on" hung_podd_is_replaced
+check "unit: restart makes the pod anew" restarts
+check "unit: kill stops the pod" killed_is_stopped
 check "unit: stops in order" stops
 check "unit: leaves nothing" nothing_left
 check "unit: a wrong pod file ends in status 2, once" wrong_file_is_not_tried_again
