@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/sys.h"
@@ -230,6 +231,7 @@ static bool wait_bounded(int pidfd, const int *inner_pidfd, unsigned timeout_ms)
 	for (unsigned ms = 0; ms < timeout_ms; ms += SLICE_MS) {
 		if (poll(&p, 1, SLICE_MS) > 0)
 			return true;
+		fault_child_wait();
 		if (is_stopped(child_pid(pidfd)) ||
 		    (inner_pidfd && *inner_pidfd >= 0 && is_stopped(child_pid(*inner_pidfd))))
 			return false;

@@ -18,10 +18,17 @@
  *
  * Points to die at stand between any two steps that a later podd could tell
  * apart. In every other build they are nothing and cost nothing.
+ *
+ * A child at work inside a pod has neither a pid of podd nor DIR. It asks, in
+ * memory that the two share, and podd ends itself where it waits for the child,
+ * which stands still until its parent is gone and goes on then, if it still can.
  */
 #ifdef PODD_FAULTS
 bool fault_at(const char *point);
 void fault_kill(const char *point);
+void fault_child_begin(void);
+void fault_child_wait(void);
+void fault_child(const char *work, const char *step);
 #else
 static inline bool fault_at(const char *point)
 {
@@ -32,6 +39,20 @@ static inline bool fault_at(const char *point)
 static inline void fault_kill(const char *point)
 {
 	(void)point;
+}
+
+static inline void fault_child_begin(void)
+{
+}
+
+static inline void fault_child_wait(void)
+{
+}
+
+static inline void fault_child(const char *work, const char *step)
+{
+	(void)work;
+	(void)step;
 }
 #endif
 

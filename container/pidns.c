@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "base/fault.h"
 #include "base/fd.h"
 
 /* A root on a slow disk or network takes its time to mount; a start is never this slow. */
@@ -55,7 +56,9 @@ int pidns_child_call(int pause_pidfd, const struct child_args *args, child_fn *f
 		return err_sys(err, "open '/proc/self/ns/pid'");
 	if (setns(pause_pidfd, CLONE_NEWPID) < 0)
 		return err_sys(err, "join the pod's PID namespace");
+	fault_child_begin();
 	r = child_call_bounded(args, CHILD_TIMEOUT_MS, run_as_member, &call);
+	fault_child_wait();
 	if (setns(own, CLONE_NEWPID) < 0)
 		return err_sys(err, "return to the own PID namespace");
 	/* A namespace whose PID 1 is gone makes no more processes:

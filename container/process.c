@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 
 #include "base/child.h"
+#include "base/fault.h"
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/sys.h"
@@ -221,6 +222,7 @@ static int become_program(void *arg)
 
 	for (size_t i = 0; i < ARRAY_SIZE(stages); i++) {
 		s->stage = stages[i].name;
+		fault_child("become", s->stage);
 		if (stages[i].run(s) < 0)
 			return 1;
 	}
@@ -374,9 +376,11 @@ static int prepare_and_clone(void *arg)
 
 	for (size_t i = 0; i < ARRAY_SIZE(preparations); i++) {
 		s->stage = preparations[i].name;
+		fault_child("prepare", s->stage);
 		if (preparations[i].run(s) < 0)
 			return 1;
 	}
+	fault_child("prepare", clone_stage);
 	if (clone_program(s, CLONE_INTO_CGROUP) == 0 && s->stage == clone_stage)
 		(void)clone_inside_group(s); /* the stage tells */
 	return s->stage ? 1 : 0;

@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/fault.h"
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/sys.h"
@@ -45,6 +46,7 @@ struct builder {
 	int volume_fds[VOLUMES_MAX]; /* detached; -EBADF: optional and not there */
 	int overlay_fd;
 	int root_fd; /* == overlay_fd once it is attached */
+	int shm_fd;  /* the pod's, detached */
 	int mntns_fd;
 	bool begun;
 	struct err *err; /* @told */
@@ -125,6 +127,7 @@ static int make_overlay(struct builder *b)
 			return r;
 		upper_fd = upper;
 	}
+	fault_child("root", "overlay"); /* an upper tmpfs lies on the scratch directory */
 	snprintf(options + n, sizeof(options) - (size_t)n,
 		 ",upperdir=/proc/self/fd/%d/upper,workdir=/proc/self/fd/%d/work", upper_fd,
 		 upper_fd);
@@ -179,7 +182,7 @@ static int collect_from_host(struct builder *b)
  * Should: leave the builder rooted in the overlay, in a namespace of its own.
  * Mustn't: leave a mount of the lean namespace reachable.
  */
-static int enter_new_root(struct builder *b, int *shm_fd)
+static int enter_new_root(struct builder *b)
 {
 	int r;
 
@@ -187,7 +190,7 @@ static int enter_new_root(struct builder *b, int *shm_fd)
 		return err_sys(b->err, "join the pod's namespaces");
 	if (unshare(CLONE_NEWNS) < 0)
 		return err_sys(b->err, "make a mount namespace");
-	r = mount_clone(shm_fd, AT_FDCWD, "/shm", b->err);
+	r = mount_clone(&b->shm_fd, AT_FDCWD, "/shm", b->err);
 	if (r < 0)
 		return r;
 	if (sys_move_mount(b->overlay_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
@@ -248,7 +251,7 @@ static int attach_volume(const struct builder *b, size_t i)
 
 /* Volumes and tmpfs by their targets' names, so that a parent precedes what
  * lies below it, in whatever order the file has them. */
-static int attach_all(const struct builder *b)
+static int attach_all(struct builder *b)
 {
 	const struct container_spec *s = b->args->spec;
 	const char *done = "";
@@ -293,7 +296,7 @@ static int put_file(const struct builder *b, int etc_fd, const char *name, const
 	return r < 0 ? err_set(b->err, -r, "write '/etc/%s': %s", name, strerror(-r)) : 0;
 }
 
-static int put_files(const struct builder *b)
+static int put_files(struct builder *b)
 {
 	const struct container_files *f = &b->args->files;
 	cleanup_close int path_fd = -EBADF, etc = -EBADF;
@@ -310,28 +313,44 @@ static int put_files(const struct builder *b)
 	return r < 0 ? r : put_file(b, etc, "resolv.conf", f->resolv_conf);
 }
 
-static int build(struct builder *b)
+static int mount_system(struct builder *b)
+{
+	return system_mounts(b->root_fd, b->shm_fd, b->err);
+}
+
+static int seal_root(struct builder *b)
 {
 	struct mount_attr read_only = { .attr_set = MOUNT_ATTR_RDONLY };
-	cleanup_close int shm = -EBADF;
-	int r;
 
-	r = collect_from_host(b);
-	if (r == 0)
-		r = enter_new_root(b, &shm);
-	if (r == 0)
-		r = system_mounts(b->root_fd, shm, b->err);
-	if (r == 0)
-		r = put_files(b);
-	if (r == 0)
-		r = attach_all(b);
-	if (r < 0)
-		return r;
 	if (b->args->spec->writable == CONTAINER_WRITABLE_NO &&
 	    sys_mount_setattr(b->root_fd, "", AT_EMPTY_PATH, &read_only) < 0)
 		return err_sys(b->err, "make the root read-only");
 	b->mntns_fd = openat(b->root_fd, "proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 	return b->mntns_fd < 0 ? err_sys(b->err, "open the container's mount namespace") : 0;
+}
+
+/* Volumes last: they may lie over what podd has put there. */
+static const struct {
+	const char *name;
+	int (*run)(struct builder *b);
+} steps[] = {
+	{ "collect", collect_from_host },
+	{ "enter", enter_new_root },
+	{ "system", mount_system },
+	{ "files", put_files },
+	{ "attach", attach_all },
+	{ "seal", seal_root },
+};
+
+static int build(struct builder *b)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(steps); i++) {
+		fault_child("root", steps[i].name);
+		r = steps[i].run(b);
+	}
+	return r;
 }
 
 static int build_child(void *arg)
@@ -381,7 +400,7 @@ int container_root_build(int *mntns_fd_out, const struct container_root_args *ar
 		return err_set(err, ENOMEM, "build the root: out of memory");
 	b->args = args;
 	b->err = &b->told;
-	b->overlay_fd = b->root_fd = b->mntns_fd = -EBADF;
+	b->overlay_fd = b->root_fd = b->shm_fd = b->mntns_fd = -EBADF;
 	for (size_t i = 0; i < LOWERS_MAX; i++)
 		b->lower_fds[i] = -EBADF;
 	for (size_t i = 0; i < VOLUMES_MAX; i++)
@@ -394,6 +413,7 @@ int container_root_build(int *mntns_fd_out, const struct container_root_args *ar
 	for (size_t i = 0; i < VOLUMES_MAX; i++)
 		close_fd(&b->volume_fds[i]);
 	close_fd(&b->overlay_fd);
+	close_fd(&b->shm_fd);
 	if (r == 0) {
 		*mntns_fd_out = b->mntns_fd;
 		return 0;

@@ -275,6 +275,8 @@ walk() {
 	cat "$dir/reached" >>"$tmp/reached"
 	while read -r n point; do
 		[[ $point =~ ${POINT:-} ]] || continue
+		# What its children do there is what they do in a start.
+		[[ $op = former && $point != root-built && $point =~ ^(root|prepare|become)- ]] && continue
 		# All other points of a rotation are those of exec.
 		if [ "$op" = rotate ]; then [ "$point" = log-step ]; else [ "$point" != log-step ]; fi || continue
 		for ((i = 1; i <= n; i++)); do
