@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* podctl exec: a command in a running container. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +8,7 @@
 #include "base/fd.h"
 #include "ctl/conn.h"
 #include "ctl/ctl.h"
+#include "ctl/relay.h"
 #include "ctl/terminal.h"
 
 struct exec_options {
@@ -93,17 +93,14 @@ static int start_failed_code(int r)
 	return CTL_EXEC_FAILED;
 }
 
-static int wait_without_tty(struct ctl *ctl, struct conn *conn)
+static int wait_without_tty(struct ctl *ctl, struct conn *conn, struct relay *relay)
 {
 	json_auto_t *reply = NULL;
-	bool continues;
 	struct err err;
-	int r = conn_receive(conn, &reply, &continues, &err);
+	int r = relay_run(relay, conn, &reply, &err);
 
 	if (r == -ECONNRESET)
-		err_set(&err, ECONNRESET,
-			"pod '%s': podd ended before the command did, which may still run",
-			conn->pod);
+		(void)err_wrap(&err, r, "pod '%s'", conn->pod);
 	if (r < 0)
 		return ctl_fail(ctl, CTL_EXEC_FAILED, &err);
 	return command_code(reply);
@@ -137,11 +134,11 @@ static int wait_with_tty(struct ctl *ctl, struct conn *conn, bool interactive)
 	return code;
 }
 
-static int run_on(struct ctl *ctl, struct conn *conn, const struct exec_options *o)
+static int call_and_wait(struct ctl *ctl, struct conn *conn, const struct exec_options *o,
+			 struct relay *relay)
 {
-	/* Without -i the command has nothing to read. */
-	cleanup_close int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	int fds[3] = { o->interactive ? STDIN_FILENO : null, STDOUT_FILENO, STDERR_FILENO };
+	const struct relay_end *e = relay->ends;
+	const int fds[3] = { e[0].passed, e[1].passed, e[2].passed };
 	json_auto_t *started = NULL;
 	bool continues;
 	struct err err;
@@ -149,12 +146,28 @@ static int run_on(struct ctl *ctl, struct conn *conn, const struct exec_options 
 
 	if (r == 0)
 		r = conn_send(conn, exec_call(o), fds, o->tty ? 0 : 3, &err);
+	relay_passed(relay);
 	if (r < 0)
 		return ctl_fail(ctl, CTL_EXEC_FAILED, &err);
 	r = conn_receive(conn, &started, &continues, &err);
 	if (r < 0)
 		return ctl_fail(ctl, start_failed_code(r), &err);
-	return o->tty ? wait_with_tty(ctl, conn, o->interactive) : wait_without_tty(ctl, conn);
+	return o->tty ? wait_with_tty(ctl, conn, o->interactive) :
+			wait_without_tty(ctl, conn, relay);
+}
+
+static int run_on(struct ctl *ctl, struct conn *conn, const struct exec_options *o)
+{
+	struct relay relay;
+	struct err err;
+	int code;
+
+	if (relay_open(&relay, o->interactive, &err) < 0)
+		code = ctl_fail(ctl, CTL_EXEC_FAILED, &err);
+	else
+		code = call_and_wait(ctl, conn, o, &relay);
+	relay_close(&relay);
+	return code;
 }
 
 /* POD CONTAINER [--] COMMAND... */

@@ -14,7 +14,7 @@
 #include "base/io.h"
 
 /* The state of one session. */
-struct relay {
+struct session {
 	const struct terminal *t;
 	struct terminal_result *result;
 	int signals;
@@ -26,7 +26,7 @@ struct relay {
 	size_t typed_n;
 };
 
-static void follow_size(const struct relay *r)
+static void follow_size(const struct session *r)
 {
 	struct winsize size;
 
@@ -34,7 +34,7 @@ static void follow_size(const struct relay *r)
 		(void)ioctl(r->t->master, TIOCSWINSZ, &size); /* gone: the read tells */
 }
 
-static void take_signal(struct relay *r)
+static void take_signal(struct session *r)
 {
 	struct signalfd_siginfo si;
 
@@ -49,7 +49,7 @@ static void take_signal(struct relay *r)
 	r->done = true;
 }
 
-static void take_typed(struct relay *r)
+static void take_typed(struct session *r)
 {
 	ssize_t n = read(r->t->in, r->typed, sizeof(r->typed));
 
@@ -59,7 +59,7 @@ static void take_typed(struct relay *r)
 		r->typing = false;
 }
 
-static void give_typed(struct relay *r)
+static void give_typed(struct session *r)
 {
 	ssize_t n = write(r->t->master, r->typed, r->typed_n);
 
@@ -71,7 +71,7 @@ static void give_typed(struct relay *r)
 
 /* Return: whether there may be more. A master whose other side is closed says
  * EIO, but only after everything written before was read (n_tty_read()). */
-static bool show_output(struct relay *r)
+static bool show_output(struct session *r)
 {
 	char buf[4096];
 	ssize_t n = read(r->t->master, buf, sizeof(buf));
@@ -84,7 +84,7 @@ static bool show_output(struct relay *r)
 }
 
 /* The reply to wait for is the last one. */
-static int take_reply(struct relay *r, struct err *err)
+static int take_reply(struct session *r, struct err *err)
 {
 	bool continues;
 	int ret = conn_receive(r->t->conn, &r->result->reply, &continues, err);
@@ -105,8 +105,10 @@ static int take_reply(struct relay *r, struct err *err)
 	return 0;
 }
 
-static int turn(struct relay *r, struct err *err)
+static int turn(struct session *r, struct err *err)
 {
+	/* It may have come with the word that the command has begun. */
+	bool answered = r->connected && !varlink_input_drained(&r->t->conn->in);
 	int ret = 0;
 
 	struct pollfd fds[] = {
@@ -117,7 +119,7 @@ static int turn(struct relay *r, struct err *err)
 		{ .fd = r->typing && !r->typed_n ? r->t->in : -1, .events = POLLIN },
 	};
 
-	if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+	if (poll(fds, ARRAY_SIZE(fds), answered ? 0 : -1) < 0)
 		return errno == EINTR ? 0 : err_sys(err, "wait for the terminal");
 	if (fds[0].revents)
 		take_signal(r);
@@ -127,7 +129,7 @@ static int turn(struct relay *r, struct err *err)
 		(void)show_output(r); /* one buffer a turn, so that typing gets through */
 	if (fds[3].revents)
 		take_typed(r);
-	if (fds[2].revents)
+	if (answered || fds[2].revents)
 		ret = take_reply(r, err);
 	/* Whichever of the two ended last: nothing else would wake us. */
 	if (!r->open && !r->connected)
@@ -135,7 +137,7 @@ static int turn(struct relay *r, struct err *err)
 	return ret;
 }
 
-static int relay(struct relay *r, struct err *err)
+static int relay(struct session *r, struct err *err)
 {
 	int ret = 0;
 
@@ -146,7 +148,7 @@ static int relay(struct relay *r, struct err *err)
 }
 
 /* Takes the signals as data for as long as the relay runs. */
-static int with_signals(struct relay *r, struct err *err)
+static int with_signals(struct session *r, struct err *err)
 {
 	cleanup_close int signals = -EBADF;
 	sigset_t set, old;
@@ -179,7 +181,7 @@ static int with_signals(struct relay *r, struct err *err)
  */
 int terminal_run(const struct terminal *t, struct terminal_result *out, struct err *err)
 {
-	struct relay r = { .t = t, .result = out, .typing = t->interactive, .open = true,
+	struct session r = { .t = t, .result = out, .typing = t->interactive, .open = true,
 			   .connected = true };
 	struct termios saved, raw;
 	int ret;

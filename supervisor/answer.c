@@ -55,8 +55,12 @@ static json_t *inspect(void *ctx)
 
 static int stop(void *ctx, struct err *err)
 {
+	struct pod *pod = ctx;
+
 	(void)err;
-	drive_stop(ctx);
+	/* A second one waits with the first: only a second signal kills at once. */
+	if (pod->machine.state != POD_STOPPING)
+		drive_stop(pod);
 	return 0;
 }
 

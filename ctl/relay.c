@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/* Pipes in place of terminals. */
+#include "ctl/relay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+
+/* One write(2) of so much into a pipe that poll(2) calls writable does not block. */
+#define PIECE_SIZE 4096
+
+static int replace(struct relay_end *end, int fd, struct err *err)
+{
+	int p[2];
+
+	if (pipe2(p, O_CLOEXEC) < 0)
+		return err_sys(err, "make a pipe");
+	end->passed = p[fd == STDIN_FILENO ? 0 : 1];
+	end->pipe = p[fd == STDIN_FILENO ? 1 : 0];
+	return 0;
+}
+
+/**
+ * relay_open() - what a command gets for its standard input, output and error
+ * @out: released by relay_close(), whatever this returned
+ * @interactive: it may read podctl's standard input
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int relay_open(struct relay *out, bool interactive, struct err *err)
+{
+	int r = 0;
+
+	out->room = false;
+	for (int fd = 0; fd < 3; fd++)
+		out->ends[fd] = (struct relay_end){ fd, -EBADF };
+	if (!interactive) {
+		struct relay_end *in = &out->ends[STDIN_FILENO];
+
+		in->passed = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		if (in->passed < 0)
+			return err_sys(err, "open '/dev/null'");
+	}
+	for (int fd = 0; r == 0 && fd < 3; fd++)
+		if (out->ends[fd].passed == fd && isatty(fd))
+			r = replace(&out->ends[fd], fd, err);
+	return r;
+}
+
+/**
+ * relay_passed() - the command has its ends: ours alone are kept
+ */
+void relay_passed(struct relay *r)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (r->ends[fd].passed != fd)
+			close_fd(&r->ends[fd].passed);
+}
+
+/* Return: whether there may be more. */
+static bool carry(int from, int to, size_t most)
+{
+	char buf[PIECE_SIZE];
+	ssize_t n = read(from, buf, most < sizeof(buf) ? most : sizeof(buf));
+
+	return n > 0 ? io_write_all(to, buf, (size_t)n) == 0 : n < 0 && errno == EINTR;
+}
+
+/* What had been written when the command ended; whom it left behind is not heard. */
+static void carry_rest(const struct relay *r)
+{
+	for (int fd = 1; fd < 3; fd++) {
+		int n = 0;
+
+		if (r->ends[fd].pipe >= 0)
+			(void)ioctl(r->ends[fd].pipe, FIONREAD, &n); /* cannot fail */
+		for (; n > 0 && carry(r->ends[fd].pipe, fd, (size_t)n); n -= PIECE_SIZE)
+			;
+	}
+}
+
+static bool hears_command(const struct relay *r)
+{
+	return r->ends[STDOUT_FILENO].pipe >= 0 || r->ends[STDERR_FILENO].pipe >= 0;
+}
+
+/* What is typed waits in the terminal until the pipe has room for it. */
+static void carry_typed(struct relay *r, short revents)
+{
+	struct relay_end *in = &r->ends[STDIN_FILENO];
+
+	if (!revents)
+		return;
+	if (!r->room)
+		r->room = true;
+	else if (carry(STDIN_FILENO, in->pipe, PIECE_SIZE))
+		r->room = false;
+	else
+		close_fd(&in->pipe); /* Ctrl-D, or nobody reads it */
+}
+
+static int turn(struct relay *r, int sock, bool *answered, struct err *err)
+{
+	const struct relay_end *e = r->ends;
+	struct pollfd fds[] = {
+		{ .fd = r->room && e[0].pipe >= 0 ? STDIN_FILENO : e[0].pipe,
+		  .events = r->room ? POLLIN : POLLOUT },
+		{ .fd = e[1].pipe, .events = POLLIN },
+		{ .fd = e[2].pipe, .events = POLLIN },
+		{ .fd = sock, .events = POLLIN },
+	};
+
+	if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+		return errno == EINTR ? 0 : err_sys(err, "wait for the command");
+	for (int fd = 1; fd < 3; fd++)
+		if (fds[fd].revents && !carry(e[fd].pipe, fd, PIECE_SIZE))
+			close_fd(&r->ends[fd].pipe);
+	carry_typed(r, fds[0].revents);
+	*answered = fds[3].revents;
+	return 0;
+}
+
+/* podd is gone, the command is not: its output is carried until it closes it. */
+static int go_on(struct relay *r, struct err *err)
+{
+	static const char text[] = "podctl: podd ended; the command goes on\n";
+	bool answered;
+	int ret = 0;
+
+	if (hears_command(r))
+		(void)io_write_all(STDERR_FILENO, text, sizeof(text) - 1); /* only told */
+	while (ret == 0 && hears_command(r))
+		ret = turn(r, -EBADF, &answered, err);
+	return ret;
+}
+
+/**
+ * relay_run() - carry bytes until podd says how the command ended
+ * @reply: podd's last; owned by the caller
+ *
+ * Return: 0, or -errno with @err filled; -ECONNRESET: podd ended before the command.
+ */
+int relay_run(struct relay *r, struct conn *conn, json_t **reply, struct err *err)
+{
+	/* It may have come with the word that the command has begun. */
+	bool answered = !varlink_input_drained(&conn->in), continues;
+	int ret = 0;
+
+	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail; the write tells */
+	while (ret == 0 && !answered)
+		ret = turn(r, conn->sock, &answered, err);
+	if (ret < 0)
+		return ret;
+	ret = conn_receive(conn, reply, &continues, err);
+	if (ret == 0)
+		carry_rest(r);
+	if (ret == -ECONNRESET && go_on(r, err) == 0)
+		err_set(err, ECONNRESET, "podd ended before the command did, which may still run");
+	return ret;
+}
+
+void relay_close(struct relay *r)
+{
+	relay_passed(r);
+	for (int fd = 0; fd < 3; fd++)
+		close_fd(&r->ends[fd].pipe);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* The operator's terminal during podctl exec without -t. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "ctl/conn.h"
+
+/*
+ * Theory of operation
+ *
+ * A command gets podctl's own files and pipes, but never a terminal: whoever has
+ * one can read what is typed there, and write to it, for as long as it likes, also
+ * when podctl has ended and the operator's shell reads again. For each of the three
+ * that is a terminal the command gets a pipe instead, and podctl carries the bytes.
+ */
+struct relay_end {
+	int passed; /* what the command gets: podctl's own, or owned and another number */
+	int pipe;   /* our end, or negative: nothing is carried */
+};
+
+struct relay {
+	struct relay_end ends[3]; /* standard input, output, error */
+	bool room;                /* the pipe of standard input takes more */
+};
+
+int relay_open(struct relay *out, bool interactive, struct err *err);
+void relay_passed(struct relay *r);
+int relay_run(struct relay *r, struct conn *conn, json_t **reply, struct err *err);
+void relay_close(struct relay *r);
