@@ -8,8 +8,9 @@
 
 /*
  * Every blob's digest, and every unpacked layer against the blob that it came
- * from: each entry's type, mode, owner, time, target and content, and that there
- * is nothing else. Done by a worker, which reads what strangers wrote.
+ * from: each entry's type, mode, owner, time, target, content and attributes, and
+ * that there is nothing else (image/compare.h). Done by a worker, which reads what
+ * strangers wrote; after it, overlayfs's marks (image/marks.h).
  */
 int image_check(const struct image_store *store, const struct digest *id,
 		const struct worker_limits *limits, struct err *err);

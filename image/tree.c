@@ -12,9 +12,6 @@
 #include "base/fd.h"
 #include "base/sys.h"
 
-/* Until the directory's own entry says, or for good when there is none. */
-#define DIRECTORY_MODE 0755
-
 void tree_init(struct tree *t, int root_fd)
 {
 	*t = (struct tree){ .root_fd = root_fd, .dir_fd = -EBADF };
@@ -84,7 +81,7 @@ static int make_step(struct tree *t, int parent, const char *name, const char *s
 				return r;
 		}
 	}
-	if (mkdirat(parent, name, DIRECTORY_MODE) < 0 && errno != EEXIST)
+	if (mkdirat(parent, name, TREE_IMPLIED_MODE & 07777) < 0 && errno != EEXIST)
 		return err_sys(err, "create directory '%s'", so_far);
 	return 0;
 }

@@ -4,8 +4,12 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <sys/stat.h>
 
 #include "base/err.h"
+
+/* Of a directory until its own entry says, or for good when it has none; its owner is root. */
+#define TREE_IMPLIED_MODE (S_IFDIR | 0755)
 
 /*
  * Every path is resolved by openat2(2) with RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS

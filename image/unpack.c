@@ -15,7 +15,6 @@
 #include "base/io.h"
 #include "image/tree.h"
 
-#define OPAQUE_XATTR	"trusted.overlay.opaque"
 #define OPAQUE_FILE_MAX (64u << 20) /* bytes */
 
 /* What a directory is to be when all is in it. */

@@ -5,6 +5,9 @@
 #include "base/err.h"
 #include "image/layer.h"
 
+/* overlayfs's mark of a directory that hides what lower layers have in it; "y". */
+#define OPAQUE_XATTR "trusted.overlay.opaque"
+
 /*
  * Theory of operation
  *

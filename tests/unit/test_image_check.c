@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 
 #include "image/check.h"
 #include "tests/unit/test_image_world.h"
@@ -21,6 +22,36 @@ struct check_rig {
 
 static const char long_content[] = "content of some length";
 
+/* cap_net_raw=ep; as version 3 for the host's root it reads back as version 2 (capabilities(7)). */
+static const char capability[20] = { 1, 0, 0, 2, 0, 0x20 };
+static const char capability_3[24] = { 1, 0, 0, 3, 0, 0x20 };
+static const char more_capability[20] = { 1, 0, 0, 2, 1, 0x20 };
+
+static void add_with_attributes(struct bytes *tar)
+{
+	static const struct tar_entry file = { .name = "x", .content = "x" },
+				      other = { .name = "x3", .content = "x" },
+				      directory = { .name = "xd", .type = '5' };
+	struct bytes records = { 0 };
+
+	tar_pax_record(&records, "SCHILY.xattr.user.a", "1\0002", 3);
+	tar_pax_record(&records, "SCHILY.xattr.security.capability", capability, 20);
+	tar_pax_record(&records, "SCHILY.xattr.trusted.overlay.opaque", "y", 1);
+	tar_pax(tar, &records);
+	tar_add(tar, &file);
+	tar_pax_record(&records, "SCHILY.xattr.security.capability", capability_3, 24);
+	tar_pax(tar, &records);
+	tar_add(tar, &other);
+	/* Those of all its entries are a directory's, and the last value counts. */
+	tar_pax_record(&records, "SCHILY.xattr.user.d", "1", 1);
+	tar_pax_record(&records, "SCHILY.xattr.user.e", "1", 1);
+	tar_pax(tar, &records);
+	tar_add(tar, &directory);
+	tar_pax_record(&records, "SCHILY.xattr.user.e", "2", 1);
+	tar_pax(tar, &records);
+	tar_add(tar, &directory);
+}
+
 static void fill_layer(struct bytes *tar)
 {
 	static const struct tar_entry entries[] = {
@@ -30,6 +61,7 @@ static void fill_layer(struct bytes *tar)
 		{ .name = "h", .type = '1', .link = "d/f" },
 		{ .name = "l", .type = '2', .link = "d" },
 		{ .name = "hl", .type = '1', .link = "l" },
+		{ .name = "sl", .type = '2', .link = "d" },
 		{ .name = "n", .type = '3', .major = 1, .minor = 3 },
 		{ .name = "p", .type = '6' },
 		{ .name = ".wh.w" },
@@ -37,6 +69,14 @@ static void fill_layer(struct bytes *tar)
 		{ .name = "v", .content = "v" },
 		{ .name = "o/.wh..wh..opq" },
 		{ .name = ".wh..wh.aufs" },
+		/* Whiteouts that directories stand in the place of, before and after. */
+		{ .name = ".wh.q" },
+		{ .name = "q/r/s", .content = "x" },
+		{ .name = "q/.wh.r" },
+		{ .name = "q/only/.wh.t" },
+		/* umoci: what was in a directory that is a file or a link now. */
+		{ .name = "v/.wh.a" },
+		{ .name = "l/.wh.a" },
 		/* The last word about a directory counts. */
 		{ .name = "d", .type = '5', .mode = 0750, .gid = 5, .mtime = 3 },
 		{ .name = "./", .type = '5' },
@@ -47,6 +87,7 @@ static void fill_layer(struct bytes *tar)
 		{ .name = NULL },
 	};
 
+	add_with_attributes(tar);
 	for (const struct tar_entry *e = entries; e->name; e++)
 		tar_add(tar, e);
 	bytes_add(tar, "1\n8192\n3\n", 9);
@@ -248,6 +289,71 @@ static void harm_whiteout(int root)
 	take(root, "w");
 }
 
+static void harm_whiteout_by_a_file(int root)
+{
+	take(root, "w");
+	put(root, "w", "");
+	set_time(root, ".", 0);
+}
+
+static void harm_whiteout_by_a_directory(int root)
+{
+	take(root, "w");
+	assert_int_equal(mkdirat(root, "w", 0755), 0);
+	set_time(root, ".", 0);
+}
+
+static void harm_whiteout_by_another_device(int root)
+{
+	take(root, "w");
+	assert_int_equal(mknodat(root, "w", S_IFCHR | 0644, makedev(1, 3)), 0);
+	set_time(root, ".", 0);
+}
+
+static void harm_file_by_a_whiteout(int root)
+{
+	take(root, "v");
+	assert_int_equal(mknodat(root, "v", S_IFCHR, 0), 0);
+	set_time(root, ".", 0);
+}
+
+static void harm_one_whiteout_more(int root)
+{
+	assert_int_equal(mknodat(root, "more", S_IFCHR, 0), 0);
+	set_time(root, ".", 0);
+}
+
+static void harm_implied_mode(int root)
+{
+	assert_int_equal(fchmodat(root, "i", 0777, 0), 0);
+}
+
+static void harm_implied_owner(int root)
+{
+	assert_int_equal(fchownat(root, "q/only", 1, 0, 0), 0);
+}
+
+static void harm_opaque_gone(int root)
+{
+	assert_int_equal(unlinkat(root, "o", AT_REMOVEDIR), 0);
+	set_time(root, ".", 0);
+}
+
+static void harm_opaque_by_a_file(int root)
+{
+	harm_opaque_gone(root);
+	put(root, "o", "");
+	set_time(root, ".", 0);
+}
+
+static void harm_whiteouts_directory_by_a_file(int root)
+{
+	assert_int_equal(unlinkat(root, "q/only/t", 0), 0);
+	assert_int_equal(unlinkat(root, "q/only", AT_REMOVEDIR), 0);
+	put(root, "q/only", "");
+	set_time(root, "q", 0);
+}
+
 static void harm_directory_is_a_link(int root)
 {
 	assert_int_equal(renameat(root, "i/j", root, "d/j"), 0);
@@ -282,6 +388,25 @@ static const struct {
 	{ "device_number", harm_device, "'n' is not what it was unpacked as: its device" },
 	{ "whiteout_gone", harm_whiteout,
 	  "'w' is not what it was unpacked as: the whiteout is gone" },
+	{ "whiteout_is_a_file", harm_whiteout_by_a_file,
+	  "'w' is not what it was unpacked as: the whiteout is gone" },
+	{ "whiteout_is_a_directory", harm_whiteout_by_a_directory,
+	  "'w' is not what it was unpacked as: the whiteout is gone" },
+	{ "whiteout_is_another_device", harm_whiteout_by_another_device,
+	  "'w' is not what it was unpacked as: the whiteout is gone" },
+	{ "file_is_a_whiteout", harm_file_by_a_whiteout,
+	  "'v' is not what it was unpacked as: its type" },
+	{ "one_whiteout_more", harm_one_whiteout_more,
+	  "'more' is not what it was unpacked as: it was not in the layer" },
+	{ "implied_mode", harm_implied_mode, "'i' is not what it was unpacked as: its mode" },
+	{ "implied_owner", harm_implied_owner,
+	  "'q/only' is not what it was unpacked as: its owner" },
+	{ "opaque_directory_gone", harm_opaque_gone,
+	  "'o' is not what it was unpacked as: it is gone" },
+	{ "opaque_directory_is_a_file", harm_opaque_by_a_file,
+	  "'o' is not what it was unpacked as: its type" },
+	{ "whiteouts_directory_is_a_file", harm_whiteouts_directory_by_a_file,
+	  "'q/only/t' is not what it was unpacked as: the whiteout is gone" },
 	{ "directory_is_a_link", harm_directory_is_a_link,
 	  "'i/j/k' is not what it was unpacked as: it is gone" },
 };
@@ -303,6 +428,90 @@ static void check__damaged_layer__found(void **state)
 		r = check(&rig, &err);
 		if (r != -EBADMSG || !strstr(err.msg, damages[i].expected))
 			fail_msg("%s: %d '%s'", damages[i].name, r, err.msg);
+		rig_close(&rig);
+	}
+}
+
+/* One user more, who may read: the mode stays 0644. */
+static const char acl[] = "\2\0\0\0"
+			  "\1\0\6\0\377\377\377\377"
+			  "\2\0\4\0\350\3\0\0"
+			  "\4\0\4\0\377\377\377\377"
+			  "\20\0\4\0\377\377\377\377"
+			  "\40\0\4\0\377\377\377\377";
+
+#define OPAQUE "trusted.overlay.opaque"
+#define BYTES(a) a, sizeof(a)
+#define TEXT(a)	 a, sizeof(a) - 1
+#define LOST	 NULL, 0
+
+static const struct {
+	const char *path, *attribute, *value;
+	size_t n;
+	const char *expected;
+} attributes[] = {
+	{ "o", OPAQUE, LOST, "'o' is not what it was unpacked as: its opaque mark is gone" },
+	{ "o", OPAQUE, TEXT("n"), "'o' is not what it was unpacked as: its opaque mark is gone" },
+	{ "q", OPAQUE, LOST, "'q' is not what it was unpacked as: its opaque mark is gone" },
+	{ "q/r", OPAQUE, LOST, "'q/r' is not what it was unpacked as: its opaque mark is gone" },
+	{ "q/only", OPAQUE, TEXT("y"), "'q/only' is not what it was unpacked as: its attribute '" OPAQUE },
+	{ ".", OPAQUE, TEXT("y"), "'' is not what it was unpacked as: its attribute '" OPAQUE },
+	{ "x", OPAQUE, TEXT("y"), "'x' is not what it was unpacked as: its attribute '" OPAQUE },
+	{ "d", "trusted.overlay.redirect", TEXT("/etc"),
+	  "'d' is not what it was unpacked as: its attribute 'trusted.overlay.redirect'" },
+	{ "s", "trusted.overlay.metacopy", TEXT(""),
+	  "'s' is not what it was unpacked as: its attribute 'trusted.overlay.metacopy'" },
+	{ "sl", "trusted.x", TEXT(""), "'sl' is not what it was unpacked as: its attribute 'trusted.x'" },
+	{ "p", "trusted.x", TEXT(""), "'p' is not what it was unpacked as: its attribute 'trusted.x'" },
+	{ "x", "user.a", LOST, "'x' is not what it was unpacked as: its attribute 'user.a'" },
+	{ "x", "user.a", TEXT("1\0003"), "'x' is not what it was unpacked as: its attribute 'user.a'" },
+	{ "x", "user.a", TEXT("1"), "'x' is not what it was unpacked as: its attribute 'user.a'" },
+	{ "x", "user.b", TEXT(""), "'x' is not what it was unpacked as: its attribute 'user.b'" },
+	{ "x", "security.capability", LOST,
+	  "'x' is not what it was unpacked as: its attribute 'security.capability'" },
+	{ "x", "security.capability", BYTES(more_capability),
+	  "'x' is not what it was unpacked as: its attribute 'security.capability'" },
+	{ "x3", "security.capability", LOST,
+	  "'x3' is not what it was unpacked as: its attribute 'security.capability'" },
+	{ "d/f", "security.capability", BYTES(capability),
+	  "'d/f' is not what it was unpacked as: its attribute 'security.capability'" },
+	{ "d/f", "system.posix_acl_access", TEXT(acl),
+	  "'d/f' is not what it was unpacked as: its attribute 'system.posix_acl_access'" },
+	{ "xd", "user.d", LOST, "'xd' is not what it was unpacked as: its attribute 'user.d'" },
+	{ "xd", "user.e", TEXT("1"), "'xd' is not what it was unpacked as: its attribute 'user.e'" },
+	{ "xd", "user.f", TEXT("1"), "'xd' is not what it was unpacked as: its attribute 'user.f'" },
+	{ "i", "user.a", TEXT("1"), "'i' is not what it was unpacked as: its attribute 'user.a'" },
+	{ ".", "user.a", TEXT("1"), "'' is not what it was unpacked as: its attribute 'user.a'" },
+};
+
+static void harm_attribute(const struct check_rig *rig, size_t i)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", rig->root_fd, attributes[i].path);
+	if (attributes[i].value)
+		assert_int_equal(lsetxattr(path, attributes[i].attribute, attributes[i].value,
+					   attributes[i].n, 0), 0);
+	else
+		assert_int_equal(lremovexattr(path, attributes[i].attribute), 0);
+}
+
+static void check__damaged_attribute__found(void **state)
+{
+	const struct recipe recipe = { .fill = fill_layer };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(attributes); i++) {
+		struct err err = { 0 };
+		struct check_rig rig;
+		int r;
+
+		rig_open(&rig, &recipe);
+		harm_attribute(&rig, i);
+		r = check(&rig, &err);
+		if (r != -EBADMSG || !strstr(err.msg, attributes[i].expected))
+			fail_msg("%s of %s: %d '%s'", attributes[i].attribute, attributes[i].path, r,
+				 err.msg);
 		rig_close(&rig);
 	}
 }
@@ -390,6 +599,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(check__damaged_layer__found),
+		cmocka_unit_test(check__damaged_attribute__found),
 		cmocka_unit_test(check__something_in_an_empty_layer__found),
 		cmocka_unit_test(check__damaged_blob__found),
 		cmocka_unit_test(check__layer_gone__found),
