@@ -62,6 +62,14 @@ static const char *ending(const json_t *o, char buf[32])
 	return buf;
 }
 
+static void word(FILE *out, const char *before, const char *s)
+{
+	char clean[1024];
+
+	if (*s)
+		fprintf(out, "%s%s", before, text_clean(clean, sizeof(clean), s));
+}
+
 /**
  * show_list() - the pods of a list document
  */
@@ -127,6 +135,39 @@ static void show_containers(FILE *out, const json_t *containers, bool colour)
 	table_done(&t);
 }
 
+/* " WORD TIME" or nothing. */
+static void when(FILE *out, const char *word, const json_t *o, const char *key)
+{
+	char time[24];
+
+	if (*time_of(o, key, time))
+		fprintf(out, "%s%s", word, time);
+}
+
+/* An update that goes on, or that was nothing; one that was kept is the past. */
+static void show_update(FILE *out, const json_t *update)
+{
+	const char *state = text_of(update, "state"), *reason = text_of(update, "reason");
+	bool trial = strcmp(state, "trial") == 0, keeping = strcmp(state, "keeping") == 0;
+	bool failed = strcmp(state, "failed") == 0;
+
+	if (trial || failed || keeping || strcmp(text_of(update, "outcome"), "back") == 0) {
+		fputs(trial ? "update: on trial" : keeping ? "update: kept" :
+		      failed ? "update: going back, on trial" : "update: went back", out);
+		when(out, trial || failed ? " since " : " at ", update, "since");
+		when(out, ", kept at ", update, "settles_at");
+		if (trial && !*text_of(update, "settles_at"))
+			fputs(", not ready yet", out);
+		word(out, ": ", reason);
+		fputc('\n', out);
+	}
+	if (*text_of(update, "blocked")) {
+		word(out, "update: ", text_of(update, "blocked"));
+		when(out, "; next try at ", update, "next_try_at");
+		fputc('\n', out);
+	}
+}
+
 /**
  * show_status() - one pod's status document
  */
@@ -149,15 +190,8 @@ void show_status(FILE *out, const json_t *status, bool colour)
 
 		fprintf(out, "warning: %s\n", text_clean(clean, sizeof(clean), s ? s : ""));
 	}
+	show_update(out, json_object_get(status, "update"));
 	show_containers(out, json_object_get(status, "containers"), colour);
-}
-
-static void word(FILE *out, const char *before, const char *s)
-{
-	char clean[1024];
-
-	if (*s)
-		fprintf(out, "%s%s", before, text_clean(clean, sizeof(clean), s));
 }
 
 /**

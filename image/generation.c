@@ -95,6 +95,7 @@ int generation_parse(struct generation *out, const char *text, size_t n, struct 
 	json_array_foreach(images, i, image)
 		good = good && read_image(out, image);
 	out->kept = json_is_true(json_object_get(doc, "kept"));
+	out->since_ns = (uint64_t)json_integer_value(json_object_get(doc, "since_ns"));
 	reason = json_string_value(json_object_get(doc, "reason"));
 	snprintf(out->reason, sizeof(out->reason), "%s", reason ? reason : "");
 	return good ? 0 : err_set(err, EBADMSG, "it is damaged");
@@ -127,9 +128,9 @@ char *generation_print(const struct generation *g)
 		if (json_array_append_new(images, image) < 0)
 			return NULL;
 	}
-	doc = json_pack("{s:i, s:s, s:b, s:o, s:O}", "version", FILE_VERSION, "state",
-			state_names[g->state], "kept", g->kept, "reason",
-			json_text_string(g->reason), "images", images);
+	doc = json_pack("{s:i, s:s, s:b, s:I, s:o, s:O}", "version", FILE_VERSION, "state",
+			state_names[g->state], "kept", g->kept, "since_ns", (json_int_t)g->since_ns,
+			"reason", json_text_string(g->reason), "images", images);
 	return doc ? json_dumps(doc, JSON_INDENT(1)) : NULL;
 }
 
@@ -330,8 +331,9 @@ int generation_try(struct generation *g, const char *name, const struct digest *
 
 /**
  * generation_keep() - what is on trial has passed
+ * @now_ns: CLOCK_REALTIME
  */
-void generation_keep(struct generation *g)
+void generation_keep(struct generation *g, uint64_t now_ns)
 {
 	for (unsigned i = 0; i < g->n; i++) {
 		struct generation_image *m = &g->images[i];
@@ -342,16 +344,19 @@ void generation_keep(struct generation *g)
 		m->now = m->trial;
 	}
 	g->state = GENERATION_KEEPING;
+	g->since_ns = now_ns;
 	g->kept = true;
 	g->reason[0] = '\0';
 }
 
 /**
  * generation_go_back() - what is on trial has not
+ * @now_ns: CLOCK_REALTIME
  */
-void generation_go_back(struct generation *g, const char *reason)
+void generation_go_back(struct generation *g, const char *reason, uint64_t now_ns)
 {
 	g->state = GENERATION_BACK;
+	g->since_ns = now_ns;
 	g->kept = false;
 	snprintf(g->reason, sizeof(g->reason), "%s", reason);
 }

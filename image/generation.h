@@ -64,6 +64,7 @@ struct generation {
 	unsigned n;
 	struct generation_image images[GENERATION_IMAGES_MAX];
 	bool kept;		       /* how the last trial ended, once it has */
+	uint64_t since_ns; /* CLOCK_REALTIME: on trial, or that it ended; 0: not known */
 	char reason[GENERATION_REASON_MAX]; /* why it came to nothing, or "" */
 };
 
@@ -86,8 +87,8 @@ const struct digest *generation_held(const struct generation *g, bool on_trial, 
 int generation_note(struct generation *g, const char *name, const struct digest *now,
 		    bool *changed);
 int generation_try(struct generation *g, const char *name, const struct digest *trial);
-void generation_keep(struct generation *g);
-void generation_go_back(struct generation *g, const char *reason);
+void generation_keep(struct generation *g, uint64_t now_ns);
+void generation_go_back(struct generation *g, const char *reason, uint64_t now_ns);
 void generation_settle(struct generation *g);
 const char *generation_state_name(enum generation_state state);
 

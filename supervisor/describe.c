@@ -13,7 +13,10 @@
 /* Both documents carry it; a member is only ever added within one version. */
 #define DOCUMENT_VERSION 1
 
-static json_t *time_or_null(uint64_t realtime_ns)
+/**
+ * describe_time() - as the documents have it: RFC 3339, or null for 0
+ */
+json_t *describe_time(uint64_t realtime_ns)
 {
 	char text[CLOCK_RFC3339_SIZE];
 
@@ -46,7 +49,7 @@ static json_t *last_exit(const struct pod *pod, unsigned i)
 		      last->signal ? json_null() : json_integer(last->exit_code), "signal",
 		      last->signal ? json_integer(last->signal) : json_null(), "reason",
 		      exit_reason_name(last->reason), "finished_at",
-		      time_or_null(pod->members[i]->finished_realtime_ns));
+		      describe_time(pod->members[i]->finished_realtime_ns));
 	if (last->reason == EXIT_REASON_START_ERROR && pod->members[i]->stage)
 		json_object_set_new(o, "stage", json_string(pod->members[i]->stage));
 	if (pod->members[i]->message[0])
@@ -70,7 +73,7 @@ static json_t *container_status(const struct pod *pod, unsigned i)
 			 json_text_string(m->spec->run.name), "type", "main", "state",
 			 machine_state_name(c->state), "pid",
 			 m->pid > 0 ? json_integer(m->pid) : json_null(), "started_at",
-			 time_or_null(m->started_realtime_ns), "restarts", (json_int_t)c->restarts,
+			 describe_time(m->started_realtime_ns), "restarts", (json_int_t)c->restarts,
 			 "ready", c->state == MACHINE_RUNNING, "last", last_exit(pod, i), "image",
 			 image(m->spec));
 }
@@ -133,7 +136,7 @@ json_t *describe_status(const struct pod *pod)
 			 pod_state_name(pod->machine.state), "ready",
 			 pod_machine_is_ready(&pod->machine), "address",
 			 address_or_null(pod->lease.address), "started_at",
-			 time_or_null(pod->started_realtime_ns), "containers", containers, "warnings",
+			 describe_time(pod->started_realtime_ns), "containers", containers, "warnings",
 			 warnings(pod), "update", update_describe(pod));
 }
 

@@ -16,7 +16,12 @@
 #include "supervisor/images.h"
 #include "supervisor/reload.h"
 
-#define RETRY_NS (1 * NSEC_PER_SEC)
+/* Between two tries of what is blocked. */
+static const struct restart_spec retry = {
+	.first_ns = 1 * NSEC_PER_SEC,
+	.max_ns = 60 * NSEC_PER_SEC,
+	.reset_ns = UINT64_MAX,
+};
 
 /**
  * update_publish() - tell of a step of the trial: an event, and a line of podd's
@@ -29,6 +34,35 @@ void update_publish(struct pod *pod, enum say_level level, const char *state, co
 	control_events_added(pod->control);
 	say(level, "pod '%s': update: %s%s%s", pod->spec->name, state, message ? ": " : "",
 	    message ? message : "");
+}
+
+/**
+ * update_block() - what is to be done cannot be done now: later again
+ * @what: that it is, for the log, which gets each reason once
+ */
+void update_block(struct pod *pod, const char *what, const char *why)
+{
+	struct update *u = &pod->update;
+	char said[GENERATION_REASON_MAX];
+
+	snprintf(said, sizeof(said), "%s: %.200s", what, why);
+	if (strcmp(u->blocked, said) != 0) {
+		snprintf(u->blocked, sizeof(u->blocked), "%s", said);
+		update_publish(pod, SAY_ERR, "blocked", said);
+	}
+	if (u->tries.ends == 0)
+		u->tries.ends = 1; /* the first one was at once */
+	loop_timer_set(pod->loop, &u->timer,
+		       clock_boottime_ns() + backoff_next(&u->tries, &retry, 0));
+}
+
+/**
+ * update_unblock() - it has been done
+ */
+void update_unblock(struct pod *pod)
+{
+	pod->update.blocked[0] = '\0';
+	pod->update.tries = (struct backoff){ 0 };
 }
 
 /**
@@ -69,15 +103,6 @@ int update_load(struct pod_spec **out, const struct pod *pod, struct err *err)
 	return r;
 }
 
-static void retry_later(struct pod *pod, const struct err *why)
-{
-	struct update *u = &pod->update;
-
-	if (!u->told)
-		say(SAY_ERR, "pod '%s': update: cannot go back yet: %s", pod->spec->name, why->msg);
-	u->told = true;
-	loop_timer_set(pod->loop, &u->timer, clock_boottime_ns() + RETRY_NS);
-}
 
 static void end_trial(struct pod *pod)
 {
@@ -87,9 +112,10 @@ static void end_trial(struct pod *pod)
 	if (generation_marker_remove(pod->run_fd, &err) < 0)
 		update_warn(pod, &err);
 	fault_kill("update-unmarked");
-	u->on_trial = u->failed = u->told = false;
+	u->on_trial = u->failed = false;
 	u->deadline_ns = 0;
 	loop_timer_clear(pod->loop, &u->timer);
+	update_unblock(pod);
 }
 
 /* The containers are told. Without the file's word a next podd comes to the same. */
@@ -97,21 +123,16 @@ static void finish_way_back(struct pod *pod)
 {
 	struct err err = { 0 };
 	cleanup_free struct generation *g = update_file_read(pod, &err);
-	char reason[GENERATION_REASON_MAX];
-	bool written = false;
+	const char *reason = pod->update.reason;
 
-	snprintf(reason, sizeof(reason), "%s", pod->update.reason);
 	if (g && g->state == GENERATION_TRIAL) {
-		generation_go_back(g, reason);
-		written = update_file_write(pod, g, &err) == 0;
+		generation_go_back(g, reason, clock_realtime_ns());
+		(void)update_file_write(pod, g, &err); /* update_set_names() does it again */
 	}
-	if (!written)
-		update_warn(pod, &err);
 	fault_kill("update-back");
 	end_trial(pod);
 	update_publish(pod, SAY_WARNING, "back", reason);
-	if (written)
-		update_set_names(pod);
+	update_set_names(pod);
 }
 
 static void restart_outdated(struct pod *pod)
@@ -134,7 +155,7 @@ static void go_back(struct pod *pod)
 	if (r == 0)
 		r = reload_apply(pod, spec, &err);
 	if (r < 0) {
-		retry_later(pod, &err);
+		update_block(pod, "cannot go back yet", err.msg);
 		return;
 	}
 	fault_kill("update-returned");
@@ -230,7 +251,7 @@ static void keep(struct pod *pod)
 	int r = -EBADMSG;
 
 	if (g && g->state == GENERATION_TRIAL) {
-		generation_keep(g);
+		generation_keep(g, clock_realtime_ns());
 		fault_kill("update-passed");
 		r = update_file_write(pod, g, &err);
 	}
@@ -247,14 +268,25 @@ static void keep(struct pod *pod)
 	update_set_names(pod);
 }
 
+/**
+ * update_go_on() - try what is blocked once more
+ */
+void update_go_on(struct pod *pod)
+{
+	if (pod->update.failed)
+		go_back(pod);
+	else
+		update_set_names(pod);
+}
+
 static void on_timer(struct timer *timer)
 {
 	struct pod *pod = container_of(timer, struct pod, update.timer);
 
-	if (pod->update.failed)
-		go_back(pod);
-	else if (pod->update.on_trial)
+	if (pod->update.on_trial)
 		keep(pod);
+	else
+		update_go_on(pod);
 }
 
 /* Whatever is to run runs, from what is in force. */

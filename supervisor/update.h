@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "image/generation.h"
+#include "supervisor/backoff.h"
 #include "supervisor/helper.h"
 #include "supervisor/loop.h"
 
@@ -33,6 +34,9 @@
  *	at last	names in the store	by podd-image, in the background
  *		generations "settled"
  *
+ * What cannot be done, since the pod's file is bad or the store cannot be written, is
+ * tried again, each time later, and status says what it waits for.
+ *
  * podctl fetches the images and asks for the trial, and may go away then. The
  * trial ends the pod's start over at the first failure: a container that ends
  * without having been asked to, other than as a success that its restart policy
@@ -53,10 +57,11 @@ struct update {
 	bool begun;    /* what an earlier podd has left was seen to */
 	bool on_trial;
 	bool failed;   /* on the way back */
-	bool told;     /* that the way back is blocked */
 	uint64_t deadline_ns;
 	char reason[GENERATION_REASON_MAX];
-	struct timer timer; /* the deadline, or the next try to go back */
+	struct timer timer; /* the deadline, or the next try of what is blocked */
+	struct backoff tries;
+	char blocked[GENERATION_REASON_MAX]; /* why the way back, or the names, have to wait */
 	struct helper helper;
 };
 

@@ -143,6 +143,8 @@ static json_t *document(const struct pod *pod, const struct generation *g, const
 
 static int check_now(const struct pod *pod, const struct generation *g, struct err *err)
 {
+	if (g->state != GENERATION_SETTLED && pod->update.blocked[0])
+		return err_set(err, EBUSY, "the one before has not ended: %s", pod->update.blocked);
 	if (g->state != GENERATION_SETTLED)
 		return err_set(err, EBUSY, "the names in the image store are not yet as the update "
 			       "before has left them");
@@ -214,6 +216,7 @@ static int prepare(const struct pod *pod, struct update_request *q, const json_t
 	if (r < 0)
 		return r;
 	n = back ? take_former(&q->g, pod, err) : take_wishes(&q->g, images, err);
+	q->g.since_ns = clock_realtime_ns();
 	r = n > 0 ? check_present(pod, &q->g, err) : 0;
 	return r < 0 ? r : n;
 }
@@ -264,10 +267,14 @@ static int check_busy(const struct pod *pod, struct err *err)
 int update_begin(struct pod *pod, const json_t *images, bool back, struct err *err)
 {
 	json_int_t seq = (json_int_t)pod->events.next;
+	bool ends = back && (pod->update.on_trial || pod->update.failed);
 	int r;
 
-	if (pod->update.on_trial && back) {
+	if (pod->update.blocked[0]) /* he may have seen to it */
+		update_go_on(pod);
+	if (ends && pod->update.on_trial)
 		update_fail(pod, "asked to");
+	if (ends) {
 		tell(pod, json_pack("{s:i, s:s, s:I}", "version", 1, "result", "back", "seq", seq), err);
 		return 0;
 	}

@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "image/ref.h"
+#include "supervisor/describe.h"
 #include "supervisor/images.h"
 
 /**
@@ -84,21 +85,10 @@ void update_note(struct pod *pod)
 		update_warn(pod, &err);
 }
 
-/**
- * update_describe() - for status
- *
- * Return: the caller's; NULL when the pod has no images, or never ran any.
- */
-json_t *update_describe(const struct pod *pod)
+static json_t *describe_images(const struct generation *g)
 {
-	cleanup_free struct generation *g = images_used(pod->spec) ? update_file_read(pod, NULL) : NULL;
-	const struct update *u = &pod->update;
-	json_t *images;
-	uint64_t now_ns = clock_boottime_ns();
+	json_t *images = json_array();
 
-	if (!g)
-		return NULL;
-	images = json_array();
 	for (unsigned i = 0; i < g->n; i++) {
 		const struct generation_image *m = &g->images[i];
 		char now[DIGEST_TEXT_SIZE], before[DIGEST_TEXT_SIZE], trial[DIGEST_TEXT_SIZE];
@@ -110,15 +100,60 @@ json_t *update_describe(const struct pod *pod)
 				  m->before.hex[0] ? digest_text(&m->before, before) : NULL, "trial",
 				  m->trial.hex[0] ? digest_text(&m->trial, trial) : NULL));
 	}
-	return json_pack("{s:s, s:s*, s:o*, s:o*, s:o}", "state",
-			 u->failed ? "failed" : generation_state_name(g->state), "outcome",
-			 g->state == GENERATION_TRIAL ? NULL :
-			 g->kept ? "kept" : g->reason[0] ? "back" : NULL,
-			 "reason", g->reason[0] ? json_text_string(g->reason) :
-				   u->failed	? json_text_string(u->reason) : NULL,
-			 "settles_in_ms",
-			 u->on_trial && u->deadline_ns ?
-				 json_integer(u->deadline_ns > now_ns ?
-					      (json_int_t)((u->deadline_ns - now_ns) / NSEC_PER_MSEC) : 0) : NULL,
-			 "images", images);
+	return images;
+}
+
+/* The timer's, which is for @boottime_ns: what the wall clock shows then, as it goes now. */
+static json_t *wall_time(uint64_t boottime_ns)
+{
+	uint64_t now_ns = clock_boottime_ns();
+
+	return describe_time(clock_realtime_ns() + (boottime_ns > now_ns ? boottime_ns - now_ns : 0));
+}
+
+static const char *outcome_of(const struct generation *g)
+{
+	if (g->state == GENERATION_TRIAL)
+		return NULL;
+	return g->kept ? "kept" : g->reason[0] ? "back" : NULL;
+}
+
+static void add_trial(json_t *o, const struct update *u)
+{
+	uint64_t now_ns = clock_boottime_ns(), at = u->deadline_ns;
+
+	if (!u->on_trial || !at)
+		return;
+	(void)json_object_set_new(o, "settles_in_ms", /* both short only without memory */
+				  json_integer(at > now_ns ? (json_int_t)((at - now_ns) / NSEC_PER_MSEC) :
+							     0));
+	if (at != UINT64_MAX)
+		(void)json_object_set_new(o, "settles_at", wall_time(at));
+}
+
+/**
+ * update_describe() - for status
+ *
+ * Return: the caller's; NULL when the pod has no images, or never ran any.
+ */
+json_t *update_describe(const struct pod *pod)
+{
+	cleanup_free struct generation *g = images_used(pod->spec) ? update_file_read(pod, NULL) : NULL;
+	const struct update *u = &pod->update;
+	const char *reason = g && g->reason[0] ? g->reason : u->failed ? u->reason : NULL;
+	json_t *o;
+
+	if (!g)
+		return NULL;
+	o = json_pack("{s:s, s:s*, s:o, s:o*, s:o}", "state",
+		      u->failed ? "failed" : generation_state_name(g->state), "outcome", outcome_of(g),
+		      "since", describe_time(g->since_ns), "reason",
+		      reason ? json_text_string(reason) : NULL, "images", describe_images(g));
+	add_trial(o, u);
+	if (u->blocked[0])
+		(void)json_object_update_new(
+			o, json_pack("{s:o, s:o*}", "blocked", json_text_string(u->blocked),
+				     "next_try_at",
+				     timer_is_set(&u->timer) ? wall_time(u->timer.deadline_ns) : NULL));
+	return o;
 }

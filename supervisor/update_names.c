@@ -2,10 +2,17 @@
 /* The names in the store after an update: podd-image sets them, beside the loop. */
 #include "supervisor/update_parts.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/fd.h"
+
+static void block(struct pod *pod, const char *why)
+{
+	update_block(pod, "the names in the image store stay as they were", why);
+}
 
 static void settled(struct helper *h, int status, const char *last_line)
 {
@@ -14,31 +21,53 @@ static void settled(struct helper *h, int status, const char *last_line)
 	struct err err = { 0 };
 
 	if (status != 0) { /* the file goes on to say what the names mean */
-		say(SAY_WARNING, "pod '%s': update: the names in the image store stay as they were: %s, "
-		    "ignoring", pod->spec->name, last_line);
+		block(pod, *last_line ? last_line : "podd-image was killed");
 		return;
 	}
 	fault_kill("update-named");
 	g = update_file_read(pod, &err);
-	if (!g || (g->state != GENERATION_KEEPING && g->state != GENERATION_BACK))
+	if (g && (g->state == GENERATION_KEEPING || g->state == GENERATION_BACK)) {
+		generation_settle(g);
+		(void)update_file_write(pod, g, &err);
+	}
+	if (err.code) {
+		block(pod, err.msg);
 		return;
-	generation_settle(g);
-	if (update_file_write(pod, g, &err) < 0)
-		update_warn(pod, &err);
+	}
+	update_unblock(pod);
 	fault_kill("update-settled");
 }
 
-/**
- * update_set_names() - begin to set them; the file says to what
- */
-void update_set_names(struct pod *pod)
+static int start(struct pod *pod, struct err *err)
 {
 	const char *root = pod->paths->root[0] ? pod->paths->root : "/";
 	char *const argv[] = { (char *)"podctl image", (char *)"--root", (char *)root,
 			       (char *)"update", (char *)"--settle", (char *)pod->spec->name, NULL };
+
+	return helper_start(&pod->update.helper, pod->loop, argv, settled, err);
+}
+
+/**
+ * update_set_names() - begin to set them; the file says to what
+ *
+ * A trial that is still in there when there is none has not passed: that was to be
+ * written, and could not.
+ */
+void update_set_names(struct pod *pod)
+{
+	cleanup_free struct generation *g = NULL;
 	struct err err = { 0 };
 
-	if (!helper_is_busy(&pod->update.helper) &&
-	    helper_start(&pod->update.helper, pod->loop, argv, settled, &err) < 0)
-		update_warn(pod, &err);
+	if (helper_is_busy(&pod->update.helper))
+		return;
+	loop_timer_clear(pod->loop, &pod->update.timer);
+	g = update_file_read(pod, &err);
+	if (g && g->state == GENERATION_TRIAL) {
+		generation_go_back(g, pod->update.reason, clock_realtime_ns());
+		(void)update_file_write(pod, g, &err);
+	}
+	if (err.code == 0)
+		(void)start(pod, &err);
+	if (err.code && err.code != ENOENT) /* without a file there is nothing to set */
+		block(pod, err.msg);
 }

@@ -11,6 +11,9 @@ void update_publish(struct pod *pod, enum say_level level, const char *state, co
 void update_warn(const struct pod *pod, const struct err *err);
 int update_load(struct pod_spec **out, const struct pod *pod, struct err *err);
 void update_fail(struct pod *pod, const char *reason);
+void update_block(struct pod *pod, const char *what, const char *why);
+void update_unblock(struct pod *pod);
+void update_go_on(struct pod *pod);
 
 /* update_file.c: the pod's generations on the disk */
 struct generation *update_file_read(const struct pod *pod, struct err *err);

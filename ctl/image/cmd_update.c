@@ -30,10 +30,12 @@ static int refuse_busy(const json_t *status, struct err *err)
 {
 	const json_t *update = json_object_get(status, "update");
 	const char *state = json_string_value(json_object_get(update, "state"));
+	const char *blocked = json_string_value(json_object_get(update, "blocked"));
 
 	if (!state || strcmp(state, "settled") == 0)
 		return 0;
-	return err_set(err, EBUSY, "an update is under way already: %s", state);
+	return blocked ? err_set(err, EBUSY, "an update is under way already: %.400s", blocked) :
+			 err_set(err, EBUSY, "an update is under way already: %s", state);
 }
 
 static bool is_listed(const json_t *list, const char *name)
@@ -133,6 +135,22 @@ static int ask_events(struct conn *conn, json_int_t since, struct err *err)
 						     "since", since, "follow", 1), NULL, 0, err);
 }
 
+/* "kept" and "back" are the end of it; what blocks that is told meanwhile. */
+static bool is_outcome(struct request *q, const json_t *event)
+{
+	const char *kind = json_string_value(json_object_get(event, "kind"));
+	const char *state = json_string_value(json_object_get(event, "state"));
+	const char *message = json_string_value(json_object_get(event, "message"));
+	char clean[1024];
+
+	if (!kind || !state || strcmp(kind, "update") != 0)
+		return false;
+	if (strcmp(state, "blocked") == 0)
+		fprintf(q->ctl->errors, "podctl: pod '%s': %s\n", q->pod,
+			text_clean(clean, sizeof(clean), message ? message : "?"));
+	return strcmp(state, "kept") == 0 || strcmp(state, "back") == 0;
+}
+
 /* Until an event says how it ended: *out is that; or the connection's end. */
 static int hear(struct request *q, json_int_t *since, json_t **out, struct err *err)
 {
@@ -142,17 +160,13 @@ static int hear(struct request *q, json_int_t *since, json_t **out, struct err *
 	while (r == 0 && continues) {
 		json_auto_t *reply = NULL;
 		json_t *event;
-		const char *kind, *state;
 
 		r = conn_receive(&q->conn, &reply, &continues, err);
 		event = r < 0 ? NULL : json_object_get(reply, "event");
 		if (!event)
 			continue;
 		*since = json_integer_value(json_object_get(event, "seq")) + 1;
-		kind = json_string_value(json_object_get(event, "kind"));
-		state = json_string_value(json_object_get(event, "state"));
-		if (kind && state && strcmp(kind, "update") == 0 &&
-		    (strcmp(state, "kept") == 0 || strcmp(state, "back") == 0)) {
+		if (is_outcome(q, event)) {
 			*out = json_incref(event);
 			return 0;
 		}

@@ -94,6 +94,39 @@ static void status__wrong_types__dashes_not_a_crash(void **state)
 		     "-          -     -      -      -    -         -        -\n");
 }
 
+static void assert_update(const char *update, const char *expected)
+{
+	char json[1024], text[1024];
+
+	snprintf(json, sizeof(json), "{\"name\":\"web\",\"state\":\"running\",\"ready\":true,\"update\":%s}",
+		 update);
+	snprintf(text, sizeof(text), "pod web: running, ready\n%s"
+		 "CONTAINER  TYPE  STATE  READY  PID  RESTARTS  STARTED  LAST\n", expected);
+	assert_shown(STATUS, json, false, text);
+}
+
+static void status__update__a_line_unless_it_is_settled(void **state)
+{
+	(void)state;
+	assert_update("{\"state\":\"settled\",\"outcome\":\"kept\",\"since\":\"2026-11-22T05:00:00.1Z\"}",
+		      "");
+	assert_update("{\"state\":\"trial\",\"since\":\"2026-11-22T05:00:00.1Z\"}",
+		      "update: on trial since 2026-11-22T05:00:00Z, not ready yet\n");
+	assert_update("{\"state\":\"trial\",\"since\":\"2026-11-22T05:00:00.1Z\","
+		      "\"settles_at\":\"2026-11-22T05:01:00.1Z\"}",
+		      "update: on trial since 2026-11-22T05:00:00Z, kept at 2026-11-22T05:01:00Z\n");
+	assert_update("{\"state\":\"failed\",\"since\":\"2026-11-22T05:00:00.1Z\",\"reason\":\"r\\n\","
+		      "\"blocked\":\"cannot\",\"next_try_at\":\"2026-11-22T05:02:00.1Z\"}",
+		      "update: going back, on trial since 2026-11-22T05:00:00Z: r?\n"
+		      "update: cannot; next try at 2026-11-22T05:02:00Z\n");
+	assert_update("{\"state\":\"settled\",\"outcome\":\"back\",\"since\":\"2026-11-22T05:00:00.1Z\","
+		      "\"reason\":\"why\"}",
+		      "update: went back at 2026-11-22T05:00:00Z: why\n");
+	assert_update("{\"state\":\"keeping\",\"outcome\":\"kept\",\"blocked\":\"full\"}",
+		      "update: kept\nupdate: full\n");
+	assert_update("{\"state\":7,\"blocked\":[]}", "");
+}
+
 static void list__states__aligned(void **state)
 {
 	(void)state;
@@ -125,6 +158,7 @@ int main(void)
 		cmocka_unit_test(status__colour__only_the_states),
 		cmocka_unit_test(status__warnings_and_hostile_text__clean_lines),
 		cmocka_unit_test(status__wrong_types__dashes_not_a_crash),
+		cmocka_unit_test(status__update__a_line_unless_it_is_settled),
 		cmocka_unit_test(list__states__aligned),
 		cmocka_unit_test(event__kinds__one_line_each),
 	};
