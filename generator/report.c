@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define IDENTIFIER     "podd-generator"
-#define FACILITY       (3 << 3) /* LOG_DAEMON: with the kernel's own, no identifier is looked for */
+#define FACILITY       (3 << 3) /* LOG_DAEMON: of the kernel's own no identifier is looked for */
 #define KMSG_LINE_SIZE 900      /* the kernel refuses a record above 1 KiB, its own prefix included */
 
 static int kmsg = -EBADF;

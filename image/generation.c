@@ -89,7 +89,8 @@ int generation_parse(struct generation *out, const char *text, size_t n, struct 
 	if (json_is_integer(version) && json_integer_value(version) != FILE_VERSION)
 		return err_set(err, ENOTSUP, "it has version %lld, and only %d is known here",
 			       (long long)json_integer_value(version), FILE_VERSION);
-	good = json_is_integer(version) && read_state(out, json_string_value(json_object_get(doc, "state")));
+	good = json_is_integer(version) &&
+	       read_state(out, json_string_value(json_object_get(doc, "state")));
 	images = json_object_get(doc, "images");
 	good = good && json_is_array(images);
 	json_array_foreach(images, i, image)

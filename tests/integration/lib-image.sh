@@ -4,7 +4,11 @@
 # All are tags of one OCI layout, $oci. A tag that is not a whole name names
 # nothing in podd's store, so tests give names with --name.
 for p in umoci skopeo zstd; do
-	command -v $p >/dev/null || { echo "1..0 # SKIP no $p: tools/deps check"; umount -l "$tmp"; rmdir "$tmp"; exit; }
+	command -v $p >/dev/null && continue
+	echo "1..0 # SKIP no $p: tools/deps check"
+	umount -l "$tmp"
+	rmdir "$tmp"
+	exit
 done
 export TMPDIR=$tmp # skopeo's and umoci's own
 oci=$tmp/oci
@@ -35,7 +39,10 @@ layer() {
 	rm -rf "$bundle"
 }
 
-digest_of() { jq -r --arg tag "$1" '.manifests[] | select(.annotations["org.opencontainers.image.ref.name"] == $tag).digest' "$oci/index.json"; }
+digest_of() {
+	jq -r --arg tag "$1" '.manifests[] |
+		select(.annotations["org.opencontainers.image.ref.name"] == $tag).digest' "$oci/index.json"
+}
 
 # take TAG NAME [OPTION...]: an image of $oci, into the store
 take() { image import --select "$1" --name "$2" "${@:3}" "$oci" 2>&1; }

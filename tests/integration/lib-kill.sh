@@ -106,9 +106,22 @@ ends() { kill -TERM "${pod_pid[web]}" && died 0; }
 # another podd has to make it good.
 begin_start() { :; }
 do_start() { launch; pod_wait web "pod 'web': running"; }
-after_start() { recover; is $now running; whole app side; is "$(status '[.containers[].restarts] | add')" 0; ends; }
+after_start() {
+	recover
+	is $now running
+	whole app side
+	is "$(status '[.containers[].restarts] | add')" 0
+	ends
+}
 
-begin_adopt() { launch; pod_wait web "pod 'web': running"; started app 1; started side 1; kill -KILL "${pod_pid[web]}"; died; }
+begin_adopt() {
+	launch
+	pod_wait web "pod 'web': running"
+	started app 1
+	started side 1
+	kill -KILL "${pod_pid[web]}"
+	died
+}
 do_adopt() { launch; pod_wait web "pod 'web': adopted"; status .state; }
 after_adopt() { after_start; }
 
@@ -126,7 +139,10 @@ after_restart() {
 
 # It leaves a process behind, which has to go before the next run.
 begin_exit() { begin_restart; podctl exec web app -- sh -c 'sleep 1000 >/dev/null 2>&1 &'; }
-do_exit() { echo 7 >"$dir/fifo/app"; pod_wait web 'exited with status 7' && pod_wait web "'app': running"; }
+do_exit() {
+	echo 7 >"$dir/fifo/app"
+	pod_wait web 'exited with status 7' && pod_wait web "'app': running"
+}
 after_exit() {
 	recover
 	is $now running
@@ -136,7 +152,11 @@ after_exit() {
 	ends
 }
 
-begin_stop() { begin_restart; started side 1; pause=$(awk '{ print $3 }' "$root/run/podd/web/pause"); }
+begin_stop() {
+	begin_restart
+	started side 1
+	pause=$(awk '{ print $3 }' "$root/run/podd/web/pause")
+}
 do_stop() { podctl stop web; }
 # The word of it may have been lost: then the pod runs on. Or all was done but
 # for the last traces: then it starts anew.
@@ -147,7 +167,9 @@ after_stop() {
 }
 
 begin_exec() { begin_restart; }
-do_exec() { podctl exec web app -- sh -c 'echo in >>/count/exec; exit 5' || [ $? = 5 ] && status .state; }
+do_exec() {
+	podctl exec web app -- sh -c 'echo in >>/count/exec; exit 5' || [ $? = 5 ] && status .state
+}
 after_exec() {
 	recover
 	is $now running
@@ -160,14 +182,15 @@ after_exec() {
 # So many lines that the file is rotated, more than once.
 begin_rotate() {
 	begin_restart
-	printf '%s\n' 'i=0; while [ $i -lt 60 ]; do i=$((i + 1)); echo "line $i $1"; done' >"$dir/count/flood.sh"
+	echo 'i=0; while [ $i -lt 60 ]; do i=$((i + 1)); echo "line $i $1"; done' >"$dir/count/flood.sh"
 	sed -i 's/^RestartSec=.*/&\nLogMaxSize=4K\nLogMaxFiles=50/' "$root/etc/podd/web.pod"
 	ends
 	launch; pod_wait web "pod 'web': running"; started app 2
 	printf '%0200d' 0 >"$dir/count/long"
 }
 do_rotate() {
-	podctl exec web app -- sh -c 'sh /count/flood.sh "$(cat /count/long)" >/proc/$(cat /count/pid-app)/fd/1; echo done >/proc/$(cat /count/pid-app)/fd/1' &&
+	podctl exec web app -- sh -c 'out=/proc/$(cat /count/pid-app)/fd/1
+		sh /count/flood.sh "$(cat /count/long)" >$out; echo done >$out' &&
 		log_wait web done
 }
 after_rotate() {
@@ -195,7 +218,8 @@ begin_reload() {
 	} | pod web
 }
 do_reload() {
-	podctl reload web && pod_wait web "'side': removed" && until_is running state other && until_is 1 restarts app
+	podctl reload web && pod_wait web "'side': removed" && until_is running state other &&
+		until_is 1 restarts app
 }
 # Begun, it is finished; or the word of it was lost, and it is asked for again.
 after_reload() {
@@ -216,7 +240,11 @@ after_reload() {
 names() { status '[.containers[].name] | tostring'; }
 
 # The file asks for another network: the former pod is ended, a new one started.
-begin_former() { begin_adopt; sed -i 's/^Bridge=.*/Bridge=pdt1/' "$root/etc/podd/web.pod"; rm "$dir"/count/*; }
+begin_former() {
+	begin_adopt
+	sed -i 's/^Bridge=.*/Bridge=pdt1/' "$root/etc/podd/web.pod"
+	rm "$dir"/count/*
+}
 do_former() { launch; pod_wait web "pod 'web': running"; }
 after_former() { recover; is $now running; whole app side; ends; }
 

@@ -27,7 +27,9 @@ launch() {
 said() { timeout 60 tail -F -n +1 "$root/said" 2>/dev/null | grep -q -m 1 "$1"; }
 gone() { timeout 60 tail --pid="$(cat "$root/pid")" -f /dev/null; }
 
-facts() { podctl status --json clock | jq -c '[.state, (.containers[] | [.name, .state, .pid, .restarts])]'; }
+facts() {
+	podctl status --json clock | jq -c '[.state, (.containers[] | [.name, .state, .pid, .restarts])]'
+}
 
 starts() {
 	cat >"$root/etc/podd/clock.pod" <<-END
@@ -81,7 +83,8 @@ stops() { podctl stop clock && gone; }
 
 now=$(date +%s)
 check "clock: a pod starts" starts
-check "clock: ten years forward: the backoff ends in time, what runs runs on" step_to "@$((now + 315360000))"
+check "clock: ten years forward: the backoff ends in time, what runs runs on" \
+	step_to "@$((now + 315360000))"
 check "clock: ten years back: the same" step_to "@$((now - 315360000))"
 check "clock: every line is in the log" logs_go_on
 check "clock: podd killed, another one adopts" adopted
