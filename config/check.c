@@ -11,6 +11,7 @@
 #include "base/strv.h"
 #include "config/loader.h"
 #include "config/names.h"
+#include "image/ref.h"
 
 static const struct assigned *assigned(const struct section_state *state,
 				       enum config_section section, const char *name)
@@ -50,6 +51,21 @@ static void check_required(struct loader *l, size_t i)
 	if (!image && !assigned(state, CONFIG_CONTAINER, "Exec")->set &&
 	    !assigned(state, CONFIG_CONTAINER, "Entrypoint")->set)
 		config_diags_add(l->diags, state->first, "container '%s': Exec= is missing", name);
+}
+
+/* What has no registry in its name cannot be fetched. */
+static void check_pull(struct loader *l, const struct section_state *state,
+		       const struct pod_container *c)
+{
+	const struct assigned *pull = assigned(state, CONFIG_CONTAINER, "Pull");
+	struct image_ref ref;
+
+	if (!pull->set || pull->bad || c->pull != PULL_MISSING ||
+	    assigned(state, CONFIG_CONTAINER, "Image")->bad)
+		return;
+	if (!c->image.name || image_ref_parse(&ref, c->image.name, NULL) < 0 ||
+	    ref.kind != IMAGE_REF_NAME)
+		config_diags_add(l->diags, pull->pos, "Pull=missing needs an Image= by its name");
 }
 
 /* Where to complain about two keys that do not fit; false if neither is said here, or wrong. */
@@ -180,6 +196,7 @@ int config_finish(struct loader *l)
 
 		inherit(l, i);
 		check_required(l, i);
+		check_pull(l, &l->containers[i], c);
 		check_memory(l, &l->containers[i], CONFIG_CONTAINER, &c->limits);
 		check_restart(l, &l->containers[i], CONFIG_CONTAINER, &c->restart);
 		if (!c->image.name && config_complete(&spec->containers[i]) < 0)

@@ -22,6 +22,8 @@ static const char *const limits_words[] = { "strict", "best-effort", NULL };
 static const char *const policy_words[] = { "always", "on-failure", "never", NULL };
 static const char *const mode_words[] = { "bridge", "none", "host", NULL };
 static const char *const writable_words[] = { "tmpfs", "yes", "no", NULL };
+static const char *const pull_words[] = { "never", "missing", NULL };
+static_assert(PULL_NEVER == 0 && PULL_MISSING == 1, "see above");
 static_assert(RESTART_ALWAYS == 0 && RESTART_ON_FAILURE == 1 && RESTART_NEVER == 2, "see above");
 static_assert(NETNS_BRIDGE == 0 && NETNS_NONE == 1 && NETNS_HOST == 2, "see above");
 static_assert(CONTAINER_WRITABLE_TMPFS == 0 && CONTAINER_WRITABLE_DISK == 1 &&
@@ -133,6 +135,9 @@ const struct config_key config_keys[] = {
 	{ "Image", CONFIG_CONTAINER, RESTART, &config_type_image, "NAME|DIGEST|PATH", .since = SINCE,
 	  CONTAINER_MEMBER(image),
 	  .about = "Image in the store that makes up the root (podctl-image(1)); this or Rootfs=." },
+	{ "Pull", CONFIG_CONTAINER, LIVE, &config_type_choice, "never|missing", pull_words,
+	  OWN("never"), .since = SINCE, CONTAINER_MEMBER(pull),
+	  .about = "Whether a start or reload fetches an image that is not in the store, or fails." },
 	{ "Rootfs", CONFIG_CONTAINER, RESTART, &config_type_rootfs, "DIR[:DIR...]", .since = SINCE,
 	  CONTAINER_MEMBER(run.lowers),
 	  .about = "Directories of the host that make up the root, the topmost first; "

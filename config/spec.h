@@ -37,9 +37,12 @@ struct image_spec {
 	char id[DIGEST_TEXT_SIZE]; /* of its manifest, or "": not looked up yet */
 };
 
+enum pull_when { PULL_NEVER, PULL_MISSING };
+
 struct pod_container {
 	struct container_spec run; /* argv is whole: Entrypoint= and Exec= */
 	struct image_spec image;
+	enum pull_when pull; /* Pull=: whether a start may fetch the image */
 	char **entrypoint; /* Entrypoint= */
 	struct cgroup_limits limits;
 	struct restart_spec restart;

@@ -20,14 +20,6 @@ static void answer(struct admission *a, const struct err *refusal)
 	a->fn(a, refusal); /* the last: it may begin anew */
 }
 
-/* What it said, whatever is in there. */
-static void clean(char *text)
-{
-	for (; *text; text++)
-		if ((unsigned char)*text < ' ' || *text == 0x7f)
-			*text = '?';
-}
-
 static void on_answer(struct helper *h, int status, const char *last_line)
 {
 	struct admission *a = container_of(h, struct admission, helper);
@@ -37,14 +29,12 @@ static void on_answer(struct helper *h, int status, const char *last_line)
 		answer(a, NULL);
 		return;
 	}
-	if (WIFEXITED(status) && *last_line) {
+	if (WIFEXITED(status) && *last_line)
 		(void)err_set(&err, EACCES, "%s", last_line);
-		clean(err.msg);
-	} else {
+	else
 		(void)err_set(&err, EIO, "podd-image ended with %s %d",
 			      WIFEXITED(status) ? "status" : "signal",
 			      WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
-	}
 	answer(a, &err);
 }
 

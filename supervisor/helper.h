@@ -14,8 +14,8 @@
  *
  * What writes to the image store may take minutes: it waits for another writer,
  * for a registry, for the disk. So podd has it done and goes on; it is told
- * when the process has ended, with the last line of what that said. The process
- * dies with podd.
+ * when the process has ended, with the last line of what that said, without control
+ * characters. The process dies with podd.
  */
 struct helper;
 typedef void helper_fn(struct helper *h, int status, const char *last_line);

@@ -181,13 +181,19 @@ static int find_held(struct image *out, const struct lookup *look, const char *n
 	return held ? image_find(out, &look->stores, digest_text(held, text), err) : -ENOENT;
 }
 
+static int find(struct image *out, const struct lookup *look, const struct pod_container *c,
+		struct err *err)
+{
+	int r = find_held(out, look, c->image.name, err);
+
+	return r == -ENOENT ? image_find(out, &look->stores, c->image.name, err) : r;
+}
+
 static int look_up(struct pod_container *c, const struct lookup *look, struct err *err)
 {
 	struct image image;
-	int r = find_held(&image, look, c->image.name, err);
+	int r = find(&image, look, c, err);
 
-	if (r == -ENOENT)
-		r = image_find(&image, &look->stores, c->image.name, err);
 	if (r == 0) {
 		r = images_note_lowers(&c->run.lowers, &image, err);
 		if (r == 0)
@@ -218,6 +224,58 @@ static int open_lookup(struct lookup *look, const struct pod_spec *spec, const s
 	if (r < 0)
 		free(take_ptr(look->generation));
 	return r;
+}
+
+static bool is_listed(const char *const *list, int n, const char *name)
+{
+	for (int i = 0; i < n; i++)
+		if (strcmp(list[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* Return: 1 when it is to be fetched, 0 when it is there, or -errno with @err filled. */
+static int is_missing(const struct pod_container *c, const struct lookup *look, struct err *err)
+{
+	struct image image;
+	int r = find(&image, look, c, err);
+
+	if (r == 0)
+		image_done(&image);
+	if (r == -ENOENT && c->pull == PULL_MISSING)
+		return 1;
+	return r < 0 ? err_wrap(err, r, "container '%s'", c->run.name) : 0;
+}
+
+/**
+ * images_missing() - which images of a spec are in no store and may be fetched
+ * @out: their names, each once, borrowed from @spec
+ *
+ * Return: how many; -ENOENT for one that may not be fetched, and -errno. @err is filled.
+ */
+int images_missing(const char *out[POD_CONTAINERS_MAX], const struct pod_spec *spec,
+		   const struct paths *paths, struct err *err)
+{
+	struct lookup look;
+	int r, n = 0;
+
+	if (!images_used(spec))
+		return 0;
+	r = open_lookup(&look, spec, paths, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r >= 0 && i < spec->container_n; i++) {
+		const struct pod_container *c = &spec->containers[i];
+
+		if (!needs_image(c))
+			continue;
+		r = is_missing(c, &look, err);
+		if (r > 0 && !is_listed(out, n, c->image.name))
+			out[n++] = c->image.name;
+	}
+	image_stores_close(&look.stores);
+	free(look.generation);
+	return r < 0 ? r : n;
 }
 
 /**

@@ -15,7 +15,8 @@
  * a program then, and the id of its image. A file is looked up each time that it
  * is read, so that a reload sees what a name means now; a pod that runs never
  * changes under its hands: a podd that adopts it takes what the note says
- * (supervisor/images_note.h). Nothing is ever fetched here. While an update is under
+ * (supervisor/images_note.h). Nothing is ever fetched here; what could be is told to
+ * supervisor/missing.h. While an update is under
  * way, the pod's own file says what a name means (image/generation.h).
  *
  * The pin: before anything is mounted, the ids are written to "images" in the
@@ -24,6 +25,8 @@
  * other (image/pins.h).
  */
 bool images_used(const struct pod_spec *spec);
+int images_missing(const char *out[POD_CONTAINERS_MAX], const struct pod_spec *spec,
+		   const struct paths *paths, struct err *err);
 int images_look_up(struct pod_spec *spec, const struct paths *paths, struct err *err);
 int images_adopt(struct pod_spec *spec, int run_fd, const struct paths *paths, struct err *err);
 int images_check(const char *text, const struct paths *paths, struct err *err);

@@ -218,7 +218,9 @@ static int run_pod(struct pod *pod, struct pod_spec *spec, const struct options 
 	}
 	if (r == 0 && pod->broken)
 		status = failure(&pod->why);
-	if (r < 0)
+	if (r == -ECANCELED) /* as asked, before there was a pod */
+		say(SAY_NOTICE, "%s", err.msg);
+	else if (r < 0)
 		status = failure(&err);
 	if (loop)
 		pod_end(pod);

@@ -138,6 +138,20 @@ void notify_stopping(const struct pod *pod)
 }
 
 /**
+ * notify_patience() - what takes so long, and for how long to wait on
+ * @status: for people
+ * @patience_ns: from now on, whatever the service manager's own timeout is
+ */
+void notify_patience(const char *status, uint64_t patience_ns)
+{
+	char text[TEXT_SIZE];
+
+	(void)append(text, 0, "STATUS=%s\nEXTEND_TIMEOUT_USEC=%llu", status,
+		     (unsigned long long)(patience_ns / NSEC_PER_USEC));
+	notify_send(text);
+}
+
+/**
  * notify_failure() - why podd ends with an error; systemctl status keeps it
  */
 void notify_failure(const struct err *err)

@@ -14,3 +14,4 @@ void notify_reloading(const struct pod *pod);
 void notify_ready(const struct pod *pod);
 void notify_stopping(const struct pod *pod);
 void notify_failure(const struct err *err);
+void notify_patience(const char *status, uint64_t patience_ns);

@@ -421,6 +421,7 @@ static const struct {
 } steps[] = {
 	{ "lock", lock_run_directory },
 	{ "former", former_look },
+	{ "pull", missing_fetch_at_start },
 	{ "images", find_images },
 	{ "admission", admit_images },
 	{ "directories", open_directories },
@@ -525,6 +526,7 @@ void pod_end(struct pod *pod)
 	admission_end(&pod->admission);
 	reload_close(pod);
 	update_close(pod);
+	missing_close(pod);
 	pod->events.outlives = NULL; /* it goes with the pause */
 	fault_kill("end-begun");
 	remove_kernel_objects(pod);

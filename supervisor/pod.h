@@ -18,6 +18,7 @@
 #include "supervisor/events.h"
 #include "supervisor/loop.h"
 #include "supervisor/member.h"
+#include "supervisor/missing.h"
 #include "supervisor/pause.h"
 #include "supervisor/pod_machine.h"
 #include "supervisor/reload.h"
@@ -92,6 +93,7 @@ struct pod {
 	struct update update;
 	struct reload reload;
 	struct admission admission; /* of the one or the other */
+	struct missing missing;
 	struct watch exits_watch;
 	struct watch lost_watch;
 	struct timer timer;

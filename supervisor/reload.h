@@ -35,9 +35,9 @@ enum reload_kind {
 	RELOAD_SIGNAL,	/* the log has it */
 };
 
-/* One that waits for the word on its images (supervisor/admission.h). */
+/* One that waits for its images (supervisor/missing.h), or the word on them (admission.h). */
 struct reload {
-	struct pod_spec *spec; /* or NULL: there is none */
+	struct pod_spec *spec; /* of the latter; or NULL */
 	enum reload_kind kind;
 };
 

@@ -165,11 +165,30 @@ static int check_busy(const struct pod *pod, enum reload_kind kind, struct err *
 		return err_set(err, EBUSY, "reload: an update of its images is under way");
 	if (admission_is_busy(&pod->admission))
 		return err_set(err, EBUSY, "reload: its images are being looked at already");
+	if (missing_is_busy(pod))
+		return err_set(err, EBUSY, "reload: images for an earlier one are being pulled");
 	return 0;
 }
 
-/* Return: 0: it is told, now or from the loop; or -errno with @err filled. */
-static int begin(struct pod *pod, enum reload_kind kind, struct err *err)
+static void fetched(struct pod *pod, const struct err *why);
+
+/* @r: why its images cannot be looked up. Return: 0: they may be, later; or -errno. */
+static int fetch(struct pod *pod, const struct pod_spec *spec, enum reload_kind kind, int r,
+		 struct err *err)
+{
+	int n = kind == RELOAD_DRY_RUN ? 0 : missing_fetch(pod, spec, fetched, err);
+
+	if (n > 0)
+		pod->reload = (struct reload){ .kind = kind };
+	return n > 0 ? 0 : n < 0 ? n : r;
+}
+
+/*
+ * @may_fetch: images that are in no store, as Pull= has it.
+ *
+ * Return: 0: it is told, now or from the loop; or -errno with @err filled.
+ */
+static int begin(struct pod *pod, enum reload_kind kind, bool may_fetch, struct err *err)
 {
 	cleanup_free struct config_diags *diags = calloc(1, sizeof(*diags));
 	cleanup_free struct plan *plan = calloc(1, sizeof(*plan));
@@ -186,8 +205,9 @@ static int begin(struct pod *pod, enum reload_kind kind, struct err *err)
 	config_diags_done(diags);
 	r = images_look_up(spec, pod->paths, err);
 	if (r < 0) {
+		r = may_fetch ? fetch(pod, spec, kind, r, err) : r;
 		pod_spec_free(spec);
-		return err_wrap(err, r, "reload");
+		return r < 0 ? err_wrap(err, r, "reload") : 0;
 	}
 	reload_plan(plan, pod, spec);
 	if (plan->any)
@@ -197,12 +217,26 @@ static int begin(struct pod *pod, enum reload_kind kind, struct err *err)
 	return 0;
 }
 
+/* A missing_fn: the file may be another by now, and is read once more. */
+static void fetched(struct pod *pod, const struct err *why)
+{
+	enum reload_kind kind = pod->reload.kind;
+	struct err err = { 0 };
+	int r = why ? err_set(&err, why->code, "reload: %s", why->msg) : check_busy(pod, kind, &err);
+
+	if (r == 0)
+		r = begin(pod, kind, false, &err);
+	if (r < 0)
+		tell(pod, kind, NULL, &err);
+}
+
 /**
  * reload_begin() - read the pod's file again, and put it into force
  *
  * Done means begun: containers that have to stop first may take their time. What
  * came of it is a document whose "result" says that; with a failure nothing is
- * changed.
+ * changed. Images that are missing are fetched first (Pull=), unless nothing is to
+ * be done.
  *
  * Return: 0: it is told, as @kind has it, now or from the loop; or -errno with
  * @err filled, and nobody is told.
@@ -215,7 +249,7 @@ int reload_begin(struct pod *pod, enum reload_kind kind, struct err *err)
 		return r;
 	if (kind != RELOAD_DRY_RUN)
 		notify_reloading(pod);
-	r = begin(pod, kind, err);
+	r = begin(pod, kind, true, err);
 	if (r < 0 && kind != RELOAD_DRY_RUN)
 		notify_ready(pod);
 	return r;

@@ -170,10 +170,11 @@ static int ask_binary(const char *binary, struct err *err)
 int upgrade_exec(const struct pod *pod, struct err *err)
 {
 	char binary[PATH_MAX];
-	int r = check_file(pod, err);
+	bool busy = helper_is_busy(&pod->update.helper) || admission_is_busy(&pod->admission) ||
+		    missing_is_busy(pod);
+	int r = busy ? err_set(err, EBUSY, "podd-image works for it just now") :
+		       check_file(pod, err);
 
-	if (r == 0 && (helper_is_busy(&pod->update.helper) || admission_is_busy(&pod->admission)))
-		r = err_set(err, EBUSY, "podd-image works for it just now");
 	if (r == 0)
 		r = find_binary(pod, binary, err);
 	if (r == 0 && pod_machine_is_final(&pod->machine))

@@ -38,7 +38,8 @@ static struct pod_spec *load_with(enum config_section section, const char *line)
 		 "[Pod]\n%s\n[Network]\n%s\n[Container a]\n%s\n%s\n%s\n"
 		 "[Container b]\nRootfs=/r\nExec=b\n",
 		 section == CONFIG_POD ? line : "", section == CONFIG_NETWORK ? line : "",
-		 strncmp(line, "Rootfs=", 7) == 0 || strncmp(line, "Image=", 6) == 0 ? "" : "Rootfs=/r",
+		 strncmp(line, "Rootfs=", 7) == 0 || strncmp(line, "Image=", 6) == 0 ? "" :
+		 strncmp(line, "Pull=", 5) == 0 ? "Image=nginx" : "Rootfs=/r",
 		 strncmp(line, "Exec=", 5) == 0 ? "" : "Exec=a",
 		 section == CONFIG_CONTAINER ? line : "");
 	return load(text);
@@ -77,6 +78,7 @@ static const struct row {
 	{ CONFIG_NETWORK, "Subnet", "10.77.0.0/22", "10.77.0.0/23", POD, PLAN_UNCHANGED, true },
 	{ CONFIG_NETWORK, "Address", "auto", "10.77.0.9", POD, PLAN_UNCHANGED, true },
 	{ CONFIG_NETWORK, "DNS", "1.1.1.1 8.8.8.8", "1.1.1.1", BOTH, PLAN_RESTART, false },
+	{ CONFIG_CONTAINER, "Pull", "never", "missing", A, PLAN_LIVE, false },
 	{ CONFIG_CONTAINER, "Image", "nginx", "nginx:1.27", A, PLAN_RESTART, false },
 	{ CONFIG_CONTAINER, "Rootfs", "/r", "/r:/s", A, PLAN_RESTART, false },
 	{ CONFIG_CONTAINER, "Entrypoint", "a b", "a 'b '", A, PLAN_RESTART, false },
