@@ -172,7 +172,7 @@ leaks: all
 
 ## make install      into DESTDIR= PREFIX=/usr/local; make uninstall takes exactly that away
 # FROM:TO, with TO below PREFIX: all that there is to install.
-EXAMPLES := $(shell find examples -type f ! -name run | LC_ALL=C sort)
+EXAMPLES := $(shell find examples -type f ! -path examples/run | LC_ALL=C sort)
 FILES    := $(BUILD)/podd:bin/podd $(BUILD)/podctl:bin/podctl \
 	    $(BUILD)/pod-pause:lib/podd/pod-pause $(BUILD)/podd-image:lib/podd/podd-image \
 	    $(BUILD)/docs/man/podd.pod.5:share/man/man5/podd.pod.5 \
@@ -190,7 +190,8 @@ dest      = $(DESTDIR)$(PREFIX)
 install: all docs
 	$(Q)set -e; for f in $(FILES); do to="$(dest)/$${f#*:}"; f=$${f%%:*}; \
 		install -D -m $$(test -x $$f && echo 755 || echo 644) $$f "$$to"; \
-		case $$f in systemd/*) sed -i 's,/usr/local/,$(PREFIX)/,' "$$to" ;; esac; done
+		case $$f in systemd/*|examples/openrc/*|examples/runit/*) \
+			sed -i 's,/usr/local/,$(PREFIX)/,g' "$$to" ;; esac; done
 	@echo "installed into $(dest)"
 # With their directories: podd's own, and in a DESTDIR all that are empty then.
 uninstall:
