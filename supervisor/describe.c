@@ -112,10 +112,12 @@ static json_t *warnings(const struct pod *pod)
 		if (lost.lines || lost.bytes)
 			json_array_append_new(
 				list, json_sprintf("container '%s': %llu log lines (%llu bytes) "
-						   "could not be written",
+						   "could not be written%s%s",
 						   m->spec->run.name,
 						   (unsigned long long)lost.lines,
-						   (unsigned long long)lost.bytes));
+						   (unsigned long long)lost.bytes,
+						   lost.why ? ": " : "",
+						   lost.why ? strerror(lost.why) : ""));
 	}
 	return list;
 }

@@ -335,6 +335,23 @@ void drive_member_exited(struct member *m, int wait_status, bool oom)
 		reload_point_machines(pod);
 }
 
+/**
+ * drive_log_dropped() - lines of a container do not get into its log; @why: errno
+ */
+void drive_log_dropped(struct member *m, int why)
+{
+	struct pod *pod = pod_of(m);
+	const char *name = m->spec->run.name;
+	struct err err;
+
+	(void)err_set(&err, why, "log '%s/%s.log': %s: lines are dropped and counted",
+		      pod->spec->name, name,
+		      why == EINVAL ? "it is no regular file" : strerror(why));
+	add_event(pod, &(struct event){
+			       .kind = EVENT_LOG_DROPPED, .container = name, .message = err.msg });
+	say(SAY_WARNING, "pod '%s': container '%s': %s", pod->spec->name, name, err.msg);
+}
+
 void drive_member_timer(struct member *m)
 {
 	(void)drive_event(pod_of(m), &(struct pod_event){ .type = POD_EV_CONTAINER_TIMER,

@@ -412,7 +412,8 @@ struct log_lost log_lost(const struct log *log)
 {
 	const struct log_state *s = &log->buffer.now;
 
-	return (struct log_lost){ s->lost_lines_total, s->lost_bytes_total };
+	return (struct log_lost){ s->lost_lines_total, s->lost_bytes_total,
+				  s->lost_lines || s->lost_bytes ? (int)s->lost_errno : 0 };
 }
 
 /**

@@ -69,6 +69,7 @@ struct log {
 
 struct log_lost {
 	uint64_t lines, bytes;
+	int why; /* errno of what the log does not tell of yet; 0: it tells of all */
 };
 
 int log_pipe_create(int *read_out, int *write_out, struct err *err);

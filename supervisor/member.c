@@ -18,6 +18,7 @@
 #include "supervisor/plan.h"
 
 #define REMOVE_TIMEOUT_MS 1000
+#define TELL_DROPPED_NS   (60 * NSEC_PER_SEC)
 
 static const int pipe_of[CRI_STREAMS] = {
 	[CRI_STDOUT] = PAUSE_LOG_STDOUT_READ,
@@ -25,6 +26,18 @@ static const int pipe_of[CRI_STREAMS] = {
 };
 
 /* ---------------------------------------------------------------------- logs */
+
+/* A disk that is full comes and goes with each line that somebody makes room for. */
+static void tell_dropped(struct member *m)
+{
+	uint64_t now = clock_boottime_ns();
+	int why = log_lost(&m->log).why;
+
+	if (why == 0 || (m->dropping_told_ns && now - m->dropping_told_ns < TELL_DROPPED_NS))
+		return;
+	m->dropping_told_ns = now;
+	m->host->log_dropped(m, why);
+}
 
 static void pump(struct member_stream *s)
 {
@@ -38,6 +51,7 @@ static void pump(struct member_stream *s)
 		loop_timer_clear(loop, &s->timer);
 	else
 		loop_timer_set(loop, &s->timer, now + next.delay_ns);
+	tell_dropped(s->member);
 }
 
 static void on_pipe(struct watch *watch, uint32_t events)
@@ -504,8 +518,10 @@ int member_resume(struct member *m, const struct record_member *record, struct e
  */
 void member_drain(struct member *m)
 {
-	if (m->log_open)
-		log_drain(&m->log);
+	if (!m->log_open)
+		return;
+	log_drain(&m->log);
+	tell_dropped(m);
 }
 
 /**

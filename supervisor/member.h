@@ -28,6 +28,8 @@
  */
 struct member;
 
+/* Lines are being dropped; @why: errno. */
+typedef void member_log_dropped_fn(struct member *m, int why);
 typedef void member_exited_fn(struct member *m, int wait_status, bool oom);
 typedef void member_timer_fn(struct member *m);
 
@@ -45,6 +47,7 @@ struct member_host {
 	bool best_effort;
 	bool adopting; /* the kernel objects are there already */
 	member_exited_fn *exited;
+	member_log_dropped_fn *log_dropped;
 	member_timer_fn *timer_passed;
 };
 
@@ -80,6 +83,7 @@ struct member {
 	uint32_t ended; /* generation of @slot whose end was acted on last; 0: none */
 	struct log log;
 	bool log_open;
+	uint64_t dropping_told_ns; /* boottime; 0: never */
 	struct member_stream streams[CRI_STREAMS];
 	struct timer timer;
 	struct {

@@ -381,6 +381,7 @@ static int prepare_members(struct pod *pod, struct err *err)
 		.best_effort = pod->spec->limits_best_effort,
 		.adopting = pod->adopting,
 		.exited = drive_member_exited,
+		.log_dropped = drive_log_dropped,
 		.timer_passed = drive_member_timer,
 	};
 	if (r == 0 && pod->adopting)
