@@ -187,22 +187,22 @@ FILES    := $(BUILD)/podd:bin/podd $(BUILD)/podctl:bin/podctl \
 	    $(foreach f,README.md LICENSE $(EXAMPLES),$f:share/doc/podd/$f)
 dest      = $(DESTDIR)$(PREFIX)
 
+# Directories that install has made, one a line: those that uninstall takes away.
+made      = $(dest)/share/doc/podd/.directories
+
 install: all docs
-	$(Q)set -e; for f in $(FILES); do to="$(dest)/$${f#*:}"; f=$${f%%:*}; \
+	$(Q)set -e; new=$$(for f in $(FILES); do to="$(dest)/$${f#*:}"; \
+			while to=$${to%/*}; [ -n "$$to" ] && [ ! -d "$$to" ]; do echo "$$to"; done; done); \
+		for f in $(FILES); do to="$(dest)/$${f#*:}"; f=$${f%%:*}; \
 		install -D -m $$(test -x $$f && echo 755 || echo 644) $$f "$$to"; \
 		case $$f in systemd/*|examples/openrc/*|examples/runit/*) \
-			sed -i 's,/usr/local/,$(PREFIX)/,g' "$$to" ;; esac; done
+			sed -i 's,/usr/local/,$(PREFIX)/,g' "$$to" ;; esac; done; \
+		[ -z "$$new" ] || echo "$$new" | sort -u >>"$(made)"
 	@echo "installed into $(dest)"
-# With their directories: podd's own, and in a DESTDIR all that are empty then.
 uninstall:
 	$(Q)for f in $(FILES); do rm -f "$(dest)/$${f#*:}"; done
-ifdef DESTDIR
-	$(Q)cd "$(DESTDIR)" && for f in $(FILES); do f=.$(PREFIX)/$${f#*:}; \
-		rmdir -p "$${f%/*}" 2>/dev/null; done; true
-else
-	$(Q)for d in $(PREFIX)/lib/podd $(PREFIX)/share/doc/podd; do \
-		test ! -d $$d || find $$d -depth -type d -empty -delete; done
-endif
+	$(Q)new=$$(sort -ru "$(made)" 2>/dev/null); rm -f "$(made)"; \
+		echo "$$new" | while read -r d; do rmdir "$$d" 2>/dev/null; done; true
 	@echo "uninstalled from $(dest)"
 
 ## make clean        remove the build directories

@@ -135,6 +135,9 @@ static int parse_rootfs(const struct config_value *v, void *member)
 	for (;; s += len + 1) {
 		len = strcspn(s, ":");
 		r = config_value_host_path(v, s, len, &path);
+		for (size_t i = 0; r == 0 && i < n; i++)
+			if (strcmp(lowers[i], path) == 0)
+				r = config_value_bad(v, s, "'%s' is there twice", path);
 		if (r == 0)
 			r = strv_push(&lowers, &n, path);
 		if (r < 0) {
@@ -188,6 +191,7 @@ static int read_volume_options(const struct config_value *v, const char *s,
 			       struct container_volume *volume)
 {
 	size_t n;
+	int r = 0;
 
 	for (;; s += n + 1) {
 		n = strcspn(s, ",");
@@ -196,10 +200,10 @@ static int read_volume_options(const struct config_value *v, const char *s,
 		else if (is_word(s, n, "ro") || is_word(s, n, "rw"))
 			volume->read_only = s[1] == 'o';
 		else
-			return config_value_bad(v, s, "option '%.*s' is none of ro, rw, optional",
-						(int)n, s);
+			r = config_value_bad(v, s, "option '%.*s' is none of ro, rw, optional",
+					     (int)n, s);
 		if (!s[n])
-			return 0;
+			return r;
 	}
 }
 
@@ -210,18 +214,16 @@ static int parse_volume(const struct config_value *v, void *member)
 	struct container_spec *run = member;
 	size_t n = strcspn(v->s, ":"), target_n;
 	const char *s = v->s + n + 1;
-	int r;
+	int r, r_target, r_options;
 
 	if (!v->s[n])
 		return config_value_bad(v, v->s, "'%s' is not SOURCE:TARGET", v->s);
 	target_n = strcspn(s, ":");
 	r = config_value_host_path(v, v->s, n, &source);
-	if (r == 0)
-		r = read_target(v, run, s, target_n, &target);
-	if (r == 0 && s[target_n])
-		r = read_volume_options(v, s + target_n + 1, &volume);
-	if (r < 0)
-		return r;
+	r_target = read_target(v, run, s, target_n, &target);
+	r_options = s[target_n] ? read_volume_options(v, s + target_n + 1, &volume) : 0;
+	if (r < 0 || r_target < 0 || r_options < 0)
+		return r < 0 ? r : r_target < 0 ? r_target : r_options;
 	grown = realloc(run->volumes, (run->volume_n + 1) * sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
@@ -280,9 +282,12 @@ static int parse_tmpfs(const struct config_value *v, void *member)
 	size_t n = strcspn(v->s, ":");
 	int r = read_target(v, run, v->s, n, &target);
 
-	for (const char *s = v->s + n; r == 0 && *s; s += n) {
+	for (const char *s = v->s + n; *s; s += n) {
+		int r_option;
+
 		n = strcspn(++s, ",");
-		r = read_tmpfs_option(v, s, n, &tmpfs);
+		r_option = read_tmpfs_option(v, s, n, &tmpfs);
+		r = r < 0 ? r : r_option;
 	}
 	if (r < 0)
 		return r;

@@ -104,13 +104,15 @@ static size_t unescape(const char *s, char **out)
  * outside of them, "" is an empty word. Unlike systemd, which warns and keeps
  * it, an unknown escape is an error.
  *
- * Return: 0, -EINVAL after a complaint, or -ENOMEM.
+ * Return: 0, -EINVAL after a complaint about the word, behind which @p is then, or
+ * -ENOMEM.
  */
 int config_word_next(const struct config_value *v, const char **p, const char **at, char **out)
 {
 	const char *s = *p + strspn(*p, WHITESPACE), *opened = NULL;
 	cleanup_free char *word = NULL;
 	char *end;
+	int r = 0;
 
 	*at = s;
 	*out = NULL;
@@ -124,7 +126,7 @@ int config_word_next(const struct config_value *v, const char **p, const char **
 			size_t n = unescape(s + 1, &end);
 
 			if (n == 0)
-				return config_value_bad(v, s, "unknown escape sequence");
+				r = config_value_bad(v, s, "unknown escape sequence");
 			s += n;
 		} else if (opened ? *s == *opened : *s == '"' || *s == '\'') {
 			opened = opened ? NULL : s;
@@ -132,10 +134,12 @@ int config_word_next(const struct config_value *v, const char **p, const char **
 			*end++ = *s;
 		}
 	}
-	if (opened)
-		return config_value_bad(v, opened, "quote is not closed");
-	*end++ = '\0';
 	*p = s;
+	if (opened)
+		r = config_value_bad(v, opened, "quote is not closed");
+	if (r < 0)
+		return r;
+	*end++ = '\0';
 	/* Shrinking: should it fail, the larger block serves as well. */
 	*out = realloc(word, (size_t)(end - word));
 	if (!*out)
@@ -149,20 +153,21 @@ static int parse_command(const struct config_value *v, void *member)
 	const char *p = v->s, *at;
 	char **argv = NULL, *word;
 	size_t n = 0;
-	int r;
+	int r, bad = 0;
 
 	do {
 		r = config_word_next(v, &p, &at, &word);
-		if (r == 0 && word && n == 0 && !*word) {
+		if (r == 0 && word && n == 0 && bad == 0 && !*word) {
 			r = config_value_bad(v, at, "the program's name is empty");
 			free(word);
 		} else if (r == 0 && word) {
 			r = strv_push(&argv, &n, word);
 		}
-	} while (r == 0 && word);
-	if (r < 0) {
+		bad = r < 0 ? r : bad;
+	} while (r == -EINVAL || (r == 0 && word));
+	if (bad < 0) {
 		strv_free(argv);
-		return r;
+		return bad;
 	}
 	config_clear_strv(member);
 	*(char ***)member = argv;
@@ -209,8 +214,9 @@ static int parse_environment(const struct config_value *v, void *member)
 		} else if (r == 0 && word) {
 			r = set_variable(env, &n, word);
 		}
-	} while (r == 0 && word);
-	return r < 0 ? r : bad;
+		bad = r < 0 ? r : bad;
+	} while (r == -EINVAL || (r == 0 && word));
+	return bad;
 }
 
 const struct config_type config_type_command = {

@@ -95,16 +95,32 @@ static int mount_upper_tmpfs(int *out, const struct builder *b)
 	return 0;
 }
 
+/* Whether @path, or what is below it, has @inner; both without "." and "//". */
+static bool is_within(const char *inner, const char *path)
+{
+	size_t n = strlen(path);
+
+	if (n == 1) /* "/" */
+		return true;
+	return strncmp(inner, path, n) == 0 && (inner[n] == '\0' || inner[n] == '/');
+}
+
 static int overlay_error(const struct builder *b)
 {
-	if (errno == ELOOP)
-		return err_set(b->err, ELOOP,
-			       b->args->spec->writable == CONTAINER_WRITABLE_DISK ?
-				       "mount the overlay: one of the root's directories, or of "
-				       "podd's own for Writable=yes, lies inside another" :
-				       "mount the overlay: one of the root's directories lies inside "
-				       "another");
-	return err_sys(b->err, "mount the overlay");
+	char *const *lowers = b->args->spec->lowers;
+
+	if (errno != ELOOP)
+		return err_sys(b->err, "mount the overlay");
+	for (unsigned i = 0; lowers[i]; i++)
+		for (unsigned j = 0; lowers[j]; j++)
+			if (i != j && is_within(lowers[i], lowers[j]))
+				return err_set(b->err, ELOOP, "mount the overlay: '%s' lies inside '%s'",
+					       lowers[i], lowers[j]);
+	return err_set(b->err, ELOOP,
+		       b->args->spec->writable == CONTAINER_WRITABLE_DISK ?
+			       "mount the overlay: one of the root's directories, or of podd's own "
+			       "for Writable=yes, lies inside another" :
+			       "mount the overlay: one of the root's directories lies inside another");
 }
 
 /*

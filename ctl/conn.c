@@ -208,7 +208,7 @@ static int explain(const struct conn *c, const struct varlink_reply *reply, stru
 	if (strcmp(reply->error, "org.varlink.service.PermissionDenied") == 0)
 		return err_set(err, EACCES, "pod '%s': not permitted", c->pod);
 	if (strcmp(reply->error, "org.varlink.service.InvalidParameter") == 0)
-		return err_set(err, EINVAL, "pod '%s': podd refused the %s", c->pod,
+		return err_set(err, EINVAL, "pod '%s': podd refused the value of '%s'", c->pod,
 			       member(reply->parameters, "parameter"));
 	return err_set(err, EPROTO, "pod '%s': podd answered %s", c->pod, reply->error);
 }

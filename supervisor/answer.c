@@ -75,8 +75,7 @@ static int restart(void *ctx, const char *container, struct err *err)
 	if (container && pod->machine.containers[ev.container].leaving)
 		return err_set(err, EBUSY, "container '%s' is being removed", container);
 	if (drive_event(pod, &ev) < 0)
-		return err_set(err, EBUSY, "pod '%s' is %s", pod->spec->name,
-			       pod_state_name(pod->machine.state));
+		return err_set(err, EBUSY, "it is %s", pod_state_name(pod->machine.state));
 	return 0;
 }
 

@@ -344,7 +344,9 @@ static int listen_in(int run_fd, int *out, struct err *err)
 	if (fstat(run_fd, &st) < 0)
 		return err_sys(err, "look at the run directory");
 	if (st.st_uid != geteuid() || (st.st_mode & 077))
-		return err_set(err, EPERM, "create control socket: others may enter its directory");
+		return err_set(err, EACCES, "create control socket: the pod's run directory has "
+			       "mode %04o of user %u, must be 0700 and podd's own",
+			       st.st_mode & 07777u, st.st_uid);
 	if (unlinkat(run_fd, CONTROL_SOCKET, 0) < 0 && errno != ENOENT)
 		return err_sys(err, "remove old control socket");
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/" CONTROL_SOCKET, run_fd);

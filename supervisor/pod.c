@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -437,6 +438,19 @@ static const struct {
 	{ "drive", begin_or_resume },
 };
 
+/* A step that failed since the pause had been killed says only that it is not there. */
+static int explain(const struct pod *pod, int r, struct err *err)
+{
+	struct pollfd ended = { .fd = pod->pause.pidfd, .events = POLLIN };
+	uint64_t kills = 0;
+
+	if (pod->pause.pidfd < 0 || poll(&ended, 1, 0) <= 0)
+		return r;
+	if (cgroup_oom_kills(&pod->cgroup, &kills, NULL) < 0 || kills == 0)
+		return err_wrap(err, r, "the pause has ended");
+	return err_wrap(err, r, "the pause was killed: too little memory in [Pod] MemoryMax=");
+}
+
 /**
  * pod_start() - make everything a pod needs and start its first container
  *
@@ -473,6 +487,7 @@ int pod_start(struct pod *pod, struct pod_spec *spec, const struct paths *paths,
 			continue;
 		/* Adopted or not, it ran before us and runs on without us. */
 		pod->hands_off |= pod->adopting;
+		r = explain(pod, r, err);
 		return err_wrap(err, r, "pod '%s'", spec->name);
 	}
 	pod->hands_off = false; /* it is ours now */

@@ -229,6 +229,25 @@ static void load__faults_of_form__each_at_its_place(void **state)
 		/* The place in a line that was continued. */
 		{ "[Container c]\nRootfs=/r\nExec=a \\\n  b \\\n    \"c\n",
 		  "f.pod:5:5: Exec=: quote is not closed\n" },
+		/* Each fault of a value. */
+		{ "[Container c]\nRootfs=/r\nExec=a \\q \\x \"un\n",
+		  "f.pod:3:8: Exec=: unknown escape sequence\n"
+		  "f.pod:3:11: Exec=: unknown escape sequence\n"
+		  "f.pod:3:14: Exec=: quote is not closed\n" },
+		{ "[Container c]\n" NEEDED "Environment=A=\\q 1B=2 C=3\n",
+		  "f.pod:4:15: Environment=: unknown escape sequence\n"
+		  "f.pod:4:18: Environment=: '1B=2' is no NAME=value\n" },
+		{ "[Container c]\n" NEEDED "Volume=a:b:c,ro,d\n",
+		  "f.pod:4:8: Volume=: 'a' is no absolute path\n"
+		  "f.pod:4:10: Volume=: 'b' is no absolute path\n"
+		  "f.pod:4:12: Volume=: option 'c' is none of ro, rw, optional\n"
+		  "f.pod:4:17: Volume=: option 'd' is none of ro, rw, optional\n" },
+		{ "[Container c]\n" NEEDED "Tmpfs=/x:size=1Q,mode=9,zz\n",
+		  "f.pod:4:15: Tmpfs=: '1Q' is no size, such as 64M\n"
+		  "f.pod:4:23: Tmpfs=: '9' is no octal mode, such as 0755\n"
+		  "f.pod:4:25: Tmpfs=: option 'zz' is none of size=, mode=\n" },
+		{ "[Container c]\nExec=a\nRootfs=/r:/s:/r\n",
+		  "f.pod:3:14: Rootfs=: '/r' is there twice\n" },
 	};
 
 	(void)state;

@@ -86,6 +86,12 @@ for size in 1 64K 256K 1M; do
 	t "MemoryMax=$size is too small for any program: told, and podd unharmed" too_small
 done
 
+pod_too_small() {
+	{ printf '%s\n' '[Pod]' MemoryMax=64K; app 'exec sleep 1000'; } | pod web
+	refused 1 "the pause was killed: too little memory in \[Pod\] MemoryMax="
+}
+t "[Pod] MemoryMax=64K is too small for the pause: told" pod_too_small
+
 # Children of podd are in the group while its OOM killer works, on podd's memory.
 oom_storm() {
 	local i
