@@ -30,7 +30,7 @@ static int collect(struct ctl *ctl, struct listing *l)
 	json_auto_t *document = NULL;
 	struct paths paths;
 	struct err err = { 0 };
-	int r = paths_open(&paths, ctl->root, PATHS_CREATE, &err);
+	int r = paths_open(&paths, ctl->root, l->dry_run ? PATHS_FIND : PATHS_CREATE, &err);
 
 	if (r < 0)
 		return ctl_fail(ctl, CTL_FAILED, &err);

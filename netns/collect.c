@@ -18,25 +18,28 @@
 #include "netns/veth.h"
 
 struct collection {
-	int net_dirfd;
-	const char *owner;
-	bool dry_run;
+	const struct netns_search *search;
 	int sock;
-	netns_stale_fn *stale;
-	void *ctx;
 	struct err *err;
 };
+
+static void tell(const struct collection *c, const char *kind, const char *name)
+{
+	c->search->stale(c->search->ctx, kind, name);
+}
 
 typedef int entry_fn(struct collection *c, int dirfd, const char *name, void *arg);
 
 /* Calls @fn for each entry that is not hidden, until one fails. */
 static int each_entry(struct collection *c, int dirfd, entry_fn *fn, void *arg)
 {
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = dirfd < 0 ? dirfd : openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *d;
 	int r = 0;
 
+	if (dirfd < 0)
+		return 0;
 	if (!dir) {
 		r = err_sys(c->err, "read lease directory");
 		close_fd(&fd);
@@ -74,8 +77,8 @@ static int look_at_lease(struct collection *c, int dirfd, const char *name, void
 	}
 	if (!q->remove)
 		return 0;
-	c->stale(c->ctx, "lease", name);
-	if (!c->dry_run && unlinkat(dirfd, name, 0) < 0)
+	tell(c, "lease", name);
+	if (!c->search->dry_run && unlinkat(dirfd, name, 0) < 0)
 		return err_sys(c->err, "remove lease '%s'", name);
 	return 0;
 }
@@ -91,32 +94,62 @@ static int look_at_network(struct collection *c, int net_dirfd, const char *brid
 	return each_entry(c, fd, look_at_lease, q);
 }
 
-static bool is_live(struct collection *c, const char *bridge, const char *pod)
+static bool is_leased(struct collection *c, const char *bridge, const char *pod)
 {
 	struct query q = { .bridge = bridge, .pod = pod };
 
 	/* What cannot be looked at is left alone. */
-	return each_entry(c, c->net_dirfd, look_at_network, &q) < 0 || q.live_n > 0;
+	return each_entry(c, c->search->net_dirfd, look_at_network, &q) < 0 || q.live_n > 0;
+}
+
+/* Whether a link is the host's end of a pod of ours, by name and alias. */
+static bool is_our_veth(const struct collection *c, const char *name, const struct link *link)
+{
+	const struct netns_pod pod = { .owner = c->search->owner, .name = link->alias };
+	char host[IFNAMSIZ];
+
+	if (strcmp(link->kind, "veth") != 0 || !link->alias[0])
+		return false;
+	veth_host_name(&pod, host);
+	return strcmp(host, name) == 0;
 }
 
 static int look_at_veth(struct collection *c, const char *name, const struct link *link)
 {
-	const struct netns_pod pod = { .owner = c->owner, .name = link->alias };
-	char host[IFNAMSIZ];
+	const struct netns_search *s = c->search;
 
-	veth_host_name(&pod, host);
-	if (!link->alias[0] || strcmp(host, name) != 0 || is_live(c, NULL, link->alias))
+	if (!is_our_veth(c, name, link) || is_leased(c, NULL, link->alias) ||
+	    s->lives(s->ctx, link->alias))
 		return 0;
-	c->stale(c->ctx, "veth", name);
-	return c->dry_run ? 0 : veth_remove(c->sock, name, link->alias, c->err);
+	tell(c, "veth", name);
+	return s->dry_run ? 0 : veth_remove(c->sock, name, link->alias, c->err);
 }
 
-static int look_at_bridge(struct collection *c, const char *name, const struct link *link)
+/* Whether a pod that lives has a port of the bridge: its lease may be lost. */
+static bool has_live_port(struct collection *c, const struct if_nameindex *links,
+			  const struct link *bridge)
 {
-	if (!bridge_is_ours(link, name, c->owner) || is_live(c, name, NULL))
+	const struct netns_search *s = c->search;
+	struct link link;
+
+	for (; links->if_index; links++)
+		if (link_get(c->sock, links->if_name, &link, NULL) == 0 &&
+		    link.master == bridge->index && is_our_veth(c, links->if_name, &link) &&
+		    s->lives(s->ctx, link.alias))
+			return true;
+	return false;
+}
+
+static int look_at_bridge(struct collection *c, const char *name, const struct link *link,
+			  const struct if_nameindex *links)
+{
+	const struct netns_search *s = c->search;
+
+	if (!bridge_is_ours(link, name, s->owner) || is_leased(c, name, NULL) ||
+	    has_live_port(c, links, link))
 		return 0;
-	c->stale(c->ctx, "bridge", name);
-	return c->dry_run ? 0 : bridge_remove(name, c->owner, c->err);
+	tell(c, "bridge", name);
+	return s->dry_run ? 0 : bridge_remove(name, s->owner, c->err);
 }
 
 static int look_at_links(struct collection *c)
@@ -133,7 +166,7 @@ static int look_at_links(struct collection *c)
 		if (strcmp(link.kind, "veth") == 0)
 			r = look_at_veth(c, l->if_name, &link);
 		else if (strcmp(link.kind, "bridge") == 0)
-			r = look_at_bridge(c, l->if_name, &link);
+			r = look_at_bridge(c, l->if_name, &link, links);
 	}
 	if_freenameindex(links);
 	return r;
@@ -149,33 +182,31 @@ static int remove_if_empty(struct collection *c, int net_dirfd, const char *name
 
 /**
  * netns_collect() - find what no living pod uses, and remove it
- * @net_dirfd, @owner: as in struct netns_pod
- * @dry_run: only find
- * @stale: is told each lease, veth and bridge, before it goes
  *
  * Ours is a link by its alias, as for netns_release(), and dead what nobody
- * holds the lease of. Starts and stops of pods wait meanwhile. A bridge's
- * masquerade goes with it.
+ * holds the lease of, unless the pod lives all the same: somebody may have
+ * removed the file of its lease. Starts and stops of pods wait meanwhile. A
+ * bridge's masquerade goes with it.
  *
  * Return: 0 or -errno with @err filled.
  */
-int netns_collect(int net_dirfd, const char *owner, bool dry_run, netns_stale_fn *stale, void *ctx,
-		  struct err *err)
+int netns_collect(const struct netns_search *search, struct err *err)
 {
-	cleanup_close int lock = lease_lock(net_dirfd, err);
+	int dirfd = search->net_dirfd;
+	cleanup_close int lock = dirfd < 0 ? dirfd : lease_lock(dirfd, err);
 	cleanup_close int sock = netlink_socket(NETLINK_ROUTE);
-	struct collection c = { net_dirfd, owner, dry_run, sock, stale, ctx, err };
+	struct collection c = { search, sock, err };
 	struct query all = { .remove = true };
 	int r;
 
-	if (lock < 0)
+	if (lock < 0 && dirfd >= 0)
 		return lock;
 	if (sock < 0)
 		return err_sys(err, "netlink socket");
 	r = look_at_links(&c);
 	if (r == 0)
-		r = each_entry(&c, net_dirfd, look_at_network, &all);
-	if (r == 0 && !dry_run)
-		r = each_entry(&c, net_dirfd, remove_if_empty, NULL);
+		r = each_entry(&c, dirfd, look_at_network, &all);
+	if (r == 0 && !search->dry_run)
+		r = each_entry(&c, dirfd, remove_if_empty, NULL);
 	return r;
 }

@@ -88,6 +88,8 @@ static void read_link(struct nlmsghdr *nlh, void *arg)
 		return;
 	l->index = ifi->ifi_index;
 	l->admin_up = ifi->ifi_flags & IFF_UP;
+	if (tb[IFLA_MASTER])
+		l->master = (int)nla_get_u32(tb[IFLA_MASTER]);
 	if (tb[IFLA_MTU])
 		l->mtu = nla_get_u32(tb[IFLA_MTU]);
 	if (tb[IFLA_ADDRESS] && nla_len(tb[IFLA_ADDRESS]) == sizeof(l->mac))

@@ -12,6 +12,7 @@
 
 struct link {
 	int index;
+	int master; /* index of the bridge whose port it is, or 0 */
 	unsigned mtu;
 	uint8_t mac[6];
 	bool admin_up;

@@ -59,6 +59,16 @@ int netns_release(const struct netns_pod *pod, struct netns_lease *lease, struct
 /* One thing that no pod uses; @kind is a constant. */
 typedef void netns_stale_fn(void *ctx, const char *kind, const char *name);
 
-int netns_collect(int net_dirfd, const char *owner, bool dry_run, netns_stale_fn *stale, void *ctx,
-		  struct err *err);
+/* Who looks for such things; borrowed. */
+struct netns_search {
+	int net_dirfd; /* as in struct netns_pod; or -EBADF: there are no leases */
+	const char *owner;
+	bool dry_run; /* only find */
+	/* Whether something else than its lease says that a pod lives. */
+	bool (*lives)(void *ctx, const char *pod);
+	netns_stale_fn *stale; /* is told each lease, veth and bridge, before it goes */
+	void *ctx;	       /* of both */
+};
+
+int netns_collect(const struct netns_search *search, struct err *err);
 int netns_loopback_up(int netns_fd, struct err *err);

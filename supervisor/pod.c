@@ -19,6 +19,7 @@
 #include "config/load.h"
 #include "supervisor/admission.h"
 #include "supervisor/former.h"
+#include "supervisor/gc.h"
 #include "supervisor/images.h"
 #include "supervisor/plan.h"
 #include "supervisor/reload.h"
@@ -247,19 +248,39 @@ static void say_collected(void *ctx, const char *kind, const char *name)
 	    name);
 }
 
+/* Not the pod itself: had it lived, it would be adopted, or ended by now. */
+static bool other_lives(void *ctx, const char *name)
+{
+	const struct pod *pod = ctx;
+
+	return strcmp(name, pod->spec->name) != 0 &&
+	       gc_pod_lives(pod->paths, &pod->cgroups, name);
+}
+
+static int collect_networks(struct pod *pod, struct err *err)
+{
+	const struct netns_pod id = net_identity(pod);
+	const struct netns_search search = {
+		.net_dirfd = id.net_dirfd,
+		.owner = id.owner,
+		.lives = other_lives,
+		.stale = say_collected,
+		.ctx = pod,
+	};
+
+	return netns_collect(&search, err);
+}
+
 /*
  * The former pod did not end in order, and its network may have been another.
  * With the new lease taken, so that the pod keeps its address and its bridge.
  */
-static void collect_network(struct pod *pod)
+static void collect_former_network(struct pod *pod)
 {
-	const struct netns_pod id = net_identity(pod);
 	struct err err = { 0 };
 
-	if (pod->adopting || !pause_identity_exists(pod->run_fd))
-		return;
-	note_failure(pod, netns_collect(id.net_dirfd, id.owner, false, say_collected, pod, &err),
-		     &err);
+	if (!pod->adopting && pause_identity_exists(pod->run_fd))
+		note_failure(pod, collect_networks(pod, &err), &err);
 }
 
 static int acquire_address(struct pod *pod, struct err *err)
@@ -281,13 +302,11 @@ static int lease_address(struct pod *pod, struct err *err)
 	int r = acquire_address(pod, err);
 
 	if (r == -EADDRINUSE) { /* by a bridge that no pod uses any more, perhaps */
-		const struct netns_pod id = net_identity(pod);
-
-		(void)netns_collect(id.net_dirfd, id.owner, false, say_collected, pod, NULL);
+		(void)collect_networks(pod, NULL);
 		return acquire_address(pod, err);
 	}
 	if (r == 0)
-		collect_network(pod);
+		collect_former_network(pod);
 	return r;
 }
 
