@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/sys.h"
 
 /**
  * io_write_all() - write every byte, restarting on EINTR and short writes
@@ -196,6 +197,34 @@ int io_replace_file_synced(int dirfd, const char *name, const void *buf, size_t 
 	return r;
 }
 
+/* A name that cannot be removed, by its whole path: it may have been moved. */
+static int cannot_remove(int dirfd, const char *name, struct err *err)
+{
+	int code = errno;
+	char link[32], path[PATH_MAX] = "?";
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", dirfd);
+	n = readlink(link, path, sizeof(path) - 1);
+	if (n > 0)
+		path[n] = '\0';
+	/* EXDEV of RESOLVE_NO_XDEV; EBUSY of unlink(2), rmdir(2) and rename(2). */
+	if (code == EXDEV || code == EBUSY)
+		return err_set(err, EBUSY, "remove '%s/%s': it is a mount point", path, name);
+	return err_set(err, code, "remove '%s/%s': %s", path, name, strerror(code));
+}
+
+/* Not what is mounted there, be it of the same file system (openat2(2)). */
+static int open_to_empty(int dirfd, const char *name)
+{
+	const struct open_how how = {
+		.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+		.resolve = RESOLVE_NO_XDEV,
+	};
+
+	return sys_openat2(dirfd, name, &how);
+}
+
 /*
  * One level of a tree: unlinks what is no directory, removes what is empty,
  * and moves the directories found one level deeper up beside it, under names
@@ -204,14 +233,14 @@ int io_replace_file_synced(int dirfd, const char *name, const void *buf, size_t 
  */
 static int flatten_directory(int topfd, const char *name, unsigned *serial, struct err *err)
 {
-	int fd = openat(topfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = open_to_empty(topfd, name);
 	char moved[32];
 	struct dirent *d;
 	DIR *dir;
 	int r = 0;
 
 	if (fd < 0)
-		return err_sys(err, "open directory '%s'", name);
+		return cannot_remove(topfd, name, err);
 	dir = fdopendir(fd);
 	if (!dir) {
 		r = err_sys(err, "read directory '%s'", name);
@@ -229,11 +258,11 @@ static int flatten_directory(int topfd, const char *name, unsigned *serial, stru
 			r = renameat(fd, d->d_name, topfd, moved);
 		} while (r < 0 && (errno == ENOTEMPTY || errno == EEXIST));
 		if (r < 0)
-			r = err_sys(err, "remove '%s' in '%s'", d->d_name, name);
+			r = cannot_remove(fd, d->d_name, err);
 	}
 	(void)closedir(dir);
 	if (r == 0 && unlinkat(topfd, name, AT_REMOVEDIR) < 0)
-		r = err_sys(err, "remove directory '%s'", name);
+		r = cannot_remove(topfd, name, err);
 	return r;
 }
 
@@ -242,10 +271,11 @@ static int flatten_directory(int topfd, const char *name, unsigned *serial, stru
  * @name: in @dirfd; nothing there is no error
  *
  * Follows no link at any level (openat O_NOFOLLOW), so a tree that somebody
- * hostile filled can lead it nowhere else. Nobody may write to the tree at the
- * same time.
+ * hostile filled can lead it nowhere else, nor into what is mounted in it, which
+ * is somebody else's. Nobody may write to the tree at the same time.
  *
- * Return: 0 or -errno with @err filled; part of the tree may be gone then.
+ * Return: 0 or -errno with @err filled, -EBUSY for a mount point; part of the
+ * tree may be gone then.
  */
 int io_remove_tree(int dirfd, const char *name, struct err *err)
 {
@@ -257,6 +287,7 @@ int io_remove_tree(int dirfd, const char *name, struct err *err)
 
 	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
 		return 0;
+	/* If it is a mount point itself, rmdir(2) says so before the first entry goes. */
 	top = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (top < 0)
 		return err_sys(err, "open directory '%s'", name);
@@ -267,7 +298,7 @@ int io_remove_tree(int dirfd, const char *name, struct err *err)
 	 * the directory itself can be removed. */
 	while (r == 0 && unlinkat(dirfd, name, AT_REMOVEDIR) < 0) {
 		if (errno != ENOTEMPTY && errno != EEXIST) {
-			r = errno == ENOENT ? 0 : err_sys(err, "remove directory '%s'", name);
+			r = errno == ENOENT ? 0 : cannot_remove(dirfd, name, err);
 			break;
 		}
 		rewinddir(dir);
