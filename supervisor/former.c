@@ -15,6 +15,9 @@
 #include "supervisor/plan.h"
 #include "supervisor/say.h"
 
+/* Read-only suffices for a lock, and opens on a read-only file system. */
+#define ALIVE_FLAGS (O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+
 /**
  * former_remove_disk() - remove var/lib/podd/pods/NAME, which only lasts as long as the pod
  *
@@ -97,20 +100,32 @@ static int end_former(struct pod *pod, struct err *err)
 	return former_remove_disk(pod, err);
 }
 
-/*
- * Nobody holds "alive". When it was there before, that says that its pod is dead.
- * When not, only a group without processes does: somebody may have removed it
- * from under a pod that lives.
- */
-static int look_at_traces(struct pod *pod, bool was_here, struct err *err)
+/* Another pod's processes, or those of ours whose "alive" somebody has removed. */
+static int look_without_traces(struct pod *pod, struct err *err)
 {
-	int r = was_here ? 0 : check_unpopulated(pod, err);
+	int r = check_unpopulated(pod, err);
 
 	if (r < 0)
 		return r;
-	pod->former = was_here ? POD_FORMER_DEAD : POD_FORMER_NONE;
-	if (!was_here)
-		pod->hands_off = false;
+	pod->alive_fd = openat(pod->run_fd, "alive", ALIVE_FLAGS | O_CREAT | O_EXCL, 0600);
+	if (pod->alive_fd < 0 || flock(pod->alive_fd, LOCK_EX | LOCK_NB) < 0)
+		return err_sys(err, "make 'alive' in the pod's run directory");
+	pod->former = POD_FORMER_NONE;
+	pod->hands_off = false;
+	return 0;
+}
+
+/*
+ * Nobody holds "alive", which says that its pod is dead: unless somebody has put
+ * another file in place of the one that the pause holds.
+ */
+static int look_at_traces(struct pod *pod, struct err *err)
+{
+	int r = pause_check_dead(pod->run_fd, pod->alive_fd, pid_in_group(pod), err);
+
+	if (r < 0)
+		return r;
+	pod->former = POD_FORMER_DEAD;
 	return 0;
 }
 
@@ -179,19 +194,18 @@ bool former_runs_file(const struct pod *pod)
  */
 int former_look(struct pod *pod, struct err *err)
 {
-	/* A group of this name is only ours to clear when a podd was here. */
-	bool was_here = faccessat(pod->run_fd, "alive", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-	int r;
+	int r = cgroup_root_open(&pod->cgroups, pod->paths->tag, err);
 
-	/* Read-only suffices for a lock, and opens on a read-only file system. */
-	pod->alive_fd = openat(pod->run_fd, "alive", O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (pod->alive_fd < 0)
-		return err_sys(err, "open 'alive' in the pod's run directory");
-	r = cgroup_root_open(&pod->cgroups, pod->paths->tag, err);
 	if (r < 0)
 		return r;
+	/* Made only once nothing lives: a lock that is new and free would tell the next
+	 * podd that its pod is dead, and a group of this name is only then ours to clear. */
+	pod->alive_fd = openat(pod->run_fd, "alive", ALIVE_FLAGS);
+	if (pod->alive_fd < 0)
+		return errno == ENOENT ? look_without_traces(pod, err) :
+					 err_sys(err, "open 'alive' in the pod's run directory");
 	if (flock(pod->alive_fd, LOCK_EX | LOCK_NB) == 0)
-		return look_at_traces(pod, was_here, err);
+		return look_at_traces(pod, err);
 	return look_at_living(pod, err);
 }
 

@@ -13,8 +13,9 @@
  * "alive" in the run directory is a lock that the pause holds, too. Held, while
  * we have podd's own lock, it says that a pod lives whose podd was killed: that
  * one is adopted, or, when it never ran or the file asks for another pod, ended.
- * Free, it says that the pod is dead, and what it left is cleared away. Looking
- * comes before settling, so that a pod whose images are not there ends nobody.
+ * Free, it says that the pod is dead, and what it left is cleared away, unless the
+ * pause turns out to live and hold another file. Looking comes before settling,
+ * so that a pod whose images are not there ends nobody.
  *
  * A pod that lives and cannot be adopted is left alone: whatever fails until that
  * is decided removes nothing (pod->hands_off).

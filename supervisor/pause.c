@@ -405,19 +405,47 @@ int pause_take_fd(const struct pause *p, int number, struct err *err)
 	return fd < 0 ? err_sys(err, "take descriptor %d of the pause", number) : fd;
 }
 
+static bool same_file(int a, int b)
+{
+	struct stat x, y;
+
+	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 /* That it holds the very lock that made us look for it proves whose pause it is. */
 static int check_lock(const struct pause *p, int alive_fd, struct err *err)
 {
 	cleanup_close int held = pause_take_fd(p, PAUSE_FD_ALIVE, err);
-	struct stat a, b;
 
 	if (held < 0)
 		return held;
-	if (fstat(held, &a) < 0 || fstat(alive_fd, &b) < 0)
-		return err_sys(err, "look at the pause's lock");
-	if (a.st_dev != b.st_dev || a.st_ino != b.st_ino)
+	if (!same_file(held, alive_fd))
 		return err_set(err, EPROTO, "process %d is the pause of another pod", p->pid);
 	return 0;
+}
+
+/**
+ * pause_check_dead() - whether a pod is dead whose lock is free
+ * @run_fd: the pod's run directory
+ * @alive_fd: its "alive", locked by us
+ * @pid_hint: as for pause_adopt()
+ *
+ * Its pause drops the lock before it is gone: one that holds nothing any more is dead.
+ *
+ * Return: 0, or -EBUSY with @err filled: it lives, and holds another file.
+ */
+int pause_check_dead(int run_fd, int alive_fd, pid_t pid_hint, struct err *err)
+{
+	struct pause p = { .pidfd = -EBADF };
+	cleanup_close int held = -EBADF;
+
+	if (find_pause(&p, run_fd, pid_hint, NULL) == 0)
+		held = pause_take_fd(&p, PAUSE_FD_ALIVE, NULL);
+	close_fd(&p.pidfd);
+	if (held < 0 || same_file(held, alive_fd))
+		return 0;
+	return err_set(err, EBUSY, "the pod runs already and cannot be adopted: 'alive' is not the "
+		       "file that its pause, process %d, holds", p.pid);
 }
 
 static int map_board(struct pause *p, struct err *err)

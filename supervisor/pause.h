@@ -64,6 +64,7 @@ bool pause_identity_exists(int run_fd);
 int pause_identity_remove(int run_fd, struct err *err);
 int pause_identity_write(const struct pause *p, int run_fd, struct err *err);
 int pause_adopt(struct pause *p, int run_fd, int alive_fd, pid_t pid_hint, struct err *err);
+int pause_check_dead(int run_fd, int alive_fd, pid_t pid_hint, struct err *err);
 bool pause_identity_is_of_another_boot(int run_fd);
 int pause_logs_create(struct pause *p, unsigned place, struct err *err);
 void pause_logs_remove(struct pause *p, unsigned place);
