@@ -4,15 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/install.h"
 #include "config/loader.h"
 #include "config/names.h"
 #include "config/reader.h"
 #include "config/value.h"
 
-/* Sections that the generator passes on to systemd. */
-static bool is_systemds(const char *section)
+static enum foreign_section foreign_section(const char *name)
 {
-	return strcmp(section, "Unit") == 0 || strcmp(section, "Install") == 0;
+	return strcmp(name, "Unit") == 0    ? FOREIGN_UNIT :
+	       strcmp(name, "Install") == 0 ? FOREIGN_INSTALL :
+					      FOREIGN_NONE;
 }
 
 /**
@@ -118,10 +120,10 @@ int config_begin_section(void *loader, const char *name, struct config_pos pos)
 		return -ENOMEM;
 	l->state = NULL;
 	l->container = NULL;
-	l->foreign = l->env->foreign && is_systemds(name);
-	if (l->foreign)
+	l->foreign = foreign_section(name);
+	if (l->foreign && l->env->foreign)
 		r = l->env->foreign->section(l->env->foreign->arg, name, pos);
-	else if (!is_systemds(name) && strncmp(name, "X-", 2) != 0) /* whoever's that is */
+	else if (!l->foreign && strncmp(name, "X-", 2) != 0) /* whoever's that is */
 		r = enter(l, kind, name + n + strspn(name + n, " \t"), pos);
 	free(kind);
 	if (r < 0 || !l->state)
@@ -225,6 +227,27 @@ static int set(struct loader *l, const struct config_key *key, const struct conf
 	return key->type->parse(&v, config_member(l, key));
 }
 
+/* [Unit] is systemd's to read; [Install] is put into force by the generator. */
+static int assign_foreign(struct loader *l, const char *name, struct config_pos pos,
+			  const struct config_text *line, size_t offset)
+{
+	const struct config_sink *sink = l->env->foreign;
+	int r;
+
+	if (l->foreign == FOREIGN_INSTALL) {
+		if (strncmp(name, "X-", 2) == 0)
+			return 0;
+		r = expand(l, line, offset);
+		if (r == 0)
+			r = config_install_check(name, pos, &l->value, l->diags);
+		if (r < 0)
+			return r == -EINVAL ? 0 : r;
+		line = &l->value;
+		offset = 0;
+	}
+	return sink ? sink->assign(sink->arg, name, pos, line, offset) : 0;
+}
+
 /**
  * config_assign() - callback of the reader: an assignment
  *
@@ -239,7 +262,7 @@ int config_assign(void *loader, const char *name, struct config_pos pos,
 	int r;
 
 	if (l->foreign)
-		return l->env->foreign->assign(l->env->foreign->arg, name, pos, line, offset);
+		return assign_foreign(l, name, pos, line, offset);
 	if (!l->state || strncmp(name, "X-", 2) == 0)
 		return 0;
 	key = config_key_find(l->section, name);

@@ -77,7 +77,7 @@ static int parse_bytes(struct loader *l, const char *path, const char *bytes, si
 	int r = config_diags_file(l->diags, path, &l->file);
 
 	l->state = NULL;
-	l->foreign = false;
+	l->foreign = FOREIGN_NONE;
 	if (r == 0)
 		r = config_read(bytes, n, l->file, &sink, l->diags);
 	return r < 0 ? no_memory(err) : 0;

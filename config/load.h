@@ -31,7 +31,7 @@ struct config_sink;
  */
 struct config_env {
 	const char *hostname; /* for %H */
-	/* Told of [Unit] and [Install], of a file with faults too, their specifiers as they are. */
+	/* Told of [Unit], its specifiers as they are, and of [Install], of a file with faults too. */
 	const struct config_sink *foreign; /* or NULL */
 };
 

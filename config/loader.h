@@ -23,6 +23,9 @@ struct section_state {
 	struct assigned keys[CONFIG_KEY_N];
 };
 
+/* Sections that the generator passes on to systemd. */
+enum foreign_section { FOREIGN_NONE, FOREIGN_UNIT, FOREIGN_INSTALL };
+
 struct loader {
 	struct pod_spec *spec;
 	struct pod_container defaults; /* what [Pod] says for all containers */
@@ -35,7 +38,7 @@ struct loader {
 	/* The section being read. */
 	enum config_section section;
 	struct section_state *state; /* NULL: its keys are passed over */
-	bool foreign; /* or told to env->foreign */
+	enum foreign_section foreign; /* or told to env->foreign */
 	struct pod_container *container; /* of [Container], else NULL */
 };
 

@@ -118,7 +118,7 @@ static int add_default_instance(struct pod_files *files, const struct pod_file *
 	instance = r == 0 ? install_default_instance(&source) : NULL;
 	if (instance && asprintf(&name, "%s%s", template->name, instance) < 0)
 		r = err_set(err, ENOMEM, "template '%s': out of memory", template->path);
-	else if (name && !config_pod_name_valid(name))
+	else if (name && !config_pod_name_valid(name)) /* only too long: the rest is checked */
 		report(REPORT_WARNING, "%s: DefaultInstance=: '%s' is no pod name, ignoring",
 		       template->path, name);
 	else if (name)

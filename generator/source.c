@@ -32,8 +32,9 @@ static int collect(void *arg, const char *key, struct config_pos pos,
 	struct source *s = c->source;
 	struct source_line *lines = realloc(s->lines, (s->line_n + 1) * sizeof(*lines));
 	struct source_line line = { .section = c->section, .key = strdup(key),
-				    .value = strdup(text->s + offset), .key_pos = pos };
+				    .value = strdup(text->s + offset) };
 
+	(void)pos;
 	if (lines)
 		s->lines = lines;
 	if (!lines || !line.key || !line.value) {
@@ -41,7 +42,6 @@ static int collect(void *arg, const char *key, struct config_pos pos,
 		free(line.value);
 		return -ENOMEM;
 	}
-	line.pos = line.value[0] ? config_text_pos(text, offset) : pos;
 	lines[s->line_n++] = line;
 	return 0;
 }

@@ -11,8 +11,7 @@ enum source_section { SOURCE_UNIT, SOURCE_INSTALL };
 
 struct source_line {
 	enum source_section section;
-	char *key, *value; /* as they are in the file; of a line that goes on, in one */
-	struct config_pos key_pos, pos; /* where they are; an empty value's is the key's */
+	char *key, *value; /* of a line that goes on, in one */
 };
 
 /* Starts as { 0 }. */

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/io.h"
+#include "config/install.h"
 
 #define BODY "pod@.service"
 /* Beyond the pod's own time for a stop, so that podd ends by itself (supervisor/notify.c). */
@@ -168,7 +169,7 @@ static char *expand(const char *value, const char *instance)
 static int put_line(FILE *f, const struct source_line *line, const char *instance)
 {
 	cleanup_free char *value = expand(line->value, instance);
-	char name[UNIT_NAME_MAX + 1];
+	char name[CONFIG_UNIT_NAME_MAX + 1];
 
 	if (!value)
 		return -ENOMEM;
@@ -181,7 +182,7 @@ static int put_line(FILE *f, const struct source_line *line, const char *instanc
 		size_t n = strcspn(s, " \t");
 
 		/* One that is too long is systemd's to complain of. */
-		if (n > 0 && unit_name_of(name, s, n) == 0)
+		if (n > 0 && config_unit_of(name, s, n))
 			fputs(name, f);
 		else
 			fwrite(s, 1, n, f);
@@ -231,7 +232,7 @@ static int compose(FILE *f, const struct unit_maker *m, const struct pod_file *f
 int unit_write(const struct unit_maker *m, const struct pod_file *file, const struct source *s,
 	       struct err *err)
 {
-	char name[UNIT_NAME_MAX + 1];
+	char name[CONFIG_UNIT_NAME_MAX + 1];
 	cleanup_free char *text = NULL;
 	cleanup_close int fd = -EBADF;
 	size_t n = 0;

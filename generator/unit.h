@@ -3,13 +3,11 @@
 #pragma once
 
 #include <limits.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "generator/find.h"
 #include "generator/source.h"
 
-#define UNIT_NAME_MAX 255 /* systemd's */
 #define UNIT_TEXT_MAX ((size_t)16 * 1024)
 
 /*
@@ -29,5 +27,3 @@ struct unit_maker {
 int unit_read_body(struct unit_maker *m, struct err *err);
 int unit_write(const struct unit_maker *m, const struct pod_file *file, const struct source *s,
 	       struct err *err);
-bool unit_name_valid(const char *name, size_t n);
-int unit_name_of(char out[UNIT_NAME_MAX + 1], const char *word, size_t n);

@@ -323,12 +323,35 @@ static void load__unknown_and_doubled_names__nearest_is_named(void **state)
 static void load__foreign_sections_and_keys__passed_over(void **state)
 {
 	struct pod_spec *spec = good("[Unit]\nAfter=x\nAfter=y\n[X-Mine]\nFoo=%z\n"
-				     "[Install]\nWantedBy=z\n"
+				     "[Install]\nWantedBy=z.pod\n"
 				     "[Container c]\nX-Note=%z\n" NEEDED "[X-Mine]\n[Unit]\n");
 
 	(void)state;
 	assert_int_equal(spec->container_n, 1);
 	pod_spec_free(spec);
+}
+
+static void load__install_section__keys_and_names_are_checked(void **state)
+{
+	static const struct fault faults[] = {
+		{ "[Container c]\n" NEEDED "[Install]\nWantdBy=a.target\n",
+		  "f.pod:5:1: unknown key 'WantdBy' in [Install]; did you mean 'WantedBy'?\n" },
+		{ "[Container c]\n" NEEDED "[Install]\nWantedBy=a.target %n.pod b \\\n c.pot\n",
+		  "f.pod:5:26: WantedBy=: 'b' is no name of a unit\n"
+		  "f.pod:6:2: WantedBy=: 'c.pot' is no name of a unit\n" },
+		{ "[Container c]\n" NEEDED "[Install]\nAlias=a.service b.pod.service c.target\n",
+		  "f.pod:5:17: Alias=: 'b.pod.service' is no other name of a pod's service\n"
+		  "f.pod:5:31: Alias=: 'c.target' is no other name of a pod's service\n" },
+		{ "[Container c]\n" NEEDED "[Install]\nDefaultInstance=.a\n",
+		  "f.pod:5:17: DefaultInstance=: '.a' is no instance\n" },
+		{ "[Container c]\n" NEEDED "[Install]\nWantedBy=%z.target\n",
+		  "f.pod:5:10: unknown specifier '%z' (there are %i, %n, %H and %%)\n" },
+	};
+
+	(void)state;
+	expect_all_faults(faults, ARRAY_SIZE(faults));
+	pod_spec_free(good("[Container c]\n" NEEDED "[Install]\nWantedBy=\nX-Note=%z\nRequiredBy="
+			   "a.pod dev-x\\x2dy.device\nUpheldBy=a@b.service\nDefaultInstance=a\n"));
 }
 
 static void load__too_many_faults__rest_is_counted(void **state)
@@ -683,6 +706,7 @@ int main(void)
 		cmocka_unit_test(load__continued_past_the_limit__told_once),
 		cmocka_unit_test(load__unknown_and_doubled_names__nearest_is_named),
 		cmocka_unit_test(load__foreign_sections_and_keys__passed_over),
+		cmocka_unit_test(load__install_section__keys_and_names_are_checked),
 		cmocka_unit_test(load__too_many_faults__rest_is_counted),
 		cmocka_unit_test(load__too_many_containers__told_at_the_first_one),
 		cmocka_unit_test(load__defaults_of_pod__inherited_in_any_order),
