@@ -29,6 +29,17 @@ ALL_LDFLAGS := -Wl,--gc-sections $(if $(SAN),-fsanitize=$(SAN)) $(if $(STATIC),$
 LIB_FLAGS := $(shell $(PKG_CONFIG) $(if $(SHARED),,--static) --libs $(LIBS) 2>/dev/null)
 LDLIBS   := $(if $(SHARED)$(STATIC),$(LIB_FLAGS),-Wl,-Bstatic $(LIB_FLAGS) -Wl,-Bdynamic)
 IMAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBS) libarchive libcrypto libcurl 2>/dev/null)
+# STATIC=1: podd-image too where all that libarchive and libcurl need has a static
+# form. Debian's have not; what is lacking is told at the end.
+IMAGE_STATIC := $(if $(STATIC),$(shell $(PKG_CONFIG) --static --libs $(LIBS) libarchive libcrypto libcurl 2>/dev/null))
+IMAGE_LACKS := $(if $(STATIC),$(shell echo 'int main(void) { return 0; }' | \
+	    $(CC) -static-pie -fPIE -x c - -x none -o /dev/null $(IMAGE_STATIC) 2>&1 | \
+	    sed -n 's/.*cannot find -l\([^: ]*\).*/\1/p' | sort -u))
+ifneq ($(STATIC),)
+ifeq ($(IMAGE_LACKS),)
+IMAGE_LIBS := $(STATIC_PIE) $(IMAGE_STATIC)
+endif
+endif
 PODD_LIBS := $(if $(SAN)$(SHARED),$(LDLIBS),$(STATIC_PIE) $(LIB_FLAGS))
 
 Q := $(if $(V),,@)
@@ -43,7 +54,7 @@ UNIT    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/kernel
 PROGRAMS := $(BUILD)/podd $(BUILD)/podctl $(BUILD)/podd-image $(BUILD)/pod-pause $(BUILD)/podd-generator
 
 all: $(PROGRAMS)
-	@:
+	@$(if $(STATIC),tools/sizes $(PROGRAMS)$(if $(IMAGE_LACKS), && echo "podd-image is not static: no static library of $(IMAGE_LACKS)"),:)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -66,8 +77,8 @@ $(BUILD)/podd-generator: $(GEN_OBJ) $(BUILD)/libpodd.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -Wl,--as-needed $(LDLIBS)
 
-# podctl image. With shared libraries whatever else is said: libarchive's own
-# are too many to be linked in.
+# podctl image. With shared libraries unless STATIC=1 finds all of them: libarchive's
+# and libcurl's own are too many to be linked in.
 $(BUILD)/podd-image: $(IMAGE_OBJ) $(CTL_OBJ) $(BUILD)/libpodd.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_CFLAGS) -Wl,--gc-sections $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS) -o $@ $^ \
