@@ -11,7 +11,7 @@
 
 #define IDENTIFIER     "podd-generator"
 #define FACILITY       (3 << 3) /* LOG_DAEMON: of the kernel's own no identifier is looked for */
-#define KMSG_LINE_SIZE 900      /* the kernel refuses a record above 1 KiB, its own prefix included */
+#define KMSG_LINE_SIZE 900      /* the kernel refuses a record above 1 KiB, with its prefix */
 
 static int kmsg = -EBADF;
 

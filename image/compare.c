@@ -392,7 +392,7 @@ static int compare_entries(struct comparison *c, struct err *err)
  */
 static int settle_whiteouts(struct comparison *c, struct err *err)
 {
-	struct paths kept = { NULL };
+	struct paths kept = { .n = 0 };
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < c->whiteouts.n; i++) {

@@ -98,8 +98,8 @@ static void assert_update(const char *update, const char *expected)
 {
 	char json[1024], text[1024];
 
-	snprintf(json, sizeof(json), "{\"name\":\"web\",\"state\":\"running\",\"ready\":true,\"update\":%s}",
-		 update);
+	snprintf(json, sizeof(json),
+		 "{\"name\":\"web\",\"state\":\"running\",\"ready\":true,\"update\":%s}", update);
 	snprintf(text, sizeof(text), "pod web: running, ready\n%s"
 		 "CONTAINER  TYPE  STATE  READY  PID  RESTARTS  STARTED  LAST\n", expected);
 	assert_shown(STATUS, json, false, text);
