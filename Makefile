@@ -112,7 +112,8 @@ run:
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)examples/run $(BUILD) $(FOR)
 
-KILL_POINTS := $(filter %/test-kill-points-pod %/test-kill-points-container %/test-image-kills,$(INTEGRATION))
+KILL_POINTS := $(filter %/test-kill-points-pod %/test-kill-points-container %/test-image-kills \
+	%/test-image-update-kills,$(INTEGRATION))
 
 ## make check        build and pass all tests (SAN=address,undefined: with sanitizers)
 check:
