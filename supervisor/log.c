@@ -293,8 +293,6 @@ int log_open(struct log *log, const struct log_params *params, struct err *err)
 		write_tail(log, i, false, r);
 	if (log->file.fd >= 0 && log_file_cut(&log->file, &log->buffer) < 0)
 		close_fd(&log->file.fd); /* the next batch tries again */
-	if (log->buffer.damaged)
-		log_note(log, "log buffer was damaged, what was in it is lost");
 	return 0;
 }
 

@@ -15,6 +15,8 @@
 
 #define LOG_BUFFER_MAGIC   UINT64_C(0x676f6c64646f70) /* "poddlog" */
 #define PAGE_MIN           4096
+#define LOG_LOST_MAX	   (UINT64_C(1) << 60) /* bytes; at 10 GB/s they take three years */
+#define ERRNO_MAX	   4095
 
 /* The layout is a contract with podds of other versions: change it only with the version. */
 struct log_page {
@@ -118,16 +120,47 @@ int log_buffer_create(int *memfd_out, struct err *err)
 	return 0;
 }
 
+static bool counts_make_sense(const struct log_state *s)
+{
+	return s->lost_bytes_total <= LOG_LOST_MAX && s->lost_lines_total <= s->lost_bytes_total &&
+	       s->lost_bytes <= s->lost_bytes_total && s->lost_lines <= s->lost_lines_total &&
+	       s->lost_errno <= ERRNO_MAX && s->file_bytes <= INT64_MAX;
+}
+
 static bool state_makes_sense(const struct log_state *s)
 {
 	for (int i = 0; i < CRI_STREAMS; i++) {
 		const struct log_tail *t = &s->tails[i];
 		uint32_t size = region_size(i);
+		unsigned char open_line; /* as it is there, which may be no bool */
 
-		if (t->start > t->end || t->end > size || t->want > size - t->end)
+		memcpy(&open_line, &t->open_line, 1);
+		if (t->start > t->end || t->end > size || t->want > size - t->end || open_line > 1)
 			return false;
 	}
-	return true;
+	return counts_make_sense(s);
+}
+
+/* Until the magic is there, a buffer has two states that say nothing. */
+static bool is_unopened(const struct log_page *page)
+{
+	static const struct log_state none;
+
+	return page->magic == 0 && memcmp(&page->states[0], &none, sizeof(none)) == 0 &&
+	       memcmp(&page->states[1], &none, sizeof(none)) == 0;
+}
+
+static int check_page(const struct log_page *page, struct err *err)
+{
+	if (is_unopened(page))
+		return 0;
+	if (page->magic == LOG_BUFFER_MAGIC && page->version != LOG_BUFFER_VERSION)
+		return err_set(err, EPROTO, "the log buffer has version %u, this podd knows %u",
+			       page->version, LOG_BUFFER_VERSION);
+	if (page->magic != LOG_BUFFER_MAGIC || page->current >= ARRAY_SIZE(page->states) ||
+	    !state_makes_sense(&page->states[page->current]))
+		return err_set(err, EPROTO, "the log buffer is damaged");
+	return 0;
 }
 
 /* A read was under way when the last podd died: was it made? */
@@ -142,26 +175,28 @@ static void settle_reads(struct log_buffer *b)
 	}
 }
 
+/* What the last podd left, or nothing: then this makes it a buffer. */
 static void load_state(struct log_buffer *b)
 {
-	const struct log_page *page = b->page;
-	bool known = page->magic == LOG_BUFFER_MAGIC && page->version == LOG_BUFFER_VERSION &&
-		     page->current < ARRAY_SIZE(page->states);
+	struct log_page *page = b->page;
 
-	if (known && state_makes_sense(&page->states[page->current])) {
+	if (page->magic == LOG_BUFFER_MAGIC) {
 		b->now = page->states[page->current];
 		settle_reads(b);
 		b->touched = true; /* by the last podd; how far, nobody knows */
 		return;
 	}
-	b->damaged = page->magic != 0;
-	b->now = (struct log_state){ 0 };
+	page->version = LOG_BUFFER_VERSION;
+	page->current = 0;
+	log_buffer_commit(b);
+	__atomic_store_n(&page->magic, LOG_BUFFER_MAGIC, __ATOMIC_RELEASE);
 }
 
 /**
- * log_buffer_check() - whether a buffer that another podd left is one that we know
+ * log_buffer_check() - whether a buffer that another podd left is whole and one that
+ * we know
  *
- * Before anything of the pod is touched: a podd that does not know it must leave it.
+ * Before anything of the pod is touched: a podd that cannot go by it must leave it.
  *
  * Return: 0 or -EPROTO with @err filled.
  */
@@ -169,13 +204,9 @@ int log_buffer_check(int memfd, struct err *err)
 {
 	struct log_page head;
 
-	if (pread(memfd, &head, offsetof(struct log_page, states), 0) !=
-	    (ssize_t)offsetof(struct log_page, states))
-		return err_set(err, EPROTO, "a log buffer is too short");
-	if (head.magic == LOG_BUFFER_MAGIC && head.version != LOG_BUFFER_VERSION)
-		return err_set(err, EPROTO, "a log buffer has version %u, this podd knows %u", head.version,
-			       LOG_BUFFER_VERSION);
-	return 0;
+	if (pread(memfd, &head, sizeof(head), 0) != (ssize_t)sizeof(head))
+		return err_set(err, EPROTO, "the log buffer is too short");
+	return check_page(&head, err);
 }
 
 /**
@@ -187,12 +218,13 @@ int log_buffer_check(int memfd, struct err *err)
  * @b->now then says what the log must still get: nothing is committed yet, so
  * that a podd killed again here leaves things as they are.
  *
- * Return: 0 or -errno with @err filled.
+ * Return: 0 or -errno with @err filled (EPROTO: as log_buffer_check()).
  */
 int log_buffer_open(struct log_buffer *b, int memfd, struct err *err)
 {
 	struct stat st;
 	void *p;
+	int r;
 
 	if (fstat(memfd, &st) < 0)
 		return err_sys(err, "look at log buffer");
@@ -202,14 +234,13 @@ int log_buffer_open(struct log_buffer *b, int memfd, struct err *err)
 	p = mmap(NULL, LOG_BUFFER_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
 	if (p == MAP_FAILED)
 		return err_sys(err, "map log buffer");
+	r = check_page(p, err);
+	if (r < 0) {
+		(void)munmap(p, LOG_BUFFER_SIZE);
+		return r;
+	}
 	*b = (struct log_buffer){ .page = p };
 	load_state(b);
-	if (b->page->magic != LOG_BUFFER_MAGIC || b->damaged) {
-		b->page->version = LOG_BUFFER_VERSION;
-		b->page->current = 0;
-		log_buffer_commit(b);
-		__atomic_store_n(&b->page->magic, LOG_BUFFER_MAGIC, __ATOMIC_RELEASE);
-	}
 	return 0;
 }
 

@@ -83,7 +83,6 @@ struct log_buffer {
 	struct log_page *page; /* the mapping */
 	struct log_state now;  /* the working copy: counts when it is committed */
 	bool touched;          /* more pages than a quiet container needs: log_buffer_trim() */
-	bool damaged;          /* what was found at the opening made no sense and was dropped */
 };
 
 /* What one podd needs once for all its logs. */

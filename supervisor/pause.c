@@ -490,6 +490,8 @@ static int take_all(struct pause *p, struct err *err)
 
 static int take_logs_of(struct pause *p, const struct record_member *m, struct err *err)
 {
+	int r;
+
 	for (enum pause_log_fd k = 0; k < PAUSE_LOG_FDS; k++) {
 		int n = PAUSE_FD_LOGS + (int)m->place * PAUSE_LOG_FDS + (int)k;
 		int fd = m->logs_stored ?
@@ -500,7 +502,8 @@ static int take_logs_of(struct pause *p, const struct record_member *m, struct e
 			return fd;
 		p->logs[m->place][k] = fd;
 	}
-	return log_buffer_check(p->logs[m->place][PAUSE_LOG_BUFFER], err);
+	r = log_buffer_check(p->logs[m->place][PAUSE_LOG_BUFFER], err);
+	return r < 0 ? err_wrap(err, r, "container '%s'", m->name) : 0;
 }
 
 static int take_logs(struct pause *p, struct err *err)

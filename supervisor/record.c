@@ -60,6 +60,16 @@ static uint64_t sum_of(const struct record_state *state)
 	return h;
 }
 
+/*
+ * The first commit is written to the second copy, and nothing runs before the next
+ * one has been written to the first.
+ */
+static bool is_empty(const struct record *rec)
+{
+	return rec->commits == 0 && rec->current <= 1 && rec->events_next == 1 &&
+	       rec->states[0].serial == 0 && rec->states[0].sum == 0;
+}
+
 /* A podd that was killed between two stores has made the copy count and not
  * counted the commit. */
 static bool is_whole(const struct record *rec)
@@ -67,7 +77,7 @@ static bool is_whole(const struct record *rec)
 	const struct record_state *state = &rec->states[rec->current & 1];
 
 	if (rec->commits == 0)
-		return true;
+		return is_empty(rec);
 	return rec->current <= 1 && sum_of(state) == state->sum &&
 	       (state->serial == rec->commits || state->serial == rec->commits + 1);
 }

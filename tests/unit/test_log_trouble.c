@@ -55,24 +55,61 @@ static void log_open__buffer_of_wrong_size__einval(void **state)
 	rig_done(&rig);
 }
 
-static void log_open__damaged_buffer__told_and_usable(void **state)
+static void log_open__damaged_buffer__refused_and_left_alone(void **state)
 {
-	static const char rubbish[LOG_BUFFER_HEADER] = { [0 ... LOG_BUFFER_HEADER - 1] = 0x5a };
+	/* struct log_page: magic, version, current, two states; of each what can be wrong. */
+	static const struct {
+		off_t offset;
+		size_t n;
+		const char *why;
+	} cases[] = {
+		{ 0, 2, "the log buffer is damaged" },
+		{ 0, 8, NULL }, /* to zeros: see below */
+		{ 8, 1, "the log buffer has version 255, this podd knows 1" },
+		{ 12, 1, "the log buffer is damaged" },	 /* current */
+		{ 16 + 8, 8, "the log buffer is damaged" },  /* file_bytes */
+		{ 16 + 24, 8, "the log buffer is damaged" }, /* lost_lines */
+		{ 16 + 32, 8, "the log buffer is damaged" }, /* lost_bytes */
+		{ 16 + 40, 8, "the log buffer is damaged" }, /* lost_lines_total */
+		{ 16 + 24, 32, "the log buffer is damaged" }, /* all four */
+		{ 16 + 56, 4, "the log buffer is damaged" }, /* lost_errno */
+		{ 16 + 64, 4, "the log buffer is damaged" }, /* stdout: start */
+		{ 16 + 72, 4, "the log buffer is damaged" }, /* want */
+		{ 16 + 77, 1, "the log buffer is damaged" }, /* open_line */
+		{ 16 + 84, 4, "the log buffer is damaged" }, /* stderr: end */
+	};
+	unsigned char good[LOG_BUFFER_HEADER], bad[LOG_BUFFER_HEADER], after[LOG_BUFFER_HEADER];
+	char expected[128];
+	struct err err;
 	struct rig rig;
 	struct log lg;
 
 	(void)state;
 	rig_init(&rig, LARGE, 5);
-	assert_int_equal(pwrite(rig.buffer_fd, rubbish, sizeof(rubbish), 0), sizeof(rubbish));
-	for (int i = 0; i < 2; i++) {
-		assert_int_equal(rig_open(&rig, &lg, NULL), 0);
-		assert_stream(&rig, CRI_STDERR,
-			      "podd: log buffer was damaged, what was in it is lost\n");
-		log_close(&lg);
-	}
 	assert_int_equal(rig_open(&rig, &lg, NULL), 0);
-	say_and_pump(&rig, &lg, "goes on\n");
-	assert_stream(&rig, CRI_STDOUT, "goes on\n");
+	say_and_pump(&rig, &lg, "whole\nhalf a line");
+	log_close(&lg);
+	assert_int_equal(pread(rig.buffer_fd, good, sizeof(good), 0), sizeof(good));
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *why = cases[i].why ? cases[i].why : "the log buffer is damaged";
+		off_t other = cases[i].offset < 16 ? 0 : 96; /* both states, whichever counts */
+
+		memcpy(bad, good, sizeof(bad));
+		memset(bad + cases[i].offset, cases[i].why ? 0xff : 0, cases[i].n);
+		memset(bad + cases[i].offset + other, cases[i].why ? 0xff : 0, cases[i].n);
+		assert_int_equal(pwrite(rig.buffer_fd, bad, sizeof(bad), 0), sizeof(bad));
+		assert_int_equal(log_buffer_check(rig.buffer_fd, &err), -EPROTO);
+		assert_string_equal(err.msg, why);
+		assert_int_equal(rig_open(&rig, &lg, &err), -EPROTO);
+		snprintf(expected, sizeof(expected), "log of container 'web': %s", why);
+		assert_string_equal(err.msg, expected);
+		assert_int_equal(pread(rig.buffer_fd, after, sizeof(after), 0), sizeof(after));
+		assert_memory_equal(after, bad, sizeof(bad));
+	}
+	assert_int_equal(pwrite(rig.buffer_fd, good, sizeof(good), 0), sizeof(good));
+	assert_int_equal(rig_open(&rig, &lg, NULL), 0);
+	say_and_pump(&rig, &lg, " and its end\n");
+	assert_stream(&rig, CRI_STDOUT, "whole\nhalf a line and its end\n");
 	log_close(&lg);
 	rig_done(&rig);
 }
@@ -398,7 +435,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(log_open__adopted_with_half_a_line__completed),
 		cmocka_unit_test(log_open__buffer_of_wrong_size__einval),
-		cmocka_unit_test(log_open__damaged_buffer__told_and_usable),
+		cmocka_unit_test(log_open__damaged_buffer__refused_and_left_alone),
 		cmocka_unit_test(log_open__file_without_last_newline__line_ended_and_kept),
 		cmocka_unit_test(log_pump__file_emptied_or_removed_by_operator__goes_on),
 		cmocka_unit_test(log_open__symlink_in_place_of_the_file__not_followed),

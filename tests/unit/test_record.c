@@ -64,6 +64,39 @@ static void record_open__short_foreign_or_newer__refused(void **state)
 	close(real);
 }
 
+/* A record that says of a pod that ran that it never did would end that pod. */
+static void record_open__commits_zeroed__refused_unless_nothing_was_done(void **state)
+{
+	struct record_state *s = calloc(1, sizeof(*s));
+	struct record *ours, *theirs;
+	struct err err = { 0 };
+	int fd;
+
+	(void)state;
+	assert_int_equal(record_create(&fd, &ours, &err), 0);
+	record_commit(ours, s);
+	ours->commits = 0; /* as after a kill within the first commit */
+	assert_int_equal(record_open(fd, &theirs, &err), 0);
+	assert_null(record_current(theirs));
+	record_close(theirs);
+	ours->events_next = 2;
+	assert_int_equal(record_open(fd, &theirs, &err), -EPROTO);
+	ours->events_next = 1;
+	ours->commits = 1;
+	for (unsigned i = 2; i < 5; i++) {
+		record_commit(ours, s);
+		ours->commits = 0;
+		assert_int_equal(record_open(fd, &theirs, &err), -EPROTO);
+		assert_string_equal(err.msg, "the pod's record is damaged");
+		ours->commits = i;
+	}
+	assert_int_equal(record_open(fd, &theirs, &err), 0);
+	record_close(theirs);
+	record_close(ours);
+	close(fd);
+	free(s);
+}
+
 /* The writer is killed at any instant: its numbers must always fit together. */
 static void record__writer_killed__one_state_or_the_other(void **state)
 {
@@ -283,6 +316,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(record__committed__found_by_another_mapping),
 		cmocka_unit_test(record_open__short_foreign_or_newer__refused),
+		cmocka_unit_test(record_open__commits_zeroed__refused_unless_nothing_was_done),
 		cmocka_unit_test(record__writer_killed__one_state_or_the_other),
 		cmocka_unit_test(fd_store__parked__found_again_and_still_there),
 		cmocka_unit_test(fd_store__put_again__later_one_and_no_other_left),
