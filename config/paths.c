@@ -127,19 +127,21 @@ static int parse_path(const struct config_value *v, void *member)
 
 static int parse_rootfs(const struct config_value *v, void *member)
 {
-	char **lowers = NULL, *path;
+	char **lowers = NULL;
 	const char *s = v->s;
 	size_t n = 0, len;
 	int r;
 
 	for (;; s += len + 1) {
+		cleanup_free char *path = NULL;
+
 		len = strcspn(s, ":");
 		r = config_value_host_path(v, s, len, &path);
 		for (size_t i = 0; r == 0 && i < n; i++)
 			if (strcmp(lowers[i], path) == 0)
 				r = config_value_bad(v, s, "'%s' is there twice", path);
 		if (r == 0)
-			r = strv_push(&lowers, &n, path);
+			r = strv_push(&lowers, &n, take_ptr(path));
 		if (r < 0) {
 			strv_free(lowers);
 			return r;
