@@ -44,7 +44,8 @@ static bool is_unit(const char *word, size_t n)
 /* The name of a pod's unit is no other one's. */
 static bool is_alias(const char *word, size_t n)
 {
-	return is_unit(word, n) && ends_with(word, n, ".service") && !ends_with(word, n, ".pod.service");
+	return is_unit(word, n) && ends_with(word, n, ".service") &&
+	       !ends_with(word, n, ".pod.service");
 }
 
 static bool is_instance(const char *word, size_t n)

@@ -89,6 +89,16 @@ missing_source() {
 	[ "$(show Result src.pod)" != success ] && systemctl stop src.pod && active web.pod
 }
 
+# An image that is not there: its unit fails and says so, and tries again; others go on.
+missing_image() {
+	pod $etc/img.pod && sed -i 's,^Rootfs=.*,Image=nothing:1,' $etc/img.pod
+	systemctl daemon-reload
+	! systemctl start img.pod || return 1
+	systemctl status --no-pager img.pod
+	systemctl status --no-pager img.pod | grep "Status: .*image 'nothing:1'" &&
+		systemctl stop img.pod && active web.pod
+}
+
 # pod@web runs the file of /etc, so it is another one's turn there.
 other_name_takes_turns() {
 	systemctl start pod@db && active pod@db && ! active db.pod || return 1
@@ -116,6 +126,8 @@ hidden_pod() {
 
 nothing_left() {
 	systemctl stop '*.pod.service'
+	rm -r $etc $usr && sed -i /never/d /etc/fstab && systemctl daemon-reload
+	[ -z "$(systemctl list-unit-files --no-legend '*.pod.service')" ] || return 1
 	! pgrep -l 'podd|pod-pause' && ! compgen -G '/sys/fs/cgroup/podd*'
 }
 
@@ -126,6 +138,7 @@ check "generator: a broken file is in the journal and in its unit's status" brok
 check "generator: mended, it starts without a daemon-reload" mended_file_starts
 check "generator: a volume that is never mounted holds its pod, no other" missing_volume
 check "generator: a volume's source that is not there is told by podd" missing_source
+check "generator: an image that is not there is told by podd" missing_image
 check "generator: NAME.pod and pod@NAME take turns" other_name_takes_turns
 check "generator: a drop-in of /etc for a file of /usr/share" drop_in_of_etc
 check "generator: an instance by its directory" new_instance
