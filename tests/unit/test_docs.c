@@ -132,8 +132,10 @@ static char *section_of(const char *text, const char *command)
 		if (at && !strchr(" \n", at[strlen(entry)]))
 			at = NULL;
 	}
-	if (!at)
+	if (!at) {
 		fail_msg("no command '%s'", command);
+		return NULL; /* it has not returned; the compiler does not know */
+	}
 	end = strstr(at + 1, "\n.It Cm ");
 	return end ? strndup(at, (size_t)(end - at)) : strdup(at);
 }
