@@ -117,6 +117,8 @@ int ctl_option(struct ctl *ctl, int argc, char **argv, const char *shorts,
 	opterr = 0;
 	while (r == 0) {
 		c = getopt_long(argc, argv, shorts, longs, NULL);
+		if (c == '?' && optopt == 'h')
+			c = CTL_OPT_HELP;
 		if (c == '?' || c == ':') {
 			char letter[] = { '-', (char)optopt, '\0' };
 			const char *name = optopt > 0 && optopt < 256 ? letter : argv[optind - 1];
