@@ -74,6 +74,7 @@ static int parse_options(struct options *o, int argc, char **argv)
 			return EXIT_STOPPED;
 		case 'A':
 			fputs(upgrade_adopts(adopts), stdout);
+			fputs(UPGRADE_INHERITS, stdout);
 			return EXIT_STOPPED;
 		default:
 			fputs("Try 'podd --help'.\n", stderr);

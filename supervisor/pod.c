@@ -105,17 +105,21 @@ static bool is_empty(int dirfd)
 
 /*
  * The run directory and the lock on it. Whoever held the lock before removes
- * the directory last of all, so it is looked up again once the lock is ours.
+ * the directory last of all, so it is looked up again once the lock is ours. A
+ * lock that the podd before this one has left is ours already (flock(2): it is the
+ * same open file), and taking it again does nothing.
  *
  * Where something is in it, a pod may live of which we know nothing yet: until
  * former_settle() has seen that it is dead, or ended it, nothing is removed.
  */
 static int lock_run_directory(struct pod *pod, struct err *err)
 {
-	int r;
+	int r, inherited = upgrade_inherited_lock();
 
 	for (;;) {
-		cleanup_close int fd = open_dir(pod->paths->run, pod->spec->name, err);
+		cleanup_close int fd = inherited >= 0 ?
+					       take_fd(&inherited) :
+					       open_dir(pod->paths->run, pod->spec->name, err);
 
 		if (fd < 0)
 			return fd;

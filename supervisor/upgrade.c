@@ -16,8 +16,10 @@
 #include <unistd.h>
 
 #include "base/child.h"
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/fd.h"
+#include "base/io.h"
 #include "base/sys.h"
 #include "config/load.h"
 #include "supervisor/images.h"
@@ -26,8 +28,12 @@
 #include "supervisor/pod.h"
 #include "supervisor/say.h"
 
-/* For a podd to load and print a line, on a busy machine. */
+/* For a podd to load and print two lines, on a busy machine: podd stands still. */
 #define ANSWER_TIMEOUT_MS 5000
+
+/* The number of the descriptor that carries the lock of the run directory. */
+#define LOCK_VARIABLE "PODD_LOCK_FD"
+#define TRIAL_FILE    "upgrade"
 
 /* Whether the new podd, which reads the file anew, would go on with this very pod. */
 static int check_file(const struct pod *pod, struct err *err)
@@ -54,6 +60,17 @@ static int check_file(const struct pod *pod, struct err *err)
 	config_diags_done(diags);
 	pod_spec_free(spec);
 	return r;
+}
+
+/* A full file system too refuses what the new podd is about to write. */
+static int check_run_directory(const struct pod *pod, struct err *err)
+{
+	int r = io_replace_file(pod->run_fd, TRIAL_FILE, "\n", 1, err);
+
+	if (r < 0)
+		return err_wrap(err, r, "write to the run directory");
+	(void)unlinkat(pod->run_fd, TRIAL_FILE, 0); /* it goes with the pod */
+	return 0;
 }
 
 /*
@@ -118,18 +135,22 @@ static int answer_child(void *arg)
 /* What it prints, until it ends or has had its time. */
 static void hear(int fd, char *text, size_t size)
 {
+	uint64_t now = clock_boottime_ns(), end = now + ANSWER_TIMEOUT_MS * NSEC_PER_MSEC;
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	size_t used = 0;
 	ssize_t n = 1;
 
-	while (n > 0 && used + 1 < size && poll(&p, 1, ANSWER_TIMEOUT_MS) > 0) {
+	for (; n > 0 && used + 1 < size && now < end; now = clock_boottime_ns()) {
+		if (poll(&p, 1, (int)((end - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC)) <= 0)
+			break;
 		n = read(fd, text + used, size - 1 - used);
 		used += n > 0 ? (size_t)n : 0;
 	}
 	text[used] = '\0';
 }
 
-static int ask_binary(const char *binary, struct err *err)
+/* @inherits: whether it takes the lock of the run directory over */
+static int ask_binary(const char *binary, bool *inherits, struct err *err)
 {
 	char want[UPGRADE_ADOPTS_SIZE], answer[4096];
 	struct question q = { .binary = binary };
@@ -157,7 +178,43 @@ static int ask_binary(const char *binary, struct err *err)
 		return err_set(err, q.code, "execute '%s': %s", binary, strerror(q.code));
 	if (!strstr(answer, upgrade_adopts(want)))
 		return err_set(err, ENOEXEC, "'%s' does not say that it can go on with this pod", binary);
+	*inherits = strstr(answer, UPGRADE_INHERITS);
 	return 0;
+}
+
+/**
+ * upgrade_inherited_lock() - the locked run directory that the podd before this one held
+ *
+ * The variable that names it goes, so that it is asked for once.
+ *
+ * Return: a descriptor of the caller's, who sees whether it is that of his pod; or
+ * -EBADF: nobody left one.
+ */
+int upgrade_inherited_lock(void)
+{
+	const char *text = getenv(LOCK_VARIABLE);
+	int fd = text ? atoi(text) : -1;
+
+	(void)unsetenv(LOCK_VARIABLE); /* no name that it refuses */
+	if (fd <= STDERR_FILENO || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+		return -EBADF;
+	return fd;
+}
+
+/* Return: only on failure, -errno with @err filled. */
+static int execute(const struct pod *pod, const char *binary, bool inherits, struct err *err)
+{
+	char number[16];
+	int r;
+
+	snprintf(number, sizeof(number), "%d", pod->run_fd);
+	if (inherits && setenv(LOCK_VARIABLE, number, 1) == 0) /* else it is given up */
+		(void)fcntl(pod->run_fd, F_SETFD, 0);
+	(void)execve(binary, pod->argv, environ);
+	r = err_sys(err, "execute '%s'", binary);
+	(void)fcntl(pod->run_fd, F_SETFD, FD_CLOEXEC);
+	(void)unsetenv(LOCK_VARIABLE);
+	return r;
 }
 
 /**
@@ -170,6 +227,7 @@ static int ask_binary(const char *binary, struct err *err)
 int upgrade_exec(const struct pod *pod, struct err *err)
 {
 	char binary[PATH_MAX];
+	bool inherits = false;
 	bool busy = helper_is_busy(&pod->update.helper) || admission_is_busy(&pod->admission) ||
 		    missing_is_busy(pod);
 	int r = busy ? err_set(err, EBUSY, "podd-image works for it just now") :
@@ -180,11 +238,13 @@ int upgrade_exec(const struct pod *pod, struct err *err)
 	if (r == 0 && pod_machine_is_final(&pod->machine))
 		r = err_set(err, EBUSY, "it is about to end");
 	if (r == 0)
-		r = ask_binary(binary, err);
+		r = check_run_directory(pod, err);
+	if (r == 0)
+		r = ask_binary(binary, &inherits, err);
 	if (r < 0)
 		return err_wrap(err, r, "replace podd of pod '%s'", pod->spec->name);
 	say(SAY_NOTICE, "pod '%s': podd replaces itself by '%s'", pod->spec->name, binary);
 	fault_kill("upgrade");
-	(void)execve(binary, pod->argv, environ);
-	return err_sys(err, "replace podd of pod '%s': execute '%s'", pod->spec->name, binary);
+	r = execute(pod, binary, inherits, err);
+	return err_wrap(err, r, "replace podd of pod '%s'", pod->spec->name);
 }

@@ -18,17 +18,26 @@
  * now. The new podd reads the pod file, so one that it would refuse, or that has
  * changed, is refused here: a change of podd is not to change the pod.
  *
- * Connections to the control socket end. Another podd may take the pod's lock
- * in between; then that one supervises it, and this process ends.
+ * Connections to the control socket end. The lock of the run directory is the
+ * one descriptor that passes through execve, with its number in the
+ * environment, so that no other podd takes the pod in between. A new binary
+ * that does not say that it inherits the lock (an older podd) would stand before
+ * it: there it is given up for that moment, and whoever takes it supervises the
+ * pod.
+ *
+ * The new podd writes into the run directory. Where that cannot be done the old
+ * one goes on.
  *
  * Before, the new binary is asked (`podd --adopts`) which versions it knows of
  * what the pause holds: one that does not know ours would leave the pod alone,
  * without a podd. It may print a line for each version that it can go on from.
  */
 #define UPGRADE_ADOPTS_SIZE 128
+#define UPGRADE_INHERITS    "podd inherits lock\n" /* the line that says that */
 
 struct pod;
 
 const char *upgrade_adopts(char line[UPGRADE_ADOPTS_SIZE]);
 
+int upgrade_inherited_lock(void);
 int upgrade_exec(const struct pod *pod, struct err *err);
