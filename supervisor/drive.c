@@ -96,6 +96,19 @@ static void spawn(struct pod *pod, unsigned i)
 	m->report.started = r == 0;
 }
 
+/*
+ * On the record as soon as it is done: an app that takes a second stop signal for
+ * "at once" is to get one, however often podd is replaced. Who is killed between
+ * the two leads to another.
+ */
+static void send_stop(struct pod *pod, struct member *m)
+{
+	member_signal(m, m->spec->stop_signal);
+	fault_kill("signalled");
+	m->stop_sent = m->slot->generation;
+	drive_commit(pod);
+}
+
 static void do_container_actions(struct pod *pod, unsigned i, const struct machine_actions *todo)
 {
 	struct member *m = pod->members[i];
@@ -103,8 +116,7 @@ static void do_container_actions(struct pod *pod, unsigned i, const struct machi
 	if (todo->bits & MACHINE_CLEAR_TIMER)
 		loop_timer_clear(pod->loop, &m->timer);
 	if (todo->bits & MACHINE_SIGNAL_STOP)
-		member_signal(m, m->spec->stop_signal);
-	fault_kill("signalled");
+		send_stop(pod, m);
 	if (todo->bits & MACHINE_KILL_GROUP)
 		member_kill(m);
 	if (todo->bits & MACHINE_ARM_TIMER)
@@ -152,6 +164,7 @@ void drive_commit(struct pod *pod)
 			.logs_stored = m->logs_stored,
 			.stop_signal = m->spec->stop_signal,
 			.ended = m->ended,
+			.stop_sent = m->stop_sent,
 			.root_proven = m->root_proven,
 		};
 		snprintf(to->name, sizeof(to->name), "%s", m->spec->run.name);
@@ -426,6 +439,12 @@ int drive_begin(struct pod *pod, struct err *err)
 	return 0;
 }
 
+/* The signal was not sent; or its process had begun to start, and may have missed it. */
+static bool lacks_stop(const struct member *m, const struct machine *c)
+{
+	return m->stop_sent != m->slot->generation || !c->started_at_ns;
+}
+
 /*
  * What the former podd wanted of one container, compared with what the board
  * says came of it. Everything here may have been done already and is right to
@@ -453,7 +472,8 @@ static void resume_container(struct pod *pod, unsigned i)
 	} else if (c->state == MACHINE_STOPPING && c->killed) {
 		member_kill(m);
 	} else if (c->state == MACHINE_STOPPING) {
-		member_signal(m, m->spec->stop_signal);
+		if (lacks_stop(m, c))
+			send_stop(pod, m);
 	} else if (c->state != MACHINE_RUNNING) {
 		member_kill(m);
 	}

@@ -496,6 +496,7 @@ int member_resume(struct member *m, const struct record_member *record, struct e
 	m->finished_realtime_ns = record->finished_realtime_ns;
 	m->oom_kills = record->oom_kills;
 	m->ended = record->ended;
+	m->stop_sent = record->stop_sent;
 	m->root_proven = record->root_proven || m->slot->state == BOARD_RUNNING ||
 			 m->slot->state == BOARD_EXITED;
 	/* Acted on, but podd was killed before it freed the slot. */

@@ -81,6 +81,7 @@ struct member {
 	int wait_status;    /* of a process that is gone, while the group is not empty */
 	struct board_slot *slot;
 	uint32_t ended; /* generation of @slot whose end was acted on last; 0: none */
+	uint32_t stop_sent; /* and that its stop signal was sent to */
 	struct log log;
 	bool log_open;
 	uint64_t dropping_told_ns; /* boottime; 0: never */

@@ -24,7 +24,9 @@
  * numbers that somebody else has put here would end a healthy pod.
  *
  * The layout is a contract between podds of possibly different age: whoever
- * changes struct record_state or a structure in it changes RECORD_VERSION.
+ * changes struct record_state or a structure in it changes RECORD_VERSION. What
+ * was unused, and so is 0 from an older podd, may get a meaning that is right
+ * when a 0 says nothing.
  */
 #define RECORD_MAGIC   UINT64_C(0x64726f6365726470)
 #define RECORD_VERSION 4
@@ -41,7 +43,7 @@ struct record_member {
 	int32_t stop_signal;
 	uint32_t ended;	      /* generation of its slot whose end was acted on last */
 	uint32_t root_proven; /* something ran in its root */
-	uint32_t unused;
+	uint32_t stop_sent;   /* generation that the stop signal was sent to; 0: none, or not noted */
 };
 
 struct record_state {
