@@ -103,10 +103,10 @@ static int load(struct pod_spec **out, const char *file)
 		return EXIT_FAILED;
 	(void)gethostname(host, sizeof(host) - 1);
 	r = config_load(out, file, &env, diags, &err);
-	for (size_t i = 0; r < 0 && i < diags->n; i++)
-		fprintf(stderr, "%s\n", config_diags_line(diags, i, line, sizeof(line)));
+	for (size_t i = 0; r < 0 && config_diags_line(diags, i, line, sizeof(line)); i++)
+		say_fault(line);
 	if (r < 0 && diags->n == 0)
-		fprintf(stderr, "podd: %s\n", err.msg);
+		say(SAY_ERR, "%s", err.msg);
 	else if (r < 0) /* the first fault is more than that there are some */
 		(void)err_set(&err, err.code, "%s", config_diags_line(diags, 0, line, sizeof(line)));
 	if (r < 0)

@@ -96,7 +96,7 @@ static json_t *act(struct pod *pod, struct pod_spec *spec_take, struct plan *pla
 	return answer;
 }
 
-static void say_fault(const struct pod *pod, const json_t *fault)
+static void tell_fault(const struct pod *pod, const json_t *fault)
 {
 	say(SAY_ERR, "pod '%s': %s:%lld:%lld: %s", pod->spec->name,
 	    json_string_value(json_object_get(fault, "file")),
@@ -112,7 +112,7 @@ static void say_answer(const struct pod *pod, const json_t *answer)
 	size_t i;
 
 	json_array_foreach(json_object_get(answer, "errors"), i, fault)
-		say_fault(pod, fault);
+		tell_fault(pod, fault);
 	say(message ? SAY_ERR : SAY_NOTICE, "pod '%s': reload: %s%s%s", pod->spec->name,
 	    json_string_value(json_object_get(answer, "result")), message ? ": " : "",
 	    message ? message : "");

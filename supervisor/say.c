@@ -63,6 +63,22 @@ static void tell_dropped(void)
 		dropped = 0;
 }
 
+/* @n: bytes of @line, or what they would have been; an LF is put in the last place. */
+static void put(char *line, size_t size, int n)
+{
+	if (dropped && has_room())
+		tell_dropped();
+	if (!has_room()) {
+		dropped++;
+		return;
+	}
+	if (n > (int)size - 2)
+		n = (int)size - 2;
+	line[n++] = '\n';
+	if (write(STDERR_FILENO, line, (size_t)n) < 0)
+		return;
+}
+
 /**
  * say() - write one line, in one write(2)
  *
@@ -77,19 +93,25 @@ void say(enum say_level level, const char *fmt, ...)
 
 	if (level > max_level)
 		return;
-	if (dropped && has_room())
-		tell_dropped();
-	if (!has_room()) {
-		dropped++;
-		return;
-	}
 	n = head(line, sizeof(line), level);
 	va_start(ap, fmt);
 	n += vsnprintf(line + n, sizeof(line) - (size_t)n - 1, fmt, ap);
 	va_end(ap);
-	if (n > (int)sizeof(line) - 2)
-		n = (int)sizeof(line) - 2;
-	line[n++] = '\n';
-	if (write(STDERR_FILENO, line, (size_t)n) < 0)
-		return;
+	put(line, sizeof(line), n);
+}
+
+/**
+ * say_fault() - an error that starts with its place, FILE:LINE:COLUMN
+ *
+ * As say() with SAY_ERR, but for people without podd's name in front: editors go by
+ * the place.
+ */
+void say_fault(const char *text)
+{
+	char line[1024];
+
+	if (to_journal)
+		say(SAY_ERR, "%s", text);
+	else
+		put(line, sizeof(line), snprintf(line, sizeof(line) - 1, "%s", text));
 }

@@ -7,3 +7,4 @@ enum say_level { SAY_ERR = 3, SAY_WARNING = 4, SAY_NOTICE = 5, SAY_INFO = 6, SAY
 
 void say_init(void);
 void say(enum say_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void say_fault(const char *text);

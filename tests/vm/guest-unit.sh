@@ -94,6 +94,20 @@ hung_podd_is_replaced() {
 	[ "$(container_pid)" = "$before" ] && [ "$(show MainPID)" != "$main" ]
 }
 
+# In the unit's own group, where its limits and devices hold for the pod, too.
+delegated() {
+	local group=/sys/fs/cgroup/system.slice/system-pod.slice/$unit
+	mkdir -p /run/systemd/system/$unit.d
+	printf '[Service]\nDelegate=yes\nMemoryMax=64M\n' >/run/systemd/system/$unit.d/own.conf
+	systemctl daemon-reload && systemctl restart $unit || return 1
+	systemctl status --no-pager $unit
+	[ "$(cat "$group/memory.max")" = 67108864 ] && [ -d "$group/pod-tiny/c-app" ] &&
+		script -qec 'podctl exec -it tiny app -- tty' /dev/null </dev/null | grep /dev/pts/ &&
+		podctl exec tiny app -- sh -c 'head -c 1 /dev/urandom >/dev/null && : </dev/zero >/dev/full' ||
+		return 1
+	rm -r /run/systemd/system/$unit.d && systemctl daemon-reload && systemctl restart $unit
+}
+
 restarts() {
 	local before
 	before=$(container_pid)
@@ -131,7 +145,7 @@ wrong_file_is_not_tried_again() {
 	printf '[Pod]\nMemoryMx=1\n' >/etc/podd/wrong.pod
 	! systemctl start pod@wrong.service && [ "$(systemctl show -P ExecMainStatus pod@wrong)" = 2 ] &&
 		[ "$(systemctl show -P NRestarts pod@wrong)" = 0 ] &&
-		journalctl -u pod@wrong -o cat | grep "^/etc/podd/wrong.pod:2:1: unknown key 'MemoryMx'"
+		journalctl -u pod@wrong -p err -o cat | grep "^/etc/podd/wrong.pod:2:1: unknown key 'MemoryMx'"
 }
 
 cp -r $dest/. / && systemctl daemon-reload && mkdir -p /etc/podd
@@ -144,6 +158,7 @@ check "unit: reload puts the file into force, or fails" reloads
 check "unit: a restart by podctl is not the unit's end" podctl_restarts
 check "unit: a podd that was killed comes back and adopts its pod" killed_podd_adopts
 check "unit: a podd that hangs is replaced, its pod runs on" hung_podd_is_replaced
+check "unit: with Delegate= the pod is in it" delegated
 check "unit: restart makes the pod anew" restarts
 check "unit: kill stops the pod" killed_is_stopped
 check "unit: stops in order" stops
