@@ -147,10 +147,11 @@ $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(CTL_OBJ) $(BUILD)/libpodd.a
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(CTL_OBJ) \
 		$(BUILD)/libpodd.a $(LDLIBS)
 
-## make bench        speed and memory beside a floor program, in one table
+## make bench        speed and memory beside a floor program; imports beside tar, skopeo and umoci
 bench: all
 	$(Q)tools/deps check
 	$(Q)BUILD=$(abspath $(BUILD)) tests/bench/run
+	$(Q)BUILD=$(abspath $(BUILD)) tests/bench/image
 
 ## make docs         man pages and completions, from the tables of keys and of commands
 GENERATED := $(addprefix $(BUILD)/docs/,man/podd.pod.5 completions/bash completions/zsh completions/fish)

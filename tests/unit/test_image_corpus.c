@@ -38,14 +38,24 @@ static void fill_other_tar(struct bytes *out)
 	tar_end(out);
 }
 
-static void fill_gzip_cut(struct bytes *out)
+static void fill_cut(struct bytes *out, enum image_media media)
 {
 	struct bytes tar = { 0 };
 
 	fill_random(&tar);
-	pack(out, &tar, IMAGE_MEDIA_TAR_GZIP);
+	pack(out, &tar, media);
 	out->n /= 2;
 	bytes_done(&tar);
+}
+
+static void fill_gzip_cut(struct bytes *out)
+{
+	fill_cut(out, IMAGE_MEDIA_TAR_GZIP);
+}
+
+static void fill_zstd_cut(struct bytes *out)
+{
+	fill_cut(out, IMAGE_MEDIA_TAR_ZSTD);
 }
 
 static void more_blob_link(struct bytes *archive, const struct made *m)
@@ -146,6 +156,8 @@ static const struct hostile corpus[] = {
 	  .recipe = { .form = FORM_SAVED, .source_keep = 2560 } },
 	{ "archive_gzip_cut", EBADMSG,
 	  "read the archive: ", .recipe = { .form = FORM_RAW, .fill = fill_gzip_cut } },
+	{ "archive_zstd_cut", EBADMSG,
+	  "read the archive: ", .recipe = { .form = FORM_RAW, .fill = fill_zstd_cut } },
 
 	/* Digests and sizes. */
 	{ "layer_flipped", EBADMSG, DAMAGED, .recipe = { .damage = FLIPPED, .of = 'L' } },
@@ -289,6 +301,15 @@ static const struct hostile corpus[] = {
 	  .recipe = { .index = INDEX_OF("") } },
 	{ "index_of_no_list", EBADMSG, "index: it has no list of manifests",
 	  .recipe = { .index = "{\"schemaVersion\":2}" } },
+	{ "index_that_is_a_config", EBADMSG, "index: ",
+	  .recipe = { .index = INDEX_OF(DESC(MEDIA_INDEX, "$C", "$c", "")) } },
+	{ "index_that_is_a_layer", EBADMSG, "index: bad JSON",
+	  .recipe = { .index = INDEX_OF(DESC(MEDIA_INDEX, "$L", "$l", "")) } },
+	{ "index_cut", EBADMSG, DAMAGED,
+	  .recipe = { .indexes = 1,
+		      .damage = CUT,
+		      .of = 'N',
+		      .index = INDEX_OF(DESC(MEDIA_INDEX, "$N", "$n", "")) } },
 	{ "index_of_a_layer", EOPNOTSUPP, "it is no image, but something of another media type",
 	  .recipe = { .index = INDEX_OF(DESC(MEDIA_TAR, "$L", "$l", NAMED("me/x:1"))) } },
 	{ "index_entry_with_a_path", EBADMSG, "'index.json' has an entry without digest or size",

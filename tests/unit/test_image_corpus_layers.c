@@ -54,6 +54,56 @@ static void fill_sparse_backwards(struct bytes *tar)
 	tar_add_sparse(tar, "GNU.sparse.realsize=65536", "2\n4096\n3\n4095\n3\n", "onetwo");
 }
 
+static void fill_attribute(struct bytes *tar, const char *key, size_t n)
+{
+	static const struct tar_entry e = { .name = "f", .content = "x" };
+	cleanup_free char *value = calloc(1, n);
+	struct bytes records = { 0 };
+
+	tar_pax_record(&records, key, value, n);
+	tar_pax(tar, &records);
+	tar_add(tar, &e);
+}
+
+/* linux/limits.h: XATTR_SIZE_MAX, XATTR_NAME_MAX; linux/capability.h: 20 or 24 bytes. */
+static void fill_attribute_of_100_kb(struct bytes *tar)
+{
+	fill_attribute(tar, "SCHILY.xattr.user.large", 100000);
+}
+
+static void fill_attribute_of_a_long_name(struct bytes *tar)
+{
+	fill_attribute(tar, "SCHILY.xattr.user." X255, 1);
+}
+
+static void fill_attribute_no_capability(struct bytes *tar)
+{
+	fill_attribute(tar, "SCHILY.xattr.security.capability", 3);
+}
+
+/* Of the next entry's name or records, more than there is. */
+static void fill_claim(struct bytes *tar, char type)
+{
+	const struct tar_entry e = { .name = "claim", .type = type, .size = UINT64_C(1) << 40 };
+
+	tar_add(tar, &e);
+}
+
+static void fill_long_name_of_1_tib(struct bytes *tar)
+{
+	fill_claim(tar, 'L');
+}
+
+static void fill_pax_of_1_tib(struct bytes *tar)
+{
+	fill_claim(tar, 'x');
+}
+
+static void fill_global_pax_of_1_tib(struct bytes *tar)
+{
+	fill_claim(tar, 'g');
+}
+
 static void more_files(struct bytes *archive, const struct made *m)
 {
 	char name[16];
@@ -202,10 +252,29 @@ static const struct hostile corpus[] = {
 	  ENTRIES({ .name = "f", .size = UINT64_C(1) << 62 }) },
 	{ "file_that_claims_8_eib", EBADMSG, "read the tar: Tar entry size overflow",
 	  ENTRIES({ .name = "f", .size = INT64_MAX }) },
+	{ "long_name_of_1_tib", EBADMSG, "read the tar: ",
+	  .recipe = { .fill = fill_long_name_of_1_tib } },
+	{ "pax_records_of_1_tib", EBADMSG, "read the tar: ", .recipe = { .fill = fill_pax_of_1_tib } },
+	{ "global_pax_records_of_1_tib", EBADMSG, "read the tar: ",
+	  .recipe = { .fill = fill_global_pax_of_1_tib } },
+	{ "pax_records_cut", EBADMSG, "read the tar: ",
+	  .recipe = { .fill = fill_attribute_of_100_kb, .tar_keep = 50000 } },
+	{ "pax_records_without_their_entry", EBADMSG, "read the tar: ",
+	  .recipe = { .fill = fill_attribute_no_capability, .tar_keep = 1024 } },
+	{ "sparse_map_cut", EBADMSG, "read the tar: ",
+	  .recipe = { .fill = fill_sparse_backwards, .tar_keep = 1536 + 100 } },
 	{ "archive_too_large", EFBIG, "archive: more than 1000 bytes",
 	  .recipe = { .form = FORM_ARCHIVE }, .source_bytes = 1000 },
 	{ "archive_of_8193_files", E2BIG, "archive: more than 8192 files",
 	  .recipe = { .form = FORM_ARCHIVE, .more = more_files } },
+
+	/* Attributes. */
+	{ "attribute_of_100_kb", E2BIG, "entry 'f': set the attribute 'user.large'",
+	  .recipe = { .fill = fill_attribute_of_100_kb } },
+	{ "attribute_of_a_long_name", ERANGE, "entry 'f': set the attribute 'user.xxx",
+	  .recipe = { .fill = fill_attribute_of_a_long_name } },
+	{ "capability_of_3_bytes", EINVAL, "entry 'f': set the attribute 'security.capability'",
+	  .recipe = { .fill = fill_attribute_no_capability } },
 };
 
 /* ------------------------------------------------------------------- the tests */
