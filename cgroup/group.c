@@ -356,7 +356,9 @@ int cgroup_wait_empty(const struct cgroup *cg, unsigned timeout_ms, struct err *
 		if (r < 0 && errno != EINTR)
 			return wrap_path(cg, err_sys(err, "poll 'cgroup.events'"), err);
 	}
-	r = err_set(err, ETIMEDOUT, "processes are left after %u ms", timeout_ms);
+	r = timeout_ms > 0 ?
+		    err_set(err, ETIMEDOUT, "processes are left after %u ms", timeout_ms) :
+		    err_set(err, ETIMEDOUT, "processes live in it");
 	return wrap_path(cg, r, err);
 }
 
