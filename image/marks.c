@@ -18,7 +18,7 @@
 #include "image/unpack.h"
 
 #define MARKS_MAX (64u << 20) /* bytes of the list */
-#define TRUSTED	  "trusted."
+#define OVERLAY	  "trusted.overlay."
 
 struct walk {
 	char **marks; /* sorted: "DIFFID/PATH" */
@@ -81,7 +81,7 @@ static int look_at_names(const struct walk *w, const char *path, const char *nam
 	char value[8];
 
 	for (const char *s = names; s && s < names + n; s += strlen(s) + 1) {
-		if (strncmp(s, TRUSTED, strlen(TRUSTED)) != 0)
+		if (strncmp(s, OVERLAY, strlen(OVERLAY)) != 0)
 			continue;
 		if (!wanted || strcmp(s, OPAQUE_XATTR) != 0)
 			return compare_attribute_differs(err, path_in_layer(w), s);
@@ -113,7 +113,7 @@ static int look_at(const struct walk *w, int dirfd, const char *name, struct err
 static int walk(struct walk *w, int fd_take, struct err *err)
 {
 	size_t here = strlen(w->path);
-	DIR *dir = fdopendir(fd_take);
+	DIR *dir = fd_take < 0 ? NULL : fdopendir(fd_take);
 	struct dirent *d;
 	int r;
 

@@ -461,8 +461,10 @@ static const struct {
 	  "'d' is not what it was unpacked as: its attribute 'trusted.overlay.redirect'" },
 	{ "s", "trusted.overlay.metacopy", TEXT(""),
 	  "'s' is not what it was unpacked as: its attribute 'trusted.overlay.metacopy'" },
-	{ "sl", "trusted.x", TEXT(""), "'sl' is not what it was unpacked as: its attribute 'trusted.x'" },
-	{ "p", "trusted.x", TEXT(""), "'p' is not what it was unpacked as: its attribute 'trusted.x'" },
+	{ "sl", "trusted.overlay.x", TEXT(""),
+	  "'sl' is not what it was unpacked as: its attribute 'trusted.overlay.x'" },
+	{ "p", "trusted.overlay.x", TEXT(""),
+	  "'p' is not what it was unpacked as: its attribute 'trusted.overlay.x'" },
 	{ "x", "user.a", LOST, "'x' is not what it was unpacked as: its attribute 'user.a'" },
 	{ "x", "user.a", TEXT("1\0003"), "'x' is not what it was unpacked as: its attribute 'user.a'" },
 	{ "x", "user.a", TEXT("1"), "'x' is not what it was unpacked as: its attribute 'user.a'" },
@@ -514,6 +516,23 @@ static void check__damaged_attribute__found(void **state)
 				 err.msg);
 		rig_close(&rig);
 	}
+}
+
+/* What file systems and security modules keep there is theirs. */
+static void check__attribute_of_the_host__no_damage(void **state)
+{
+	const struct recipe recipe = { .fill = fill_layer };
+	struct err err = { 0 };
+	struct check_rig rig;
+	char path[PATH_MAX];
+
+	(void)state;
+	rig_open(&rig, &recipe);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/x", rig.root_fd);
+	assert_int_equal(lsetxattr(path, "trusted.md5", "x", 1, 0), 0);
+	if (check(&rig, &err) < 0)
+		fail_msg("%s", err.msg);
+	rig_close(&rig);
 }
 
 static void check__something_in_an_empty_layer__found(void **state)
@@ -600,6 +619,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(check__damaged_layer__found),
 		cmocka_unit_test(check__damaged_attribute__found),
+		cmocka_unit_test(check__attribute_of_the_host__no_damage),
 		cmocka_unit_test(check__something_in_an_empty_layer__found),
 		cmocka_unit_test(check__damaged_blob__found),
 		cmocka_unit_test(check__layer_gone__found),
