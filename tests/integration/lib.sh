@@ -154,6 +154,12 @@ like() { [[ $1 =~ $2 ]] || fail "'$1' does not match '$2'"; }
 unlike() { [[ ! $1 =~ $2 ]] || fail "'$1' matches '$2'"; }
 absent() { [ ! -e "$1" ] && [ ! -L "$1" ] || fail "'$1' is there"; }
 
+# soon COMMAND...: until it succeeds
+soon() {
+	local end=$((SECONDS + limit))
+	until "$@"; do [ $SECONDS -lt $end ] || fail "not within $limit s: $*"; done
+}
+
 # refused STATUS REGEX [COMMAND...]: it ends with that status and one line that
 # says why. Without a command: podd on the pod "web". What ran until then may
 # have been told.
