@@ -21,7 +21,8 @@
 	ROW(tag, "[--replace] IMAGE NAME", "give an image one more name", "--replace")            \
 	ROW(remove, "[--force] IMAGE...", "remove a name, and the image with its last one",       \
 	    "--force")                                                                            \
-	ROW(prune, "[--all] [--dry-run]", "remove what nothing uses", "--all --dry-run")          \
+	ROW(prune, "[--all] [--keep-bytes SIZE] [--dry-run]", "remove what nothing uses",         \
+	    "--all --keep-bytes --dry-run")                                                       \
 	ROW(verify, "IMAGE...", "compare images with their digests", "")                          \
 	ROW(fsck, "[--repair]", "check the whole store", "--repair")                              \
 	ROW(export, "IMAGE FILE|-", "write an image as a tar of an OCI layout", "")

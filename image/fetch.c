@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -138,18 +137,22 @@ static int want(const struct fetch *f, const struct image_descriptor *d,
 	return 0;
 }
 
-static int check_room(const struct fetch *f, uint64_t bytes, struct err *err)
+/* Beside what is fetched and unpacked, one blob at a time is there twice (image/source.h). */
+static int check_room(const struct fetch *f, const struct image_descriptor *list, unsigned n,
+		      struct err *err)
 {
-	struct statvfs fs;
-	uint64_t room;
+	struct room_need need = { 0, 0 };
+	uint64_t largest = 0;
+	int r;
 
-	if (fstatvfs(f->args->layout_fd, &fs) < 0)
-		return err_sys(err, "look how much room there is");
-	room = (uint64_t)fs.f_bavail * fs.f_frsize;
-	if (bytes > room)
-		return err_set(err, ENOSPC, "%llu MiB are to be fetched, and %llu MiB are free",
-			       (unsigned long long)(bytes >> 20), (unsigned long long)(room >> 20));
-	return 0;
+	for (unsigned i = 0; i < n; i++) {
+		room_add(&need, &list[i]);
+		largest = list[i].size > largest ? list[i].size : largest;
+	}
+	/* No sum overflows: all blobs together are bounded (want()). */
+	r = room_check_disk(f->args->layout_fd, need.packed_bytes + largest + need.unpacked_bytes,
+			    &need, err);
+	return r < 0 ? r : room_check_budget(&f->args->room, &need, err);
 }
 
 static int get_blobs(struct fetch *f, struct registry *r, const struct registry_document *doc,
@@ -173,7 +176,7 @@ static int get_blobs(struct fetch *f, struct registry *r, const struct registry_
 	if (ret < 0)
 		return err_set(err, EFBIG, "its layers are larger than %llu bytes",
 			       (unsigned long long)f->args->bytes_max);
-	ret = check_room(f, bytes, err);
+	ret = check_room(f, list, args.n, err);
 	return ret < 0 ? ret : download_blobs(&args, err);
 }
 

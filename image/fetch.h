@@ -6,6 +6,7 @@
 #include "image/auth.h"
 #include "image/ref.h"
 #include "image/registries.h"
+#include "image/room.h"
 #include "image/worker.h"
 
 /*
@@ -27,6 +28,7 @@ struct fetch_args {
 	int layout_fd;	    /* an empty directory */
 	unsigned stall_s, retries; /* image/http.h */
 	uint64_t bytes_max; /* of all blobs */
+	struct room room;
 	bool needs_signature; /* of signatures, what cannot be fetched is an error */
 };
 

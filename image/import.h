@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "image/layer.h"
+#include "image/room.h"
 #include "image/signed.h"
 #include "image/worker.h"
 #include "image/writer.h"
@@ -33,6 +34,7 @@ struct import_limits {
 	struct layer_limits layers;    /* of all layers of an image */
 	struct worker_limits worker;
 	uint64_t source_bytes;
+	struct room room;
 };
 
 extern const struct import_limits import_limits_default;

@@ -51,6 +51,7 @@ static int fetch(struct image_writer *w, const struct pull_args *args, struct er
 			.stall_s = args->stall_s,
 			.retries = args->retries,
 			.bytes_max = fetched_bytes_max(&args->limits),
+			.room = args->limits.room,
 			.needs_signature = args->policy && args->policy->key_n > 0,
 		},
 		.w = w,

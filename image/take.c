@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -199,11 +198,20 @@ static int take_layer(struct take *t, const char *name, const struct image_descr
 	return r < 0 ? r : image_pairs_add(&t->known, layer, diff_id, err);
 }
 
+/* What has to be written beside the layers: of an archive, the blobs are here already. */
+static uint64_t copied_bytes(const struct take *t, const struct room_need *need, uint64_t largest)
+{
+	if (t->source.archive)
+		return 0;
+	return t->args->consume ? largest : need->packed_bytes;
+}
+
 /* Whether it can fit is known before anything is unpacked, roughly. */
 static int check_room(struct take *t, const struct image_manifest *m, struct err *err)
 {
-	uint64_t need = 0, room;
-	struct statvfs fs;
+	struct room_need need = { 0, 0 };
+	uint64_t largest = 0, bytes;
+	int r;
 
 	t->progress->layer_n = m->layer_n;
 	t->progress->total_bytes = t->progress->done_bytes;
@@ -213,17 +221,14 @@ static int check_room(struct take *t, const struct image_manifest *m, struct err
 		t->progress->total_bytes += l->size;
 		if (in_store(t, &l->digest))
 			continue;
-		/* Of an archive, the blob is here already. */
-		need += t->source.archive ? 0 : l->size;
-		need += l->media == IMAGE_MEDIA_TAR ? l->size : 2 * l->size;
+		room_add(&need, l);
+		room_add(&t->need, l);
+		largest = l->size > largest ? l->size : largest;
 	}
-	if (fstatvfs(t->w->job_fd, &fs) < 0)
-		return err_sys(err, "look how much room there is");
-	room = (uint64_t)fs.f_bavail * fs.f_frsize;
-	if (need > room)
-		return err_set(err, ENOSPC, "it needs about %llu MiB, and %llu MiB are free",
-			       (unsigned long long)(need >> 20), (unsigned long long)(room >> 20));
-	return 0;
+	bytes = copied_bytes(t, &need, largest);
+	bytes = bytes > UINT64_MAX - need.unpacked_bytes ? UINT64_MAX : bytes + need.unpacked_bytes;
+	r = room_check_disk(t->w->job_fd, bytes, &need, err);
+	return r < 0 ? r : room_check_budget(&t->args->limits.room, &t->need, err);
 }
 
 /* Layer @i is the source's file @names[i], or the blob of its digest. */

@@ -71,7 +71,7 @@ static void on_timer(struct timer *timer)
 static int start_pull(struct pod *pod, const struct pod_spec *spec, const char *const *names,
 		      int n, struct err *err)
 {
-	const char *argv[POD_CONTAINERS_MAX + 8] = { "podctl image", "--root", "/", "pull" };
+	const char *argv[3 * POD_CONTAINERS_MAX + 8] = { "podctl image", "--root", "/", "pull" };
 	int at = 4;
 
 	if (pod->paths->root[0])
@@ -79,6 +79,13 @@ static int start_pull(struct pod *pod, const struct pod_spec *spec, const char *
 	if (spec->image_policy) {
 		argv[at++] = "--policy";
 		argv[at++] = spec->image_policy;
+	}
+	/* What it has already is not yet pinned: the store's budget is not to take it. */
+	for (size_t i = 0; i < spec->container_n; i++) {
+		if (!spec->containers[i].image.name)
+			continue;
+		argv[at++] = "--keep";
+		argv[at++] = spec->containers[i].image.name;
 	}
 	argv[at++] = "--";
 	for (int i = 0; i < n; i++) {

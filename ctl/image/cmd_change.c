@@ -5,32 +5,27 @@
 #include <string.h>
 
 #include "base/fd.h"
-#include "ctl/image/image.h"
+#include "ctl/image/budget.h"
 #include "image/collect.h"
 #include "image/generation.h"
 
 #define PRUNE_VERSION 1
 
-enum { OPT_REPLACE = CTL_OPT_FIRST, OPT_FORCE, OPT_ALL, OPT_DRY_RUN };
+enum { OPT_REPLACE = CTL_OPT_FIRST, OPT_FORCE, OPT_ALL, OPT_KEEP_BYTES, OPT_DRY_RUN };
 
-/* The store that is written to, the list of its images, and who needs them. */
-struct change {
-	struct ctl *ctl;
-	struct paths paths;
-	struct image_writer w;
-	struct image_stores stores;
-	struct uses uses;
-	json_t *index;
-	json_t *removed; /* what prune and remove tell */
-	bool dry_run, force;
-	uint64_t freed_bytes;
-};
-
-static int change_begin(struct change *c, struct ctl *ctl, struct err *err)
+/**
+ * change_begin() - become the store's writer, and see who needs what
+ * @c: released by change_end(), whatever this returned
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int change_begin(struct change *c, struct ctl *ctl, struct err *err)
 {
 	int r;
 
-	*c = (struct change){ .ctl = ctl, .w = IMAGE_WRITER_EMPTY, .removed = json_array() };
+	*c = (struct change){
+		.ctl = ctl, .out = ctl->out, .w = IMAGE_WRITER_EMPTY, .removed = json_array()
+	};
 	for (size_t i = 0; i < IMAGE_STORES_MAX; i++)
 		c->stores.list[i].dirfd = -EBADF;
 	r = paths_open(&c->paths, ctl->root, PATHS_CREATE, err);
@@ -44,7 +39,7 @@ static int change_begin(struct change *c, struct ctl *ctl, struct err *err)
 	return r < 0 ? r : image_store_index(&c->index, &c->w.store, err);
 }
 
-static void change_end(struct change *c)
+void change_end(struct change *c)
 {
 	uses_done(&c->uses);
 	image_stores_close(&c->stores);
@@ -117,23 +112,33 @@ int cmd_image_tag(struct ctl *ctl, int argc, char **argv)
 
 /* --------------------------------------------------------------------- removal */
 
-static void tell(struct change *c, const char *kind, const char *name, uint64_t bytes)
+/**
+ * change_tell() - that something goes
+ * @kind: "image", "name", "blob" or "layer"
+ */
+void change_tell(struct change *c, const char *kind, const char *name, uint64_t bytes)
 {
 	(void)json_array_append_new( /* short only without memory */
 		c->removed, json_pack("{s:s, s:s, s:I}", "kind", kind, "name", name, "bytes",
 				      (json_int_t)bytes));
 	c->freed_bytes += bytes;
 	if (!c->ctl->json && (strcmp(kind, "image") == 0 || strcmp(kind, "name") == 0))
-		fprintf(c->ctl->out, "%s %s\n", c->dry_run ? "would remove" : "removed", name);
+		fprintf(c->out, "%s %s\n", c->dry_run ? "would remove" : "removed", name);
 }
 
 static void found(void *ctx, const char *kind, const struct digest *d, uint64_t bytes)
 {
-	tell(ctx, kind, d->hex, bytes);
+	change_tell(ctx, kind, d->hex, bytes);
 }
 
-/* The list first, then who uses what is read, then files go (image/store.h). */
-static int write_and_collect(struct change *c, struct err *err)
+/**
+ * change_write() - let the list of images be true
+ *
+ * The list first, then who uses what is read, then files go (image/store.h).
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int change_write(struct change *c, struct err *err)
 {
 	const struct collect_report report = { .found = found, .ctx = c, .dry_run = c->dry_run };
 	int r = c->dry_run ? 0 : image_writer_replace_index(&c->w, c->index, err);
@@ -196,14 +201,14 @@ static int drop_one(struct change *c, const char *text, struct err *err)
 		return r;
 	by_name = image_ref_parse(&ref, text, NULL) == 0 && !ref.digest.hex[0];
 	if (by_name && names_of(c->index, &id) > 1 && image_index_drop_name(c->index, ref.name)) {
-		tell(c, "name", ref.name, 0);
+		change_tell(c, "name", ref.name, 0);
 		return 0;
 	}
 	r = refuse_used(c, &id, text, err);
 	if (r < 0)
 		return r;
 	(void)image_index_drop(c->index, &id);
-	tell(c, "image", text, 0);
+	change_tell(c, "image", text, 0);
 	return 0;
 }
 
@@ -229,7 +234,7 @@ int cmd_image_remove(struct ctl *ctl, int argc, char **argv)
 	for (int i = optind; r == 0 && i < argc; i++)
 		r = drop_one(&change, argv[i], &err);
 	if (r == 0)
-		r = write_and_collect(&change, &err);
+		r = change_write(&change, &err);
 	if (r == 0)
 		print_end(&change);
 	change_end(&change);
@@ -249,7 +254,7 @@ static int drop_generations(struct change *c, struct err *err)
 		if (r == 0 && !c->dry_run)
 			r = generation_remove(c->paths.lib, name, err);
 		if (r == 0)
-			tell(c, "generations", name, 0);
+			change_tell(c, "generations", name, 0);
 	}
 	return r;
 }
@@ -274,7 +279,7 @@ static int drop_unused(struct change *c, bool all, struct err *err)
 
 		if (!image_index_digest(e, &id) || uses_of(&c->uses, &id) || (name && !all))
 			continue;
-		tell(c, "image", name ? name : digest_text(&id, text), 0);
+		change_tell(c, "image", name ? name : digest_text(&id, text), 0);
 		(void)json_array_remove(manifests, i);
 	}
 	return 0;
@@ -284,9 +289,11 @@ static int drop_unused(struct change *c, bool all, struct err *err)
 int cmd_image_prune(struct ctl *ctl, int argc, char **argv)
 {
 	static const struct option longs[] = { { "all", no_argument, NULL, OPT_ALL },
+					       { "keep-bytes", required_argument, NULL, OPT_KEEP_BYTES },
 					       { "dry-run", no_argument, NULL, OPT_DRY_RUN },
 					       CTL_COMMON_OPTIONS };
-	bool all = false, dry_run = false;
+	bool all = false, dry_run = false, sized = false;
+	uint64_t keep = 0;
 	struct change change;
 	struct err err = { 0 };
 	int c, code, r;
@@ -294,20 +301,26 @@ int cmd_image_prune(struct ctl *ctl, int argc, char **argv)
 	while ((c = ctl_option(ctl, argc, argv, ":", longs)) > 0) {
 		all |= c == OPT_ALL;
 		dry_run |= c == OPT_DRY_RUN;
+		sized |= c == OPT_KEEP_BYTES;
+		if (c == OPT_KEEP_BYTES && budget_parse(&keep, optarg, &err) < 0)
+			return ctl_usage_error(ctl, "%s", err.msg);
 	}
 	if (c == CTL_STOP)
 		return ctl->exit_code;
 	code = ctl_positional(ctl, argc, argv, 0, 0);
 	if (code)
 		return code;
+	if (all && sized)
+		return ctl_usage_error(ctl, "--all and --keep-bytes exclude each other");
 	r = change_begin(&change, ctl, &err);
 	change.dry_run = dry_run;
 	if (r == 0)
-		r = drop_unused(&change, all, &err);
+		r = sized ? budget_drop(&change, keep, NULL, &err) :
+			    drop_unused(&change, all, &err);
 	if (r == 0)
 		uses_warn(&change.uses, ctl);
 	if (r == 0)
-		r = write_and_collect(&change, &err);
+		r = change_write(&change, &err);
 	if (r == 0)
 		r = drop_generations(&change, &err);
 	if (r == 0)

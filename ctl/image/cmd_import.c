@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "ctl/image/image.h"
+#include "ctl/image/budget.h"
 #include "image/import.h"
 
 enum { OPT_NAME = CTL_OPT_FIRST, OPT_SELECT, OPT_REPLACE, OPT_POLICY };
@@ -45,19 +45,26 @@ static int import_here(struct import_result *out, struct import_args *args, cons
 	if (r == 0)
 		r = image_writer_open(&w, paths, err);
 	if (r == 0)
+		r = budget_room(&args->limits.room, paths, &w, NULL, err);
+	if (r == 0)
 		r = image_import(out, &w, args, err);
 	image_writer_close(&w);
 	policy_done(&chosen);
 	return r;
 }
 
-static void print(struct ctl *ctl, const struct import_result *result)
+static void tell_and_make_room(struct ctl *ctl, const struct import_result *result)
 {
+	json_auto_t *keep = json_object();
 	struct entries entries;
+
+	for (unsigned i = 0; i < result->n; i++) /* fails without memory only */
+		(void)json_object_set_new(keep, result->entries[i].id.hex, json_true());
 
 	entries_begin(&entries, ctl);
 	entries_tell(&entries, result);
 	entries_end(&entries, true);
+	budget_enforce(ctl, keep);
 }
 
 static int import(struct ctl *ctl, struct import_args *args, const char *policy, const char *path)
@@ -86,7 +93,7 @@ static int import(struct ctl *ctl, struct import_args *args, const char *policy,
 	if (r < 0)
 		(void)err_wrap(&err, r, "import '%s'", path);
 	else
-		print(ctl, result);
+		tell_and_make_room(ctl, result);
 	free(result);
 	return r < 0 ? ctl_fail(ctl, CTL_FAILED, &err) : CTL_OK;
 }

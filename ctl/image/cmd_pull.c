@@ -9,6 +9,7 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "ctl/image/budget.h"
 #include "ctl/image/pull.h"
 #include "image/http.h"
 
@@ -16,7 +17,7 @@
 #define STALL_S_MAX   86400
 #define RETRIES_MAX   20
 
-enum { OPT_AUTHFILE = CTL_OPT_FIRST, OPT_TIMEOUT, OPT_RETRIES, OPT_POLICY };
+enum { OPT_AUTHFILE = CTL_OPT_FIRST, OPT_TIMEOUT, OPT_RETRIES, OPT_POLICY, OPT_KEEP };
 
 /* ------------------------------------------------------------------- its files */
 
@@ -81,6 +82,8 @@ static int load_registries(struct pull *p, struct err *err)
 void pull_init(struct pull *p, struct ctl *ctl)
 {
 	*p = (struct pull){ .ctl = ctl,
+			    .used = json_array(),
+			    .keep = json_object(),
 			    .w = IMAGE_WRITER_EMPTY,
 			    .paths = { .etc = -EBADF, .run = -EBADF, .lib = -EBADF, .log = -EBADF },
 			    .args = { .stall_s = HTTP_STALL_S,
@@ -128,6 +131,27 @@ void pull_end(struct pull *p)
 		registries_done(p->registries);
 	free(p->registries);
 	free(p->result);
+	json_decref(p->keep);
+	json_decref(p->used);
+}
+
+static void keep_id(struct pull *p, const struct digest *id)
+{
+	(void)json_object_set_new(p->keep, id->hex, json_true()); /* fails without memory only */
+}
+
+/**
+ * pull_keep() - the budget leaves the image of that name alone, if the store has it
+ * @p: begun
+ */
+void pull_keep(struct pull *p, const char *name)
+{
+	struct image_ref ref;
+	struct digest id;
+
+	if (image_ref_parse(&ref, name, NULL) == 0 &&
+	    image_store_find(&id, &p->w.store, &ref, NULL) == 0)
+		keep_id(p, &id);
 }
 
 /**
@@ -146,21 +170,32 @@ int pull_one(struct pull *p, const char *name, struct err *err)
 	if (ref.kind != IMAGE_REF_NAME)
 		return err_set(err, EINVAL, "'%.200s' is not the name of an image in a registry",
 			       name);
+	r = budget_room(&p->args.limits.room, &p->paths, &p->w, p->keep, err);
+	if (r < 0)
+		return r;
 	progress_begin(&progress, p->ctl->errors);
 	p->args.ref = &ref;
 	p->args.watch = progress_watch;
 	p->args.watch_ctx = &progress;
 	r = image_pull(p->result, &p->w, &p->args, err);
 	progress_end(&progress);
+	for (unsigned i = 0; r == 0 && i < p->result->n; i++)
+		keep_id(p, &p->result->entries[i].id);
 	return r < 0 ? err_wrap(err, r, "pull '%.200s'", name) : 0;
 }
 
 static int pull(struct pull *p, int n, char **names)
 {
+	json_auto_t *keep = json_incref(p->keep);
 	struct entries entries;
 	struct err err = { 0 };
 	int r = pull_begin(p, &err);
+	const json_t *name;
+	size_t k;
 
+	json_array_foreach(p->used, k, name)
+		if (r == 0)
+			pull_keep(p, json_string_value(name));
 	entries_begin(&entries, p->ctl);
 	for (int i = 0; r == 0 && i < n; i++) {
 		r = pull_one(p, names[i], &err);
@@ -169,6 +204,8 @@ static int pull(struct pull *p, int n, char **names)
 	}
 	entries_end(&entries, r == 0);
 	pull_end(p);
+	if (json_object_size(keep) > 0)
+		budget_enforce(p->ctl, keep);
 	return r < 0 ? ctl_fail(p->ctl, CTL_FAILED, &err) : CTL_OK;
 }
 
@@ -193,6 +230,9 @@ static int take_option(struct pull *p, int c)
 	case OPT_POLICY:
 		p->policy = optarg;
 		return 0;
+	case OPT_KEEP: /* podd's: what a pod that starts has already (supervisor/missing.c) */
+		(void)json_array_append_new(p->used, json_string(optarg));
+		return 0;
 	case OPT_TIMEOUT:
 		return take_number(p->ctl, &p->args.stall_s, 1, STALL_S_MAX, "seconds");
 	case OPT_RETRIES:
@@ -210,6 +250,7 @@ int cmd_image_pull(struct ctl *ctl, int argc, char **argv)
 					       { "timeout", required_argument, NULL, OPT_TIMEOUT },
 					       { "retries", required_argument, NULL, OPT_RETRIES },
 					       { "policy", required_argument, NULL, OPT_POLICY },
+					       { "keep", required_argument, NULL, OPT_KEEP },
 					       IMAGE_LIMIT_OPTIONS,
 					       CTL_COMMON_OPTIONS };
 	struct pull p;

@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "ctl/conn.h"
+#include "ctl/image/budget.h"
 #include "ctl/image/pull.h"
 #include "ctl/text.h"
 #include "image/generation.h"
@@ -284,6 +285,9 @@ static int update(struct request *q)
 	}
 	r = conn_call(&q->conn, "io.podd.Pod.Update",
 		      json_pack("{s:O, s:b}", "images", images, "back", q->back), &answer, &err);
+	/* What is on trial is written down by now. */
+	if (!q->back)
+		budget_enforce(q->ctl, NULL);
 	code = r < 0 ? ctl_fail(q->ctl, conn_exit_code(r), &err) : run(q, answer, &err);
 	conn_close(&q->conn);
 	return code;

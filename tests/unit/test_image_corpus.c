@@ -180,7 +180,7 @@ static const struct hostile corpus[] = {
 	  .recipe = { .form = FORM_ARCHIVE, .damage = GONE, .of = 'M' } },
 	{ "layer_of_another_size", EBADMSG, "layer 1: the blob '",
 	  .recipe = { .manifest = MANIFEST_OF(THE_CONFIG, DESC("$T", "$L", "1", ""), "") } },
-	{ "layer_of_8_eib", ENOSPC, "it needs about 17592186044415 MiB, and",
+	{ "layer_of_8_eib", ENOSPC, "it needs about 17592186044415 MiB (",
 	  .recipe = { .manifest = MANIFEST_OF(THE_CONFIG,
 					      DESC("$T", "$L", "9223372036854775807", ""), "") } },
 	{ "config_of_another_size", EBADMSG, " bytes, its descriptor says 7",

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* Sums, and the sentences of their refusal. */
+#include "image/room.h"
+
+#include <errno.h>
+#include <sys/statvfs.h>
+
+#define COMPRESSED_TIMES 2
+
+static uint64_t sum(uint64_t a, uint64_t b)
+{
+	return b > UINT64_MAX - a ? UINT64_MAX : a + b;
+}
+
+static unsigned long long mib(uint64_t bytes)
+{
+	return (unsigned long long)(bytes >> 20);
+}
+
+/**
+ * room_add() - one more blob, and the layer that it is, if it is one
+ */
+void room_add(struct room_need *need, const struct image_descriptor *d)
+{
+	uint64_t times = d->media == IMAGE_MEDIA_TAR ? 1 : COMPRESSED_TIMES;
+
+	need->packed_bytes = sum(need->packed_bytes, d->size);
+	if (d->media < IMAGE_MEDIA_TAR) /* no layer */
+		return;
+	for (uint64_t i = 0; i < times; i++)
+		need->unpacked_bytes = sum(need->unpacked_bytes, d->size);
+}
+
+/**
+ * room_check_disk() - whether a file system has room
+ * @fd: of anything on it
+ * @bytes: to be written
+ * @need: what it is for
+ *
+ * Return: 0; -ENOSPC or -errno with @err filled.
+ */
+int room_check_disk(int fd, uint64_t bytes, const struct room_need *need, struct err *err)
+{
+	struct statvfs fs;
+	uint64_t room;
+
+	if (fstatvfs(fd, &fs) < 0)
+		return err_sys(err, "look how much room there is");
+	room = (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (bytes <= room)
+		return 0;
+	return err_set(err, ENOSPC,
+		       "it needs about %llu MiB (%llu MiB of blobs, about %llu MiB unpacked), and "
+		       "%llu MiB are free",
+		       mib(bytes), mib(need->packed_bytes), mib(need->unpacked_bytes), mib(room));
+}
+
+/**
+ * room_check_budget() - whether the budget has room, once all is gone that may go
+ *
+ * Return: 0, or -EDQUOT with @err filled.
+ */
+int room_check_budget(const struct room *room, const struct room_need *need, struct err *err)
+{
+	uint64_t bytes = sum(need->packed_bytes, need->unpacked_bytes);
+
+	/* What adds nothing makes nothing worse. */
+	if (room->budget_bytes == ROOM_NO_BUDGET || bytes == 0 ||
+	    sum(room->kept_bytes, bytes) <= room->budget_bytes)
+		return 0;
+	return err_set(err, EDQUOT,
+		       "it needs about %llu MiB (%llu MiB of blobs, about %llu MiB unpacked), and the "
+		       "image store's budget of %llu MiB has %llu MiB of what must stay",
+		       mib(bytes), mib(need->packed_bytes), mib(need->unpacked_bytes),
+		       mib(room->budget_bytes), mib(room->kept_bytes));
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* Whether what an image takes fits into the store, before it is there. */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "image/manifest.h"
+
+/*
+ * Theory of operation
+ *
+ * Descriptors say how large blobs are; how large a layer is once it is unpacked is
+ * only known then. It is taken for the blob's size, or twice that of a compressed
+ * one: less than most, so that nothing is refused that fits. What has been let in
+ * and does not fit all the same ends as a full disk does, with no image changed.
+ *
+ * Two things bound it: the disk, and the budget of the store, of which the images
+ * that must stay leave a part (ctl/image/budget.c).
+ */
+#define ROOM_NO_BUDGET 0
+
+struct room {
+	uint64_t budget_bytes; /* of the whole store; ROOM_NO_BUDGET: none */
+	uint64_t kept_bytes;   /* what it has and may not lose */
+};
+
+struct room_need {
+	uint64_t packed_bytes;	 /* blobs that the store has not */
+	uint64_t unpacked_bytes; /* layers of these, an estimate */
+};
+
+void room_add(struct room_need *need, const struct image_descriptor *d);
+int room_check_disk(int fd, uint64_t bytes, const struct room_need *need, struct err *err);
+int room_check_budget(const struct room *room, const struct room_need *need, struct err *err);
