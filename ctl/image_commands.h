@@ -17,7 +17,8 @@
 	ROW(update, "[--back] [--no-wait] [--authfile FILE] POD",                                 \
 	    "fetch what a pod's images are now, and try them", "--back --no-wait --authfile")     \
 	ROW(list, "", "the images of this host", "")                                              \
-	ROW(inspect, "IMAGE", "all that is known about an image, as JSON", "")                    \
+	ROW(inspect, "[--policy POLICY] IMAGE", "all that is known about an image, as JSON",       \
+	    "--policy")                                                                          \
 	ROW(tag, "[--replace] IMAGE NAME", "give an image one more name", "--replace")            \
 	ROW(remove, "[--force] IMAGE...", "remove a name, and the image with its last one",       \
 	    "--force")                                                                            \

@@ -26,7 +26,7 @@
 struct question {
 	struct chosen_policy chosen;
 	struct image_stores stores;
-	char **images; /* name, digest, name, digest */
+	char *const *images; /* name, digest, name, digest */
 	int n;
 };
 
@@ -114,7 +114,7 @@ static int work(void *arg, struct worker_progress *progress, struct err *err)
 	return r;
 }
 
-static int ask(struct question *q, const struct paths *paths, const char *policy, struct err *err)
+static int run(struct question *q, const struct paths *paths, const char *policy, struct err *err)
 {
 	const struct worker_limits limits = { import_limits_default.worker.memory_bytes,
 					      DOCUMENTS_CPU_SECONDS };
@@ -133,11 +133,26 @@ static int ask(struct question *q, const struct paths *paths, const char *policy
 	return r;
 }
 
+/**
+ * admit_images() - whether a policy allows images of the stores
+ * @images: a name, its digest, and so on: @n texts
+ *
+ * Return: 0; -EACCES for one that it does not allow; -errno. @err is filled.
+ */
+int admit_images(const struct paths *paths, const char *policy, char *const *images, int n,
+		 struct err *err)
+{
+	struct question q = { .chosen = { .keys = { .n = 0 } }, .images = images, .n = n };
+
+	for (size_t i = 0; i < IMAGE_STORES_MAX; i++)
+		q.stores.list[i].dirfd = -EBADF;
+	return run(&q, paths, policy, err);
+}
+
 /* podd's question */
 int cmd_image_admit(struct ctl *ctl, int argc, char **argv)
 {
 	static const struct option longs[] = { CTL_COMMON_OPTIONS };
-	struct question q = { .chosen = { .keys = { .n = 0 } } };
 	struct err err = { 0 };
 	int code;
 
@@ -148,11 +163,7 @@ int cmd_image_admit(struct ctl *ctl, int argc, char **argv)
 		code = ctl_open(ctl);
 	if (code)
 		return code;
-	for (size_t i = 0; i < IMAGE_STORES_MAX; i++)
-		q.stores.list[i].dirfd = -EBADF;
-	q.images = argv + optind + 1;
-	q.n = argc - optind - 1;
-	if (ask(&q, &ctl->paths, argv[optind], &err) == 0)
+	if (admit_images(&ctl->paths, argv[optind], argv + optind + 1, argc - optind - 1, &err) == 0)
 		return CTL_OK;
 	fprintf(ctl->out, "%s\n", err.msg);
 	return CTL_FAILED;

@@ -9,6 +9,8 @@
 #define LIST_VERSION 1
 #define SHORT_DIGITS 12
 
+enum { OPT_POLICY = CTL_OPT_FIRST };
+
 static uint64_t blobs_size(const struct image *image)
 {
 	const struct image_manifest *m = &image->manifest;
@@ -210,7 +212,25 @@ static json_t *inspection(const struct image *image, const struct uses *uses, st
 			 "layers", layers_json(image), "pods", keys_of(uses_of(uses, &image->id)));
 }
 
-static int inspect(struct ctl *ctl, const char *text, struct err *err)
+/* By the name that was given, if it is one of the image's; else by what it is. */
+static json_t *signatures(struct ctl *ctl, const struct image *image, const char *text,
+			  const char *policy)
+{
+	json_auto_t *names = names_of(image, NULL);
+	char digest[DIGEST_TEXT_SIZE];
+	const char *asked = digest_text(&image->id, digest);
+	struct image_ref ref;
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach(names, i, name)
+		if (image_ref_parse(&ref, text, NULL) == 0 &&
+		    strcmp(json_string_value(name), ref.name) == 0)
+			asked = json_string_value(name);
+	return signatures_of(image, asked, policy, &ctl->paths);
+}
+
+static int inspect(struct ctl *ctl, const char *text, const char *policy, struct err *err)
 {
 	json_auto_t *doc = NULL;
 	struct image_stores stores;
@@ -225,6 +245,8 @@ static int inspect(struct ctl *ctl, const char *text, struct err *err)
 		r = uses_collect(&uses, &ctl->paths, &stores, err);
 		doc = r < 0 ? NULL : inspection(&image, &uses, err);
 		if (doc) {
+			(void)json_object_set_new(doc, "signatures",
+						  signatures(ctl, &image, text, policy));
 			uses_warn(&uses, ctl);
 			ctl_print_json(ctl, doc);
 		}
@@ -238,16 +260,20 @@ static int inspect(struct ctl *ctl, const char *text, struct err *err)
 /* podctl image inspect */
 int cmd_image_inspect(struct ctl *ctl, int argc, char **argv)
 {
-	static const struct option longs[] = { CTL_COMMON_OPTIONS };
+	static const struct option longs[] = { { "policy", required_argument, NULL, OPT_POLICY },
+					       CTL_COMMON_OPTIONS };
+	const char *policy = NULL;
 	struct err err = { 0 };
-	int code;
+	int c, code;
 
-	if (ctl_option(ctl, argc, argv, ":", longs) == CTL_STOP)
+	while ((c = ctl_option(ctl, argc, argv, ":", longs)) > 0)
+		policy = optarg;
+	if (c == CTL_STOP)
 		return ctl->exit_code;
 	code = ctl_positional(ctl, argc, argv, 1, 1);
 	if (code == 0)
 		code = ctl_open(ctl);
 	if (code)
 		return code;
-	return inspect(ctl, argv[optind], &err) < 0 ? ctl_fail(ctl, CTL_FAILED, &err) : CTL_OK;
+	return inspect(ctl, argv[optind], policy, &err) < 0 ? ctl_fail(ctl, CTL_FAILED, &err) : CTL_OK;
 }

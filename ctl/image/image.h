@@ -61,6 +61,14 @@ int policy_choose(struct chosen_policy *out, const char *given, const struct pat
 		  struct err *err);
 void policy_done(struct chosen_policy *chosen);
 
+/* cmd_admit.c: images against a policy */
+int admit_images(const struct paths *paths, const char *policy, char *const *images, int n,
+		 struct err *err);
+
+/* signatures.c: for inspect */
+json_t *signatures_of(const struct image *image, const char *asked, const char *policy,
+		      const struct paths *paths);
+
 /* uses.c: which pods need which images */
 struct uses {
 	json_t *pods;	  /* an image's digits -> an object whose keys are pods */
