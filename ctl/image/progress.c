@@ -8,6 +8,8 @@
 #include "ctl/image/image.h"
 
 #define BAR_WIDTH 30
+/* It is looked at so often; what was done by the first look took as long, at most. */
+#define RATE_MIN_NS (100 * NSEC_PER_MSEC)
 
 /**
  * size_text() - a number of bytes for people
@@ -41,7 +43,7 @@ void progress_begin(struct progress *p, FILE *out)
 
 static void draw(struct progress *p, const struct worker_progress *now)
 {
-	double s = (double)(clock_boottime_ns() - p->began_ns) / (double)NSEC_PER_SEC;
+	double s = (double)(clock_boottime_ns() - p->began_ns + RATE_MIN_NS) / (double)NSEC_PER_SEC;
 	uint64_t total = now->total_bytes ? now->total_bytes : 1;
 	unsigned filled = (unsigned)(now->done_bytes * BAR_WIDTH / total);
 	char bar[BAR_WIDTH + 1], done[16], all[16], rate[16];
@@ -54,7 +56,7 @@ static void draw(struct progress *p, const struct worker_progress *now)
 	fprintf(p->out, "\r\033[K%s %u/%u [%s] %s/%s %s/s", now->fetching ? "fetch" : "layer",
 		now->layer, now->layer_n, bar, size_text(done, now->done_bytes),
 		size_text(all, now->total_bytes),
-		size_text(rate, s > 0 ? (uint64_t)((double)now->done_bytes / s) : 0));
+		size_text(rate, (uint64_t)((double)now->done_bytes / s)));
 	(void)fflush(p->out);
 	p->shown = true;
 }
@@ -70,6 +72,9 @@ void progress_watch(void *progress, const struct worker_progress *now)
 	if (now->layer == 0)
 		return;
 	if (p->terminal) {
+		if (now->fetching != p->fetching) /* the bytes count anew */
+			p->began_ns = clock_boottime_ns();
+		p->fetching = now->fetching;
 		draw(p, now);
 	} else if (now->layer != p->layer || now->fetching != p->fetching) {
 		fprintf(p->out, "%s %u of %u, %s in all\n", now->fetching ? "fetch" : "layer",
