@@ -21,6 +21,7 @@
  *	no such link         made: alias, gateway address, masquerade, up
  *	ours, in use         used; a masquerade table that went missing comes back
  *	ours, not in use     left over by a crash in an unknown state: made anew
+ *	                     (netns_acquire() sees before that no pod lives on it)
  *	of another OWNER     refused
  *	a bridge, no mark    the operator's: must have an address in the subnet,
  *	                     which is the gateway; nothing is added or removed

@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "netns/bridge.h"
+#include "netns/collect.h"
 #include "netns/lease.h"
 #include "netns/link.h"
 #include "netns/netlink.h"
@@ -103,9 +104,9 @@ static bool is_leased(struct collection *c, const char *bridge, const char *pod)
 }
 
 /* Whether a link is the host's end of a pod of ours, by name and alias. */
-static bool is_our_veth(const struct collection *c, const char *name, const struct link *link)
+static bool is_our_veth(const char *owner, const char *name, const struct link *link)
 {
-	const struct netns_pod pod = { .owner = c->search->owner, .name = link->alias };
+	const struct netns_pod pod = { .owner = owner, .name = link->alias };
 	char host[IFNAMSIZ];
 
 	if (strcmp(link->kind, "veth") != 0 || !link->alias[0])
@@ -118,35 +119,47 @@ static int look_at_veth(struct collection *c, const char *name, const struct lin
 {
 	const struct netns_search *s = c->search;
 
-	if (!is_our_veth(c, name, link) || is_leased(c, NULL, link->alias) ||
+	if (!is_our_veth(s->owner, name, link) || is_leased(c, NULL, link->alias) ||
 	    s->lives(s->ctx, link->alias))
 		return 0;
 	tell(c, "veth", name);
 	return s->dry_run ? 0 : veth_remove(c->sock, name, link->alias, c->err);
 }
 
-/* Whether a pod that lives has a port of the bridge: its lease may be lost. */
-static bool has_live_port(struct collection *c, const struct if_nameindex *links,
-			  const struct link *bridge)
+/**
+ * collect_live_port() - whether a pod that lives has a port of a bridge of ours
+ * @asks: its name does not matter
+ * @name: receives that pod's name
+ *
+ * For a bridge without leases: somebody may have removed their files. Looks at
+ * each link of the host, and takes none for a pod's when they cannot be listed.
+ */
+bool collect_live_port(int sock, const struct netns_pod *asks, const struct link *bridge,
+		       char name[LINK_ALIAS_SIZE])
 {
-	const struct netns_search *s = c->search;
+	struct if_nameindex *links = if_nameindex();
+	bool found = false;
 	struct link link;
 
-	for (; links->if_index; links++)
-		if (link_get(c->sock, links->if_name, &link, NULL) == 0 &&
-		    link.master == bridge->index && is_our_veth(c, links->if_name, &link) &&
-		    s->lives(s->ctx, link.alias))
-			return true;
-	return false;
+	for (struct if_nameindex *l = links; l && l->if_index && !found; l++)
+		found = link_get(sock, l->if_name, &link, NULL) == 0 &&
+			link.master == bridge->index && is_our_veth(asks->owner, l->if_name, &link) &&
+			asks->lives(asks->ctx, link.alias);
+	if (found)
+		memcpy(name, link.alias, LINK_ALIAS_SIZE);
+	if (links)
+		if_freenameindex(links);
+	return found;
 }
 
-static int look_at_bridge(struct collection *c, const char *name, const struct link *link,
-			  const struct if_nameindex *links)
+static int look_at_bridge(struct collection *c, const char *name, const struct link *link)
 {
 	const struct netns_search *s = c->search;
+	const struct netns_pod asks = { .owner = s->owner, .lives = s->lives, .ctx = s->ctx };
+	char pod[LINK_ALIAS_SIZE];
 
 	if (!bridge_is_ours(link, name, s->owner) || is_leased(c, name, NULL) ||
-	    has_live_port(c, links, link))
+	    collect_live_port(c->sock, &asks, link, pod))
 		return 0;
 	tell(c, "bridge", name);
 	return s->dry_run ? 0 : bridge_remove(name, s->owner, c->err);
@@ -166,7 +179,7 @@ static int look_at_links(struct collection *c)
 		if (strcmp(link.kind, "veth") == 0)
 			r = look_at_veth(c, l->if_name, &link);
 		else if (strcmp(link.kind, "bridge") == 0)
-			r = look_at_bridge(c, l->if_name, &link, links);
+			r = look_at_bridge(c, l->if_name, &link);
 	}
 	if_freenameindex(links);
 	return r;

@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "netns/bridge.h"
+#include "netns/collect.h"
 #include "netns/lease.h"
 #include "netns/link.h"
 #include "netns/netlink.h"
@@ -65,6 +66,25 @@ static int close_network(const struct netns_pod *pod, int dirfd, const char *bri
 	return 0;
 }
 
+/*
+ * A bridge without leases is made anew, unless a pod lives on it: then somebody
+ * has removed the leases, and nobody knows which addresses are taken.
+ */
+static int check_not_lost(const struct netns_pod *pod, const char *bridge, struct err *err)
+{
+	cleanup_close int sock = netlink_socket(NETLINK_ROUTE);
+	char name[LINK_ALIAS_SIZE];
+	struct link link;
+
+	if (sock < 0)
+		return err_sys(err, "netlink socket");
+	if (link_get(sock, bridge, &link, NULL) < 0 || !bridge_is_ours(&link, bridge, pod->owner) ||
+	    !collect_live_port(sock, pod, &link, name))
+		return 0;
+	return err_set(err, EBUSY, "bridge '%s': somebody removed the lease of pod '%s', which lives: "
+		       "stop that first", bridge, name);
+}
+
 static int acquire_locked(struct netns_lease *out, int dirfd, const struct netns_pod *pod,
 			  const struct netns_spec *spec, struct err *err)
 {
@@ -74,6 +94,8 @@ static int acquire_locked(struct netns_lease *out, int dirfd, const struct netns
 
 	if (r == 0)
 		r = lease_check(&survey, spec, pod->name, err);
+	if (r == 0 && survey.live_n == 0 && pod->lives)
+		r = check_not_lost(pod, spec->bridge, err);
 	if (r == 0)
 		r = bridge_ensure(spec, pod->owner, survey.live_n > 0, &lease.gateway, err);
 	if (r < 0)
@@ -102,7 +124,7 @@ static int acquire_locked(struct netns_lease *out, int dirfd, const struct netns
  *
  * Return: 0 or -errno with @err filled, and then nothing is left behind.
  * -EADDRINUSE, -ENOSPC: no address; -EBUSY, -EEXIST: the bridge's name is
- * somebody else's; -EADDRNOTAVAIL: the operator's bridge has no address in the
+ * somebody else's, or a pod lives on it that has no lease; -EADDRNOTAVAIL: the operator's bridge has no address in the
  * subnet.
  */
 int netns_acquire(struct netns_lease *out, const struct netns_pod *pod,
@@ -119,7 +141,9 @@ int netns_acquire(struct netns_lease *out, const struct netns_pod *pod,
 		return dirfd;
 	fault_kill("network-directory");
 	r = acquire_locked(out, dirfd, pod, spec, err);
-	if (r < 0)
+	if (r == -EBUSY) /* others live on it, and nothing was made: ENOTEMPTY is theirs */
+		(void)unlinkat(pod->net_dirfd, spec->bridge, AT_REMOVEDIR);
+	else if (r < 0)
 		(void)close_network(pod, dirfd, spec->bridge, NULL); /* the cause is told */
 	return r;
 }

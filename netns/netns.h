@@ -32,11 +32,16 @@
  */
 #define NETNS_POD_NAME_SIZE 256
 
+/* Whether something else than its lease says that a pod lives. */
+typedef bool netns_lives_fn(void *ctx, const char *pod);
+
 /* Who asks; borrowed, and the same in each call for one pod. */
 struct netns_pod {
 	int net_dirfd;     /* directory of the leases, 0700, of this podd instance only */
 	const char *owner; /* names this instance, as in the alias of its bridges */
 	const char *name;  /* the pod */
+	netns_lives_fn *lives; /* or NULL: the leases say it all */
+	void *ctx; /* of @lives */
 };
 
 struct netns_lease {
@@ -64,8 +69,7 @@ struct netns_search {
 	int net_dirfd; /* as in struct netns_pod; or -EBADF: there are no leases */
 	const char *owner;
 	bool dry_run; /* only find */
-	/* Whether something else than its lease says that a pod lives. */
-	bool (*lives)(void *ctx, const char *pod);
+	netns_lives_fn *lives;
 	netns_stale_fn *stale; /* is told each lease, veth and bridge, before it goes */
 	void *ctx;	       /* of both */
 };

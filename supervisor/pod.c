@@ -235,12 +235,23 @@ static int make_groups(struct pod *pod, struct err *err)
 	return cgroup_create(&pod->pause_cgroup, pod->cgroup.dirfd, "pause", err);
 }
 
-static struct netns_pod net_identity(const struct pod *pod)
+/* Not the pod itself: had it lived, it would be adopted, or ended by now. */
+static bool other_lives(void *ctx, const char *name)
+{
+	const struct pod *pod = ctx;
+
+	return strcmp(name, pod->spec->name) != 0 &&
+	       gc_pod_lives(pod->paths, &pod->cgroups, name);
+}
+
+static struct netns_pod net_identity(struct pod *pod)
 {
 	return (struct netns_pod){
 		.net_dirfd = pod->net_fd,
 		.owner = pod->paths->root[0] ? pod->paths->root : "/",
 		.name = pod->spec->name,
+		.lives = other_lives,
+		.ctx = pod,
 	};
 }
 
@@ -252,22 +263,13 @@ static void say_collected(void *ctx, const char *kind, const char *name)
 	    name);
 }
 
-/* Not the pod itself: had it lived, it would be adopted, or ended by now. */
-static bool other_lives(void *ctx, const char *name)
-{
-	const struct pod *pod = ctx;
-
-	return strcmp(name, pod->spec->name) != 0 &&
-	       gc_pod_lives(pod->paths, &pod->cgroups, name);
-}
-
 static int collect_networks(struct pod *pod, struct err *err)
 {
 	const struct netns_pod id = net_identity(pod);
 	const struct netns_search search = {
 		.net_dirfd = id.net_dirfd,
 		.owner = id.owner,
-		.lives = other_lives,
+		.lives = id.lives,
 		.stale = say_collected,
 		.ctx = pod,
 	};
