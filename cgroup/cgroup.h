@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 #include "cgroup/limits.h"
@@ -40,6 +41,9 @@
  * A group is a kernel object: cgroup_close() closes the descriptor, only
  * cgroup_remove() removes the group.
  */
+
+/* Before a container's name, for its group: so none is taken for the pause's. */
+#define CGROUP_CONTAINER_PREFIX "c-"
 
 /* Bits of a set of controllers. */
 enum cgroup_controller {
@@ -96,6 +100,7 @@ int cgroup_pod_create(struct cgroup *out, const struct cgroup_root *root, const 
 int cgroup_pod_enable(const struct cgroup_root *root, unsigned controllers, struct err *err);
 int cgroup_pod_open(struct cgroup *out, const struct cgroup_root *root, const char *name,
 		    struct err *err);
+bool cgroup_container_has(pid_t pause, const char *container, pid_t pid);
 int cgroup_pod_remove(const struct cgroup_root *root, const char *name, unsigned timeout_ms,
 		      struct err *err);
 

@@ -15,8 +15,6 @@
 #include "base/fd.h"
 #include "base/io.h"
 
-#define CONTAINER_PREFIX "c-"
-
 #define GROUP_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
 /**
@@ -122,7 +120,7 @@ int cgroup_create(struct cgroup *out, int parent_fd, const char *name, struct er
 
 static int container_group_name(char out[NAME_MAX + 1], const char *container, struct err *err)
 {
-	if (snprintf(out, NAME_MAX + 1, CONTAINER_PREFIX "%s", container) > NAME_MAX)
+	if (snprintf(out, NAME_MAX + 1, CGROUP_CONTAINER_PREFIX "%s", container) > NAME_MAX)
 		return err_set(err, ENAMETOOLONG, "cgroup '%.80s...': name too long", container);
 	return 0;
 }
@@ -183,7 +181,7 @@ int cgroup_container_open(struct cgroup *out, const struct cgroup *pod, const ch
 void cgroup_containers_prune(const struct cgroup *pod,
 			     bool (*stays)(const char *container, const void *ctx), const void *ctx)
 {
-	size_t prefix = strlen(CONTAINER_PREFIX);
+	size_t prefix = strlen(CGROUP_CONTAINER_PREFIX);
 	int fd = openat(pod->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *d;
@@ -193,7 +191,7 @@ void cgroup_containers_prune(const struct cgroup *pod,
 		return;
 	}
 	while ((d = readdir(dir)))
-		if (strncmp(d->d_name, CONTAINER_PREFIX, prefix) == 0 && !stays(d->d_name + prefix, ctx))
+		if (strncmp(d->d_name, CGROUP_CONTAINER_PREFIX, prefix) == 0 && !stays(d->d_name + prefix, ctx))
 			(void)unlinkat(pod->dirfd, d->d_name, AT_REMOVEDIR); /* EBUSY: see above */
 	(void)closedir(dir);
 }

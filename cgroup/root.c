@@ -121,14 +121,20 @@ static int hierarchy_open(char **root_out, struct err *err)
 	return take_fd(&best);
 }
 
-/* The text of our v2 group's path, NULL when there is none; freed by the caller. */
-static char *own_group(void)
+/*
+ * The text of the path of a process's v2 group, NULL when there is none; freed by the
+ * caller. @process: a directory of /proc.
+ */
+static char *group_of(const char *process)
 {
-	FILE *f = fopen("/proc/self/cgroup", "re");
 	cleanup_free char *line = NULL;
+	char path[64];
+	FILE *f;
 	char *own = NULL;
 	size_t size = 0;
 
+	snprintf(path, sizeof(path), "/proc/%s/cgroup", process);
+	f = fopen(path, "re");
 	while (f && !own && getline(&line, &size, f) > 0)
 		own = cgroup_own_parse(line);
 	if (f)
@@ -154,7 +160,7 @@ static bool is_delegated(int fd)
  */
 static int delegated_open(int hierarchy_fd, const char *mounted, bool *in_leaf)
 {
-	cleanup_free char *own = own_group();
+	cleanup_free char *own = group_of("self");
 	cleanup_close int fd = -EBADF;
 	size_t n = strcmp(mounted, "/") == 0 ? 0 : strlen(mounted);
 	const char *below, *last;
@@ -355,6 +361,36 @@ int cgroup_pod_open(struct cgroup *out, const struct cgroup_root *root, const ch
 		return r;
 	pods = pods_open(root, err);
 	return pods < 0 ? pods : cgroup_open(out, pods, group, err);
+}
+
+static char *group_of_pid(pid_t pid)
+{
+	char process[16];
+
+	snprintf(process, sizeof(process), "%d", pid);
+	return group_of(process);
+}
+
+/**
+ * cgroup_container_has() - whether a process is in a container's group, or below it
+ * @pause: of the pod: in the group beside the container's
+ * @pid: the process, which may be dead and not reaped
+ *
+ * By the paths that the kernel shows us of both, wherever the hierarchy is mounted.
+ */
+bool cgroup_container_has(pid_t pause, const char *container, pid_t pid)
+{
+	static const char prefix[] = CGROUP_CONTAINER_PREFIX;
+	cleanup_free char *beside = group_of_pid(pause), *is = group_of_pid(pid);
+	size_t dir, n = strlen(container);
+	const char *name;
+
+	dir = beside ? (size_t)(strrchr(beside, '/') + 1 - beside) : 0;
+	if (!beside || !is || strncmp(is, beside, dir) != 0 ||
+	    strncmp(is + dir, prefix, strlen(prefix)) != 0)
+		return false;
+	name = is + dir + strlen(prefix);
+	return strncmp(name, container, n) == 0 && (name[n] == '\0' || name[n] == '/');
 }
 
 /**

@@ -12,6 +12,7 @@
 #include "base/fault.h"
 #include "base/fd.h"
 #include "base/io.h"
+#include "supervisor/board_check.h"
 #include "supervisor/plan.h"
 #include "supervisor/say.h"
 
@@ -136,10 +137,25 @@ static int cannot_go_on(struct pod *pod, const char *why)
 	return 0;
 }
 
+/* All of the pod that a podd goes by, checked and nothing of it touched. */
+static int take_pause(struct pod *pod, struct err *err)
+{
+	struct cgroup group = { .dirfd = -EBADF };
+	int r = pause_adopt(&pod->pause, pod->run_fd, pod->alive_fd, pid_in_group(pod), err);
+
+	if (r < 0)
+		return r;
+	r = cgroup_pod_open(&group, &pod->cgroups, pod->spec->name, err);
+	if (r == 0)
+		r = board_check(&pod->pause, &group, err);
+	cgroup_close(&group);
+	return r == -ENOENT ? -EPROTO : r; /* it has begun, and its pause is there */
+}
+
 /* Somebody holds "alive": the pause of a podd that was killed. */
 static int look_at_living(struct pod *pod, struct err *err)
 {
-	int r = pause_adopt(&pod->pause, pod->run_fd, pod->alive_fd, pid_in_group(pod), err);
+	int r = take_pause(pod, err);
 
 	if (r == -ENOENT)
 		return cannot_go_on(pod, "it had only begun to start");

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include "supervisor/plan.h"
 
 #define REMOVE_TIMEOUT_MS 1000
+#define KILLED_TIMEOUT_NS NSEC_PER_SEC /* for the pause to record the end of who was killed */
 #define TELL_DROPPED_NS   (60 * NSEC_PER_SEC)
 
 static const int pipe_of[CRI_STREAMS] = {
@@ -124,6 +126,7 @@ static void report_exit(struct member *m)
 
 	if (m->events_fd >= 0)
 		loop_watch_remove(m->host->loop, &m->empty_watch);
+	loop_timer_clear(m->host->loop, &m->killed_timer);
 	member_drain(m); /* its last line may lack the newline */
 	oom = cgroup_oom_kills(&m->cgroup, &kills, NULL) == 0 && kills > m->oom_kills;
 	m->pid = 0;
@@ -185,13 +188,41 @@ void member_signal(struct member *m, int sig)
 		(void)sys_pidfd_send_signal(m->pidfd, sig); /* ESRCH: its end is on its way */
 }
 
+/*
+ * The group was killed, its first process too, and the pause has not said so. Nobody
+ * will when the board is damaged: then we say it in its place, once nobody lives.
+ */
+static void on_killed(struct timer *timer)
+{
+	struct member *m = container_of(timer, struct member, killed_timer);
+
+	if (m->pidfd < 0)
+		return;
+	if (__atomic_load_n(&m->slot->state, __ATOMIC_ACQUIRE) != BOARD_EXITED) {
+		if (cgroup_events_populated(m->events_fd, NULL) > 0) { /* it hangs in the kernel */
+			loop_timer_set(m->host->loop, timer, clock_boottime_ns() + KILLED_TIMEOUT_NS);
+			return;
+		}
+		m->slot->wait_status = SIGKILL; /* as wait(2) has it */
+		m->slot->exited_boottime_ns = clock_boottime_ns();
+		m->slot->exited_realtime_ns = clock_realtime_ns();
+		__atomic_store_n(&m->slot->state, BOARD_EXITED, __ATOMIC_RELEASE);
+	}
+	(void)member_check_exit(m);
+}
+
 /**
  * member_kill() - kill whatever is in the container's group
+ *
+ * The end of its first process is reported in any case, whatever the board says.
  */
 void member_kill(struct member *m)
 {
 	if (m->cgroup.dirfd >= 0 && cgroup_events_populated(m->events_fd, NULL) != 0)
 		(void)cgroup_kill(&m->cgroup, NULL); /* nobody is left, or the group is gone */
+	if (m->pidfd >= 0)
+		loop_timer_set(m->host->loop, &m->killed_timer,
+			       clock_boottime_ns() + KILLED_TIMEOUT_NS);
 }
 
 /* ------------------------------------------------------------------ the start */
@@ -266,6 +297,7 @@ int member_prepare(struct member *m, const struct member_host *host,
 		.slot = &host->pause->board->slots[place],
 		.empty_watch = { .fn = on_group_event },
 		.timer = { .fn = on_timer },
+		.killed_timer = { .fn = on_killed },
 	};
 	r = prepare_cgroup(m, err);
 	if (r == 0)
@@ -421,77 +453,17 @@ void member_respec(struct member *m, const struct pod_container *spec)
 
 /* ------------------------------------------------------------------- adoption */
 
-/*
- * The pid that a process has in the pod, or -1: the last of two numbers in
- * NSpid (proc(5)) when podd is in the host's namespace. One in a namespace of
- * its own further down has more numbers than the pause.
- */
-static int pid_in_pod(pid_t pid, int levels)
-{
-	char path[64], text[8192], *line;
-	int n = 0, last = -1;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	if (io_read_file(AT_FDCWD, path, text, sizeof(text), NULL) < 0)
-		return -1;
-	line = strstr(text, "\nNSpid:");
-	if (!line)
-		return -1;
-	line += strlen("\nNSpid:");
-	line[strcspn(line, "\n")] = '\0';
-	for (char *word; (word = strsep(&line, "\t ")) != NULL;)
-		if (*word) {
-			last = atoi(word);
-			n++;
-		}
-	return levels == 0 || n == levels ? last : -1;
-}
-
-static int levels_of(pid_t pause_pid)
-{
-	int n = 1;
-
-	/* The pause is 1 at its own level: count until that fits. */
-	while (n < 32 && pid_in_pod(pause_pid, n) != 1)
-		n++;
-	return n;
-}
-
-/*
- * The process of the slot among those of the group. Its pidfd first, the slot
- * again afterwards: while that says RUNNING the pid was not given away.
- */
-static void find_process(struct member *m)
-{
-	int want = m->slot->pid, levels = levels_of(m->host->pause->pid);
-	cleanup_close int fd = openat(m->cgroup.dirfd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
-	FILE *f = fd < 0 ? NULL : fdopen(fd, "re");
-	int pid;
-
-	if (!f)
-		return;
-	(void)take_fd(&fd);
-	while (m->pidfd < 0 && fscanf(f, "%d", &pid) == 1) {
-		if (pid_in_pod(pid, levels) != want)
-			continue;
-		m->pidfd = sys_pidfd_open(pid, 0);
-		if (__atomic_load_n(&m->slot->state, __ATOMIC_ACQUIRE) == BOARD_RUNNING)
-			m->pid = pid;
-		else
-			close_fd(&m->pidfd);
-	}
-	(void)fclose(f);
-}
-
 /**
  * member_resume() - find again what an earlier podd has made of this container
  * @m: prepared
  *
- * Return: 0 or -errno with @err filled. That no process is there is no error:
- * the slot says whether one was.
+ * Return: 0 or -errno with @err filled. That no process is there is no error: the
+ * slot says whether one was, and board_check() has found the one that is.
  */
 int member_resume(struct member *m, const struct record_member *record, struct err *err)
 {
+	struct pause_first *first = &m->host->pause->firsts[m->place];
+
 	m->started_realtime_ns = record->started_realtime_ns;
 	m->finished_realtime_ns = record->finished_realtime_ns;
 	m->oom_kills = record->oom_kills;
@@ -509,8 +481,8 @@ int member_resume(struct member *m, const struct record_member *record, struct e
 		m->mntns_fd = -EBADF;
 	else if (m->mntns_fd < 0)
 		return err_wrap(err, m->mntns_fd, "container '%s'", m->spec->run.name);
-	if (__atomic_load_n(&m->slot->state, __ATOMIC_ACQUIRE) == BOARD_RUNNING)
-		find_process(m);
+	m->pid = first->pidfd >= 0 ? first->pid : 0;
+	m->pidfd = take_fd(&first->pidfd);
 	return 0;
 }
 
@@ -536,6 +508,7 @@ void member_done(struct member *m)
 		return;
 	close_log(m);
 	loop_timer_clear(m->host->loop, &m->timer);
+	loop_timer_clear(m->host->loop, &m->killed_timer);
 	loop_watch_remove(m->host->loop, &m->empty_watch);
 	close_fd(&m->pidfd);
 	close_fd(&m->mntns_fd);

@@ -71,6 +71,7 @@ struct member {
 	unsigned limits_missing; /* mask of enum cgroup_limit */
 	int events_fd;		 /* its cgroup.events */
 	struct watch empty_watch;
+	struct timer killed_timer; /* its end is overdue */
 	int disk_fd; /* holds upper and work; only with Writable=yes */
 	int mntns_fd;
 	int pidfd;

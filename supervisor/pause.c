@@ -55,9 +55,11 @@ void pause_init(struct pause *p)
 {
 	*p = (struct pause){ .pidfd = -EBADF, .event_fd = -EBADF, .board_fd = -EBADF,
 			     .record_fd = -EBADF, .store = { -EBADF, -EBADF } };
-	for (size_t i = 0; i < POD_CONTAINERS_MAX; i++)
+	for (size_t i = 0; i < POD_CONTAINERS_MAX; i++) {
+		p->firsts[i].pidfd = -EBADF;
 		for (size_t k = 0; k < PAUSE_LOG_FDS; k++)
 			p->logs[i][k] = -EBADF;
+	}
 }
 
 static int make_logs(int fds[PAUSE_LOG_FDS], struct err *err)
@@ -597,7 +599,9 @@ void pause_done(struct pause *p)
 	close_fd(&p->record_fd);
 	record_close(p->record);
 	p->record = NULL;
-	for (size_t i = 0; i < POD_CONTAINERS_MAX; i++)
+	for (size_t i = 0; i < POD_CONTAINERS_MAX; i++) {
+		close_fd(&p->firsts[i].pidfd);
 		close_logs(p->logs[i]);
+	}
 	pause_init(p);
 }

@@ -12,6 +12,12 @@
 #include "supervisor/fd_store.h"
 #include "supervisor/record.h"
 
+/* The first process of a container, found by a podd that adopts the pod. */
+struct pause_first {
+	int pidfd; /* the member's, once it is there; -EBADF: there is no process */
+	pid_t pid; /* as our PID namespace numbers it */
+};
+
 /*
  * Owns everything that the pause holds too: podd works on its own descriptors
  * of the same objects, and a killed podd breaks none of them.
@@ -26,6 +32,7 @@ struct pause {
 	struct record *record;
 	struct fd_store store;
 	int logs[POD_CONTAINERS_MAX][PAUSE_LOG_FDS]; /* by place */
+	struct pause_first firsts[POD_CONTAINERS_MAX]; /* by place: supervisor/board_check.h */
 	size_t log_n; /* so many are in the pause's own table: those it was born with */
 };
 
