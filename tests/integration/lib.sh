@@ -244,6 +244,16 @@ report() {
 # address NAME: of a running pod
 address() { podctl status --json "$1" | jq -r .address; }
 
+# fds NAME: descriptors of podd, but for clients that come and go, and what it
+# looks at for a moment: the least of some counts.
+fds() {
+	local i
+	for i in 1 2 3 4 5; do
+		podctl status "$1" >/dev/null
+		find "/proc/${pod_pid[$1]}/fd" -mindepth 1 ! -lname 'socket:*' 2>/dev/null | wc -l
+	done | sort -n | head -n 1
+}
+
 # log_text NAME [CONTAINER]: what it wrote, without time, stream and tag
 log_text() { sed -E 's/^[^ ]+ (stdout|stderr) [FP] //' "$root/var/log/podd/$1/${2:-app}.log"; }
 
