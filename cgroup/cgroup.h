@@ -95,6 +95,7 @@ char *cgroup_own_parse(char *line);
 int cgroup_root_open(struct cgroup_root *out, const char *tag, struct err *err);
 void cgroup_root_close(struct cgroup_root *root);
 int cgroup_root_enter_leaf(struct cgroup_root *root, struct err *err);
+unsigned cgroup_root_controllers(const struct cgroup_root *root);
 int cgroup_pod_create(struct cgroup *out, const struct cgroup_root *root, const char *name,
 		      unsigned controllers, struct err *err);
 int cgroup_pod_enable(const struct cgroup_root *root, unsigned controllers, struct err *err);
@@ -117,6 +118,7 @@ int cgroup_container_remove(const struct cgroup *pod, const char *container, uns
 			    struct err *err);
 void cgroup_close(struct cgroup *cg);
 int cgroup_path(const struct cgroup *cg, char *buf, size_t size);
+unsigned cgroup_controllers(int group_fd);
 void cgroup_enable(int group_fd, unsigned controllers);
 int cgroup_kill(const struct cgroup *cg, struct err *err);
 int cgroup_freeze(const struct cgroup *cg, bool frozen, struct err *err);
@@ -127,6 +129,8 @@ int cgroup_remove(int parent_fd, const char *name, unsigned timeout_ms, struct e
 
 /* control.c: limits and numbers */
 unsigned cgroup_limits_controllers(const struct cgroup_limits *limits);
+int cgroup_limits_check(const struct cgroup *cg, const struct cgroup_limits *limits,
+			unsigned available, struct err *err);
 int cgroup_limits_apply(const struct cgroup *cg, const struct cgroup_limits *limits,
 			unsigned *missing, struct err *err);
 void cgroup_limits_dropped(struct cgroup_limits *out, const struct cgroup_limits *old,

@@ -150,6 +150,28 @@ static int limit_write(const struct cgroup *cg, enum cgroup_limit limit, uint64_
 	return err_wrap(err, r, "set %s of cgroup '%s'", row->key, path);
 }
 
+static bool has_file(const struct cgroup *cg, enum cgroup_limit limit)
+{
+	return faccessat(cg->dirfd, limit_table[limit].file, F_OK, 0) == 0;
+}
+
+/**
+ * cgroup_limits_check() - whether limits can be set on a group; writes nothing
+ * @available: controllers that are to be enabled for it, enum cgroup_controller: their
+ *	       limits may lack their files yet
+ *
+ * Return: 0, or -errno with @err filled: cgroup_limit_missing() of the first that cannot.
+ */
+int cgroup_limits_check(const struct cgroup *cg, const struct cgroup_limits *limits,
+			unsigned available, struct err *err)
+{
+	for (unsigned i = 0; i < CGROUP_LIMIT_N; i++)
+		if (limit_value(limits, i) != LIMIT_UNSET && !(available & limit_table[i].bit) &&
+		    !has_file(cg, i))
+			return cgroup_limit_missing(cg, i, err);
+	return 0;
+}
+
 /**
  * cgroup_limits_apply() - write the limits of a group
  * @limits: what is LIMIT_UNSET is left as it is
@@ -170,7 +192,7 @@ int cgroup_limits_apply(const struct cgroup *cg, const struct cgroup_limits *lim
 
 		if (value == LIMIT_UNSET)
 			continue;
-		if (faccessat(cg->dirfd, limit_table[i].file, F_OK, 0) == 0) {
+		if (has_file(cg, i)) {
 			r = limit_write(cg, i, value, err);
 			if (r < 0)
 				return r;

@@ -191,7 +191,8 @@ void cgroup_containers_prune(const struct cgroup *pod,
 		return;
 	}
 	while ((d = readdir(dir)))
-		if (strncmp(d->d_name, CGROUP_CONTAINER_PREFIX, prefix) == 0 && !stays(d->d_name + prefix, ctx))
+		if (strncmp(d->d_name, CGROUP_CONTAINER_PREFIX, prefix) == 0 &&
+		    !stays(d->d_name + prefix, ctx))
 			(void)unlinkat(pod->dirfd, d->d_name, AT_REMOVEDIR); /* EBUSY: see above */
 	(void)closedir(dir);
 }
@@ -236,6 +237,16 @@ static unsigned read_controllers(int group_fd, const char *file)
 }
 
 /**
+ * cgroup_controllers() - the controllers that a group has, and could give to those below
+ *
+ * Return: a set of enum cgroup_controller.
+ */
+unsigned cgroup_controllers(int group_fd)
+{
+	return read_controllers(group_fd, "cgroup.controllers");
+}
+
+/**
  * cgroup_enable() - give a group's children controllers
  * @group_fd: the group whose cgroup.subtree_control it is
  * @controllers: enum cgroup_controller
@@ -248,7 +259,7 @@ static unsigned read_controllers(int group_fd, const char *file)
  */
 void cgroup_enable(int group_fd, unsigned controllers)
 {
-	unsigned want = controllers & read_controllers(group_fd, "cgroup.controllers") &
+	unsigned want = controllers & cgroup_controllers(group_fd) &
 			~read_controllers(group_fd, "cgroup.subtree_control");
 	char text[64];
 	size_t n = 0;

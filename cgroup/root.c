@@ -255,6 +255,16 @@ int cgroup_root_enter_leaf(struct cgroup_root *root, struct err *err)
 	return 0;
 }
 
+/**
+ * cgroup_root_controllers() - the controllers that pods here can have
+ *
+ * Return: a set of enum cgroup_controller.
+ */
+unsigned cgroup_root_controllers(const struct cgroup_root *root)
+{
+	return cgroup_controllers(root->dirfd);
+}
+
 /* The pod's group below the one that pods_open() opens. */
 static int pod_group_name(char out[NAME_MAX + 1], const struct cgroup_root *root, const char *name,
 			  struct err *err)

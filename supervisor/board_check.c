@@ -140,8 +140,8 @@ static const char *contradiction(const struct board_slot *s, const struct look *
 		return acted_on ? "says that a process runs whose end was acted on" : NULL;
 	case BOARD_EXITED:
 		if (acted_on)
-			return runs ? "tells of an end that was acted on, and the record says that a "
-				      "process runs" : NULL;
+			return runs ? "tells of an end that was acted on, and the record says "
+				      "that a process runs" : NULL;
 		if (machine_has_process(l->machine) && !end_makes_sense(s, l->machine))
 			return "tells of an end that cannot be";
 		return NULL;
@@ -173,8 +173,8 @@ static int check_slot(const struct look *l, struct err *err)
 		if (state != BOARD_RUNNING || find_first(l, s.pid))
 			return 0;
 		if (ms >= FIND_TIMEOUT_MS) {
-			snprintf(why, sizeof(why), "says that process %d of the pod runs, and there is "
-				 "none such in its cgroup", s.pid);
+			snprintf(why, sizeof(why), "says that process %d of the pod runs, and "
+				 "there is none such in its cgroup", s.pid);
 			return refuse(l, why, err);
 		}
 		(void)nanosleep(&step, NULL); /* cut short is fine */
@@ -186,8 +186,8 @@ static int check_unused(const struct board *board, struct err *err)
 {
 	for (unsigned i = 0; i < BOARD_SLOTS; i++)
 		if (board->slots[i].state != BOARD_FREE)
-			return err_set(err, EPROTO, "board slot %u is in use, and the record says that "
-				       "the pod never ran", i);
+			return err_set(err, EPROTO, "board slot %u is in use, and the record says "
+				       "that the pod never ran", i);
 	return 0;
 }
 

@@ -251,20 +251,24 @@ static int prepare_disk(struct member *m, struct err *err)
 	return r < 0 ? r : io_mkdir_path(m->disk_fd, "work", 0700, err);
 }
 
-static int prepare_cgroup(struct member *m, struct err *err)
+/* Of one that runs the limits come last: supervisor/limits.h. */
+static int make_cgroup(struct member *m, struct err *err)
 {
-	const char *name = m->spec->run.name;
-	int r = m->host->adopting ?
-			cgroup_container_open(&m->cgroup, m->host->pod_cgroup, name, err) :
-			cgroup_container_create(&m->cgroup, m->host->pod_cgroup, name, err);
+	int r = cgroup_container_create(&m->cgroup, m->host->pod_cgroup, m->spec->run.name, err);
 
 	if (r < 0)
 		return r;
 	fault_kill("member-group");
-	if (m->host->adopting) /* the file may have had more of them */
-		cgroup_limits_reset(&m->cgroup, &m->spec->limits);
-	r = cgroup_limits_apply(&m->cgroup, &m->spec->limits,
-				m->host->best_effort ? &m->limits_missing : NULL, err);
+	return cgroup_limits_apply(&m->cgroup, &m->spec->limits,
+				   m->host->best_effort ? &m->limits_missing : NULL, err);
+}
+
+static int prepare_cgroup(struct member *m, struct err *err)
+{
+	int r = m->host->adopting ? cgroup_container_open(&m->cgroup, m->host->pod_cgroup,
+							  m->spec->run.name, err) :
+				    make_cgroup(m, err);
+
 	if (r < 0)
 		return r;
 	m->events_fd = cgroup_events_open(&m->cgroup, err);

@@ -21,6 +21,7 @@
 #include "supervisor/former.h"
 #include "supervisor/gc.h"
 #include "supervisor/images.h"
+#include "supervisor/limits.h"
 #include "supervisor/plan.h"
 #include "supervisor/reload.h"
 #include "supervisor/say.h"
@@ -208,21 +209,27 @@ static int open_disk(struct pod *pod, struct err *err)
 
 /* ------------------------------------------------------------- kernel objects */
 
+/* Those of a pod that runs: nothing is changed, and its limits come last (limits.h). */
+static int open_groups(struct pod *pod, struct err *err)
+{
+	int r = cgroup_pod_open(&pod->cgroup, &pod->cgroups, pod->spec->name, err);
+
+	if (r == 0)
+		r = limits_check(pod, err);
+	return r < 0 ? r : cgroup_open(&pod->pause_cgroup, pod->cgroup.dirfd, "pause", err);
+}
+
 static int make_groups(struct pod *pod, struct err *err)
 {
-	unsigned children = CGROUP_MEMORY;
-	int r;
+	unsigned children = limits_controllers(pod->spec);
+	int r = cgroup_root_enter_leaf(&pod->cgroups, err);
 
-	for (size_t i = 0; i < pod->spec->container_n; i++)
-		children |= cgroup_limits_controllers(&pod->spec->containers[i].limits);
-	r = cgroup_root_enter_leaf(&pod->cgroups, err);
-	if (r == 0 && pod->adopting)
-		r = cgroup_pod_open(&pod->cgroup, &pod->cgroups, pod->spec->name, err);
-	else if (r == 0)
-		r = cgroup_pod_create(&pod->cgroup, &pod->cgroups, pod->spec->name,
-				      children | cgroup_limits_controllers(&pod->spec->limits), err);
-	if (r == 0 && pod->adopting) /* the file may have had more of them */
-		cgroup_limits_reset(&pod->cgroup, &pod->spec->limits);
+	if (r < 0)
+		return r;
+	if (pod->adopting)
+		return open_groups(pod, err);
+	r = cgroup_pod_create(&pod->cgroup, &pod->cgroups, pod->spec->name,
+			      children | cgroup_limits_controllers(&pod->spec->limits), err);
 	if (r == 0)
 		r = cgroup_limits_apply(&pod->cgroup, &pod->spec->limits,
 					pod->spec->limits_best_effort ? &pod->limits_missing : NULL,
@@ -230,8 +237,6 @@ static int make_groups(struct pod *pod, struct err *err)
 	if (r < 0)
 		return r;
 	cgroup_enable(pod->cgroup.dirfd, children);
-	if (pod->adopting)
-		return cgroup_open(&pod->pause_cgroup, pod->cgroup.dirfd, "pause", err);
 	return cgroup_create(&pod->pause_cgroup, pod->cgroup.dirfd, "pause", err);
 }
 

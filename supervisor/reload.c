@@ -10,6 +10,7 @@
 #include "base/io.h"
 #include "config/load.h"
 #include "supervisor/images.h"
+#include "supervisor/limits.h"
 #include "supervisor/pod.h"
 #include "supervisor/say.h"
 
@@ -107,82 +108,23 @@ static void undo_members(struct pod *pod)
 	}
 }
 
-static unsigned controllers_of(const struct pod_spec *spec)
-{
-	unsigned set = CGROUP_MEMORY;
-
-	for (size_t i = 0; i < spec->container_n; i++)
-		set |= cgroup_limits_controllers(&spec->containers[i].limits);
-	return set;
-}
-
-struct limits_target {
-	const struct cgroup_limits *limits;
-	bool lax; /* one that cannot be set is noted in @missing, no error */
-	unsigned *missing;
-};
-
-static int change_limits_of(const struct cgroup *cg, const struct cgroup_limits *from,
-			    const struct limits_target *target, struct err *err)
-{
-	struct cgroup_limits dropped;
-	unsigned missing = 0; /* what could not be set need not be taken back */
-	int r;
-
-	cgroup_limits_dropped(&dropped, from, target->limits);
-	r = cgroup_limits_apply(cg, &dropped, &missing, err);
-	missing = 0;
-	if (r == 0)
-		r = cgroup_limits_apply(cg, target->limits, target->lax ? &missing : NULL, err);
-	if (r == 0)
-		*target->missing = missing;
-	return r;
-}
-
-/* Return: the first failure; the others are changed all the same. */
-static int change_limits(struct pod *pod, const struct pod_spec *from, const struct pod_spec *to,
-			 struct err *err)
-{
-	bool lax = to->limits_best_effort;
-	struct err other;
-	struct limits_target target = { &to->limits, lax, &pod->limits_missing };
-	int r = change_limits_of(&pod->cgroup, &from->limits, &target, err);
-
-	for (unsigned i = 0; i < pod->machine.n; i++) {
-		struct member *m = pod->members[i];
-		const char *name = m->spec->run.name;
-		const struct pod_container *was = plan_find(from, name), *is = plan_find(to, name);
-		int r2;
-
-		if (!was || !is)
-			continue;
-		target = (struct limits_target){ &is->limits, lax, &m->limits_missing };
-		r2 = change_limits_of(&m->cgroup, &was->limits, &target, r < 0 ? &other : err);
-		r = r < 0 ? r : r2;
-	}
-	return r;
-}
-
 static int prepare(struct pod *pod, const struct pod_spec *spec, struct err *err)
 {
-	unsigned controllers = controllers_of(spec);
-	int r = cgroup_pod_enable(&pod->cgroups,
-				  controllers | cgroup_limits_controllers(&spec->limits), err);
+	int r = limits_enable(pod, spec, err);
 
 	if (r == 0)
 		r = pod_open_disk(pod, spec, err);
 	if (r < 0)
 		return r;
-	cgroup_enable(pod->cgroup.dirfd, controllers);
 	pod->host.disk_dirfd = pod->disk_fd;
 	pod->host.best_effort = spec->limits_best_effort;
 	r = add_members(pod, spec, err);
 	if (r == 0)
-		r = change_limits(pod, pod->spec, spec, err);
+		r = limits_change(pod, pod->spec, spec, err);
 	if (r < 0) {
 		struct err ignored; /* these were in force before */
 
-		(void)change_limits(pod, spec, pod->spec, &ignored);
+		(void)limits_change(pod, spec, pod->spec, &ignored);
 		undo_members(pod);
 		pod->host.best_effort = pod->spec->limits_best_effort;
 	}
@@ -457,21 +399,31 @@ static void tell_outdated(const struct pod *pod)
 }
 
 /**
- * reload_adopted() - a pod that was adopted gets the containers of its file
+ * reload_adopted() - a pod that was adopted gets the limits and the containers of
+ * its file
+ *
+ * The limits of what runs after all that can refuse the pod.
  *
  * Return: 0 or -errno with @err filled.
  */
 int reload_adopted(struct pod *pod, struct err *err)
 {
+	bool runs = pod->machine.state == POD_RUNNING;
 	int r;
 
-	if (pod->machine.state != POD_RUNNING)
+	if (pod_machine_is_final(&pod->machine))
 		return 0;
-	r = add_members(pod, pod->spec, err);
+	r = limits_enable(pod, pod->spec, err);
+	if (r == 0 && runs)
+		r = add_members(pod, pod->spec, err);
+	if (r == 0)
+		r = limits_adopt(pod, err);
 	if (r < 0) {
 		undo_members(pod);
 		return r;
 	}
+	if (!runs)
+		return 0;
 	follow_file(pod);
 	tell_outdated(pod);
 	tell_all(pod, false);

@@ -191,6 +191,26 @@ static void cgroup_limits_apply__controller_missing__named(void **state)
 	assert_non_null(strstr(err.msg, "(it has: none)"));
 }
 
+static void cgroup_limits_check__controller_missing__named_unless_it_can_come(void **state)
+{
+	struct fake *f = *state;
+	struct cgroup_limits l;
+	struct err err = { 0 };
+
+	cgroup_limits_init(&l);
+	l.memory_max_bytes = 1;
+	l.tasks_max = 10;
+	fake_file(f, "cgroup.controllers", "memory\n");
+	fake_file(f, "memory.max", "2");
+	assert_int_equal(cgroup_limits_check(&f->cg, &l, CGROUP_PIDS | CGROUP_IO, &err), 0);
+	assert_int_equal(cgroup_limits_check(&f->cg, &l, CGROUP_IO, &err), -EOPNOTSUPP);
+	assert_non_null(strstr(err.msg, "TasksMax needs controller 'pids'"));
+	fake_file(f, "pids.max", "3");
+	assert_int_equal(cgroup_limits_check(&f->cg, &l, 0, &err), 0);
+	assert_file(f, "memory.max", "2");
+	assert_file(f, "pids.max", "3");
+}
+
 static void cgroup_limits_apply__file_missing__kernel_named(void **state)
 {
 	struct fake *f = *state;
@@ -288,6 +308,7 @@ int main(void)
 		cmocka_unit_test(cgroup_limits_controllers__some_limits__their_controllers),
 		fake_test(cgroup_limits_apply__values__in_the_kernels_units),
 		fake_test(cgroup_limits_apply__controller_missing__named),
+		fake_test(cgroup_limits_check__controller_missing__named_unless_it_can_come),
 		fake_test(cgroup_limits_apply__file_missing__kernel_named),
 		fake_test(cgroup_limit_missing__group_above_holds_it_back__that_is_named),
 		fake_test(cgroup_limits_apply__best_effort__rest_written_missing_told),

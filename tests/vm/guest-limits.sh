@@ -159,6 +159,55 @@ read_back() {
 }
 t "every limit is in the kernel, on pod and container" read_back
 
+# limits: of the pod's group and its container's
+limits() { cat "$group"/web/{memory.max,pids.max} "$group"/web/c-app/{memory.max,cpu.max} | tr '\n' ' '; }
+
+# kill_podd: the pod runs on
+kill_podd() {
+	kill -KILL "${pod_pid[web]}"
+	wait "${pod_pid[web]}" || true
+	exec {pod_fd[web]}<&-
+}
+
+# file POD_LINES CONTAINER_LINES
+file() {
+	{ printf '%s\n' '[Pod]' $1; one_app 'echo up; exec sleep 1000' $2; } | pod web
+}
+
+# A podd that refuses a pod takes none of its limits away.
+adoption_refused() {
+	local before
+	file 'MemoryMax=200M TasksMax=100' 'MemoryMax=64M CPUQuota=25%'
+	pod_start web
+	log_wait web up
+	before=$(limits)
+	is "$before" '209715200 100 67108864 25000 100000 '
+	kill_podd
+	file '' ''
+	mv "$root/run/podd/web/control" "$dir/control"
+	mkdir -p "$root/run/podd/web/control/full"
+	refused 1 control
+	is "$(limits)" "$before"
+	rm -r "$root/run/podd/web/control"
+	mv "$dir/control" "$root/run/podd/web/control"
+	if [ ! -e "$cgroups/init.scope/io.weight" ]; then
+		file 'IOWeight=200' ''
+		refused 3 "IOWeight needs .*io"
+		is "$(limits)" "$before"
+		file '' 'IOWeight=200'
+		refused 3 "IOWeight needs .*io"
+		is "$(limits)" "$before"
+	fi
+	file 'MemoryMax=100M' 'CPUWeight=50'
+	pod_launch web
+	pod_wait web adopted
+	podctl status web
+	is "$(limits)" '104857600 max max max 100000 '
+	is "$(<"$group/web/c-app/cpu.weight")" 50
+	pod_stop web
+}
+t "an adoption that is refused leaves all limits; one that is not sets the file's" adoption_refused
+
 cpu_quota() {
 	local end=$((SECONDS + limit))
 	app 'while :; do :; done' CPUQuota=10% | pod web
