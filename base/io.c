@@ -6,13 +6,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/sys.h"
 
 /**
  * io_write_all() - write every byte, restarting on EINTR and short writes
@@ -208,21 +208,20 @@ static int cannot_remove(int dirfd, const char *name, struct err *err)
 	n = readlink(link, path, sizeof(path) - 1);
 	if (n > 0)
 		path[n] = '\0';
-	/* EXDEV of RESOLVE_NO_XDEV; EBUSY of unlink(2), rmdir(2) and rename(2). */
-	if (code == EXDEV || code == EBUSY)
+	/* So unlink(2), rmdir(2) and rename(2) say it, before they look any further. */
+	if (code == EBUSY)
 		return err_set(err, EBUSY, "remove '%s/%s': it is a mount point", path, name);
 	return err_set(err, code, "remove '%s/%s': %s", path, name, strerror(code));
 }
 
-/* Not what is mounted there, be it of the same file system (openat2(2)). */
-static int open_to_empty(int dirfd, const char *name)
+/*
+ * An entry that has nothing below. false: @errno is EBUSY for a mount point, be it
+ * of the same file system, which must not be entered; else it is a directory.
+ */
+static bool remove_shallow(int dirfd, const char *name)
 {
-	const struct open_how how = {
-		.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
-		.resolve = RESOLVE_NO_XDEV,
-	};
-
-	return sys_openat2(dirfd, name, &how);
+	return unlinkat(dirfd, name, 0) == 0 ||
+	       (errno != EBUSY && unlinkat(dirfd, name, AT_REMOVEDIR) == 0);
 }
 
 /*
@@ -233,7 +232,7 @@ static int open_to_empty(int dirfd, const char *name)
  */
 static int flatten_directory(int topfd, const char *name, unsigned *serial, struct err *err)
 {
-	int fd = open_to_empty(topfd, name);
+	int fd = openat(topfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	char moved[32];
 	struct dirent *d;
 	DIR *dir;
@@ -241,6 +240,7 @@ static int flatten_directory(int topfd, const char *name, unsigned *serial, stru
 
 	if (fd < 0)
 		return cannot_remove(topfd, name, err);
+	fault_kill("remove-tree");
 	dir = fdopendir(fd);
 	if (!dir) {
 		r = err_sys(err, "read directory '%s'", name);
@@ -250,7 +250,7 @@ static int flatten_directory(int topfd, const char *name, unsigned *serial, stru
 	while (r == 0 && (d = readdir(dir))) {
 		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
 			continue;
-		if (unlinkat(fd, d->d_name, 0) == 0 || unlinkat(fd, d->d_name, AT_REMOVEDIR) == 0)
+		if (remove_shallow(fd, d->d_name))
 			continue;
 		/* One of that name is of a removal that was cut short. */
 		do {
@@ -305,10 +305,10 @@ int io_remove_tree(int dirfd, const char *name, struct err *err)
 		while (r == 0 && (d = readdir(dir))) {
 			if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
 				continue;
-			if (unlinkat(top, d->d_name, 0) == 0)
+			if (remove_shallow(top, d->d_name))
 				continue;
-			fault_kill("remove-tree");
-			r = flatten_directory(top, d->d_name, &serial, err);
+			r = errno == EBUSY ? cannot_remove(top, d->d_name, err) :
+					     flatten_directory(top, d->d_name, &serial, err);
 		}
 	}
 	(void)closedir(dir);
