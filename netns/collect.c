@@ -143,7 +143,8 @@ bool collect_live_port(int sock, const struct netns_pod *asks, const struct link
 
 	for (struct if_nameindex *l = links; l && l->if_index && !found; l++)
 		found = link_get(sock, l->if_name, &link, NULL) == 0 &&
-			link.master == bridge->index && is_our_veth(asks->owner, l->if_name, &link) &&
+			link.master == bridge->index &&
+			is_our_veth(asks->owner, l->if_name, &link) &&
 			asks->lives(asks->ctx, link.alias);
 	if (found)
 		memcpy(name, link.alias, LINK_ALIAS_SIZE);

@@ -81,7 +81,8 @@ static int check_not_lost(const struct netns_pod *pod, const char *bridge, struc
 	if (link_get(sock, bridge, &link, NULL) < 0 || !bridge_is_ours(&link, bridge, pod->owner) ||
 	    !collect_live_port(sock, pod, &link, name))
 		return 0;
-	return err_set(err, EBUSY, "bridge '%s': somebody removed the lease of pod '%s', which lives: "
+	return err_set(err, EBUSY,
+		       "bridge '%s': somebody removed the lease of pod '%s', which lives: "
 		       "stop that first", bridge, name);
 }
 
@@ -124,8 +125,8 @@ static int acquire_locked(struct netns_lease *out, int dirfd, const struct netns
  *
  * Return: 0 or -errno with @err filled, and then nothing is left behind.
  * -EADDRINUSE, -ENOSPC: no address; -EBUSY, -EEXIST: the bridge's name is
- * somebody else's, or a pod lives on it that has no lease; -EADDRNOTAVAIL: the operator's bridge has no address in the
- * subnet.
+ * somebody else's, or a pod lives on it that has no lease; -EADDRNOTAVAIL: the
+ * operator's bridge has no address in the subnet.
  */
 int netns_acquire(struct netns_lease *out, const struct netns_pod *pod,
 		  const struct netns_spec *spec, struct err *err)

@@ -43,7 +43,7 @@ struct record_member {
 	int32_t stop_signal;
 	uint32_t ended;	      /* generation of its slot whose end was acted on last */
 	uint32_t root_proven; /* something ran in its root */
-	uint32_t stop_sent;   /* generation that the stop signal was sent to; 0: none, or not noted */
+	uint32_t stop_sent;   /* generation that got its stop signal; 0: none, or not noted */
 };
 
 struct record_state {

@@ -104,8 +104,10 @@ static inline int set_up(void **state)
 	assert_true(w->net_dirfd >= 0);
 	w->spec = (struct netns_spec){ .mode = NETNS_BRIDGE, .bridge = "podd0",
 				       .subnet = IP(10, 88, 0, 0), .prefix_len = 24 };
-	w->web = (struct netns_pod){ .net_dirfd = w->net_dirfd, .owner = "/tmp/one", .name = "web" };
-	w->db = (struct netns_pod){ .net_dirfd = w->net_dirfd, .owner = "/tmp/one", .name = "db" };
+	w->web.net_dirfd = w->db.net_dirfd = w->net_dirfd;
+	w->web.owner = w->db.owner = "/tmp/one";
+	w->web.name = "web";
+	w->db.name = "db";
 	*state = w;
 	assert_int_equal(unshare(CLONE_NEWNET), 0);
 	return 0;
