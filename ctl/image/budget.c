@@ -28,10 +28,24 @@ int budget_parse(uint64_t *out, const char *text, struct err *err)
 	return 0;
 }
 
+/* One size, blanks around it, and nothing else. */
+static int parse_file(uint64_t *out, char *text, size_t n, struct err *err)
+{
+	char *size = text + strspn(text, SPACE);
+
+	if (strlen(text) < n)
+		return err_set(err, EINVAL, "it is no text");
+	while (n > 0 && strchr(SPACE, text[n - 1]))
+		text[--n] = '\0';
+	if (strchr(size, '\n'))
+		return err_set(err, EINVAL, "it holds more than one line");
+	return budget_parse(out, size, err);
+}
+
 /* Return: 0 or -errno with @err filled; without the file, *out is ROOM_NO_BUDGET. */
 static int read_budget(uint64_t *out, const struct paths *paths, struct err *err)
 {
-	char text[256], *size = text;
+	char text[256];
 	ssize_t n = paths->etc < 0 ? -ENOENT :
 				     io_read_file(paths->etc, BUDGET_FILE, text, sizeof(text), err);
 	int r;
@@ -39,9 +53,7 @@ static int read_budget(uint64_t *out, const struct paths *paths, struct err *err
 	*out = ROOM_NO_BUDGET;
 	if (n < 0)
 		return n == -ENOENT ? 0 : (int)n;
-	size += strspn(size, SPACE);
-	size[strcspn(size, SPACE)] = '\0';
-	r = budget_parse(out, size, err);
+	r = parse_file(out, text, (size_t)n, err);
 	return r < 0 ? err_wrap(err, r, "'%s/etc/podd/" BUDGET_FILE "'", paths->root) : 0;
 }
 
