@@ -378,6 +378,14 @@ int image_index_enter(json_t *index, const struct image_entry *entry, bool move,
 }
 
 /**
+ * image_index_has_name() - whether a name is that of an image
+ */
+bool image_index_has_name(const json_t *index, const char *name)
+{
+	return find_name(json_object_get(index, "manifests"), name) >= 0;
+}
+
+/**
  * image_index_drop_name() - take a name away; an image that has no other goes with it
  *
  * Return: whether there was one.

@@ -47,6 +47,7 @@ void image_writer_close(struct image_writer *w);
 int image_writer_replace_index(struct image_writer *w, const json_t *index, struct err *err);
 
 int image_index_enter(json_t *index, const struct image_entry *entry, bool move, struct err *err);
+bool image_index_has_name(const json_t *index, const char *name);
 bool image_index_drop_name(json_t *index, const char *name);
 bool image_index_drop(json_t *index, const struct digest *id);
 const char *image_index_name(const json_t *entry);

@@ -173,7 +173,43 @@ static unsigned names_of(const json_t *index, const struct digest *id)
 	return n;
 }
 
-static int refuse_used(struct change *c, const struct digest *id, const char *text,
+static const char *first_of(const json_t *pods)
+{
+	return json_object_iter_key(json_object_iter((json_t *)pods));
+}
+
+/* What cannot be read may be the file of a pod that needs it. */
+static int refuse_unread(const struct change *c, const char *text, struct err *err)
+{
+	return err_set(err, EBUSY, "'%.200s' cannot be read, and its pod may need image '%.200s'; "
+		       "--force removes it all the same", c->uses.unreadable, text);
+}
+
+static int refuse_needed_name(const struct change *c, const char *name, struct err *err)
+{
+	const json_t *pods = uses_of_name(&c->uses, name);
+
+	if (c->force || !pods)
+		return 0;
+	return err_set(err, EBUSY, "the name '%.200s' is that of an image of pod '%s'; --force removes "
+		       "it all the same", name, first_of(pods));
+}
+
+/* A pod that runs one image may have been given another by its file. */
+static int refuse_needed_names(const struct change *c, const struct digest *id, struct err *err)
+{
+	const json_t *e;
+	struct digest d;
+	size_t i;
+	int r = 0;
+
+	json_array_foreach(json_object_get(c->index, "manifests"), i, e)
+		if (r == 0 && image_index_name(e) && image_index_digest(e, &d) && digest_equal(&d, id))
+			r = refuse_needed_name(c, image_index_name(e), err);
+	return r;
+}
+
+static int refuse_used(const struct change *c, const struct digest *id, const char *text,
 		       struct err *err)
 {
 	const json_t *pods = uses_of(&c->uses, id);
@@ -182,10 +218,22 @@ static int refuse_used(struct change *c, const struct digest *id, const char *te
 		return 0;
 	if (pods)
 		return err_set(err, EBUSY, "image '%.200s' is that of pod '%s'; --force removes it all the "
-			       "same", text, json_object_iter_key(json_object_iter((json_t *)pods)));
+			       "same", text, first_of(pods));
 	if (c->uses.unreadable[0])
-		return err_set(err, EBUSY, "'%.200s' cannot be read, and its pod may need image '%.200s'; "
-			       "--force removes it all the same", c->uses.unreadable, text);
+		return refuse_unread(c, text, err);
+	return refuse_needed_names(c, id, err);
+}
+
+static int drop_name(struct change *c, const char *name, const char *text, struct err *err)
+{
+	int r = refuse_needed_name(c, name, err);
+
+	if (r == 0 && !c->force && c->uses.any_name)
+		r = refuse_unread(c, text, err);
+	if (r < 0)
+		return r;
+	(void)image_index_drop_name(c->index, name); /* it is there */
+	change_tell(c, "name", name, 0);
 	return 0;
 }
 
@@ -194,16 +242,13 @@ static int drop_one(struct change *c, const char *text, struct err *err)
 {
 	struct image_ref ref;
 	struct digest id;
-	bool by_name;
 	int r = find_changeable(&id, c->index, &c->stores, text, err);
 
 	if (r < 0)
 		return r;
-	by_name = image_ref_parse(&ref, text, NULL) == 0 && !ref.digest.hex[0];
-	if (by_name && names_of(c->index, &id) > 1 && image_index_drop_name(c->index, ref.name)) {
-		change_tell(c, "name", ref.name, 0);
-		return 0;
-	}
+	if (image_ref_parse(&ref, text, NULL) == 0 && !ref.digest.hex[0] &&
+	    names_of(c->index, &id) > 1 && image_index_has_name(c->index, ref.name))
+		return drop_name(c, ref.name, text, err);
 	r = refuse_used(c, &id, text, err);
 	if (r < 0)
 		return r;

@@ -72,15 +72,18 @@ json_t *signatures_of(const struct image *image, const char *asked, const char *
 /* uses.c: which pods need which images */
 struct uses {
 	json_t *pods;	  /* an image's digits -> an object whose keys are pods */
+	json_t *names;	  /* a name that a pod's Image= means -> the same */
 	json_t *warnings; /* of files of generations that cannot be read: sentences */
 	json_t *gone;	  /* pods that are neither declared nor there, and have such a file */
 	char unreadable[PATH_MAX]; /* a file of which it cannot be told, or "" */
+	bool any_name;		   /* that is a pod file: it may need any name, too */
 };
 
 int uses_collect(struct uses *out, const struct paths *paths, const struct image_stores *stores,
 		 struct err *err);
 void uses_warn(const struct uses *uses, struct ctl *ctl);
 const json_t *uses_of(const struct uses *uses, const struct digest *id);
+const json_t *uses_of_name(const struct uses *uses, const char *name);
 void uses_done(struct uses *uses);
 
 /* entries.c: what import and pull have taken */

@@ -17,18 +17,23 @@
 
 #define SUFFIX ".pod"
 
-static int add(struct uses *u, const struct digest *id, const char *pod, struct err *err)
+static int add_to(json_t *set, const char *key, const char *pod, struct err *err)
 {
-	json_t *pods = json_object_get(u->pods, id->hex);
+	json_t *pods = json_object_get(set, key);
 	int r = 0;
 
 	if (!pods) {
 		pods = json_object();
-		r = json_object_set_new(u->pods, id->hex, pods);
+		r = json_object_set_new(set, key, pods);
 	}
 	if (r == 0)
 		r = json_object_set_new(pods, pod, json_true());
 	return r < 0 ? err_set(err, ENOMEM, "look which images are in use: out of memory") : 0;
+}
+
+static int add(struct uses *u, const struct digest *id, const char *pod, struct err *err)
+{
+	return add_to(u->pods, id->hex, pod, err);
 }
 
 static int add_pin(void *ctx, const char *pod, const struct digest *id, struct err *err)
@@ -51,13 +56,16 @@ static bool has_file(const struct paths *paths, const char *pod, size_t n, const
 	return false;
 }
 
-/* Whether it has a file, or its template has. */
-static bool is_declared(const struct paths *paths, const char *pod)
+/* How a pod is declared. */
+enum declaration { NOT_DECLARED, BY_FILE, BY_TEMPLATE };
+
+static enum declaration declaration_of(const struct paths *paths, const char *pod)
 {
 	size_t n = strcspn(pod, "@");
 
-	return has_file(paths, pod, strlen(pod), SUFFIX) ||
-	       (pod[n] && has_file(paths, pod, n, "@" SUFFIX));
+	if (has_file(paths, pod, strlen(pod), SUFFIX))
+		return BY_FILE;
+	return pod[n] && has_file(paths, pod, n, "@" SUFFIX) ? BY_TEMPLATE : NOT_DECLARED;
 }
 
 /* Whether it runs, or ran and nobody has cleared up behind it. */
@@ -69,6 +77,7 @@ static bool is_there(const struct paths *paths, const char *pod)
 struct declared {
 	struct uses *uses;
 	const struct paths *paths;
+	const struct image_stores *stores;
 };
 
 static int add_text(json_t *list, json_t *text_take, struct err *err)
@@ -89,6 +98,82 @@ static int add_damaged(struct declared *d, const char *pod, const struct err *da
 						  pod), err);
 }
 
+/* By a digest, no name is needed. */
+static int add_name(struct uses *u, const char *image, const char *pod, struct err *err)
+{
+	struct image_ref ref;
+
+	if (image_ref_parse(&ref, image, NULL) < 0 || ref.digest.hex[0])
+		return 0;
+	return add_to(u->names, ref.name, pod, err);
+}
+
+static int add_spec(struct uses *u, const struct pod_spec *spec, const struct image_stores *stores,
+		    struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < spec->container_n; i++) {
+		const char *name = spec->containers[i].image.name;
+		struct image image;
+
+		if (!name)
+			continue;
+		r = add_name(u, name, spec->name, err);
+		if (r < 0 || image_find(&image, stores, name, NULL) < 0)
+			continue;
+		r = add(u, &image.id, spec->name, err);
+		image_done(&image);
+	}
+	return r;
+}
+
+/* @path: of a pod's file; there is none for an instance of a template. */
+static int add_loaded(struct uses *u, const char *path, const struct image_stores *stores,
+		      struct err *err)
+{
+	struct config_diags diags = { 0 };
+	struct pod_spec *spec = NULL;
+	int r;
+
+	if (config_file_hidden(AT_FDCWD, path))
+		return 0;
+	r = config_load(&spec, path, NULL, &diags, NULL);
+	config_diags_done(&diags);
+	if (r < 0) {
+		snprintf(u->unreadable, sizeof(u->unreadable), "%s", path);
+		u->any_name = true;
+		return 0;
+	}
+	r = add_spec(u, spec, stores, err);
+	pod_spec_free(spec);
+	return r;
+}
+
+/* What the file of an instance says, which is its template's. */
+static int add_instance(struct declared *d, const char *pod, struct err *err)
+{
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s" CONFIG_DIR "/%s" SUFFIX, d->paths->root, pod) >=
+	    (int)sizeof(path))
+		return err_set(err, ENAMETOOLONG, "pod file '%s': name too long", pod);
+	return add_loaded(d->uses, path, d->stores, err);
+}
+
+/* One that runs, of a file that is elsewhere: its names are those that it was started with. */
+static int add_undeclared(struct declared *d, const char *pod, const struct generation *g,
+			  struct err *err)
+{
+	int r = 0;
+
+	if (!is_there(d->paths, pod))
+		return d->paths->etc < 0 ? 0 : add_text(d->uses->gone, json_string(pod), err);
+	for (unsigned i = 0; g && r == 0 && i < g->n; i++)
+		r = add_to(d->uses->names, g->images[i].name, pod, err);
+	return r;
+}
+
 /*
  * What a pod runs, ran before, and has on trial, also while it is stopped. A pod
  * that is not declared needs what its podd has pinned, as long as there is one;
@@ -98,14 +183,16 @@ static int add_generation(void *ctx, const char *pod, const struct generation *g
 			  const struct err *damage, struct err *err)
 {
 	struct declared *d = ctx;
+	enum declaration how = declaration_of(d->paths, pod);
 	int r = 0;
 
-	if (!is_declared(d->paths, pod))
-		return d->paths->etc < 0 || is_there(d->paths, pod) ?
-			       0 : add_text(d->uses->gone, json_string(pod), err);
-	if (!g)
-		return add_damaged(d, pod, damage, err);
-	for (unsigned i = 0; r == 0 && i < g->n; i++) {
+	if (how == NOT_DECLARED)
+		return add_undeclared(d, pod, g, err);
+	if (how == BY_TEMPLATE)
+		r = add_instance(d, pod, err);
+	if (r == 0 && !g)
+		r = add_damaged(d, pod, damage, err);
+	for (unsigned i = 0; g && r == 0 && i < g->n; i++) {
 		const struct generation_image *m = &g->images[i];
 
 		r = add(d->uses, &m->now, pod, err);
@@ -117,47 +204,17 @@ static int add_generation(void *ctx, const char *pod, const struct generation *g
 	return r;
 }
 
-static int add_spec(struct uses *u, const struct pod_spec *spec, const struct image_stores *stores,
-		    struct err *err)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < spec->container_n; i++) {
-		struct image image;
-
-		if (!spec->containers[i].image.name ||
-		    image_find(&image, stores, spec->containers[i].image.name, NULL) < 0)
-			continue;
-		r = add(u, &image.id, spec->name, err);
-		image_done(&image);
-	}
-	return r;
-}
-
 /* @file: "NAME.pod" in @dir; of a template, what any instance would need. */
 static int add_file(struct uses *u, const char *dir, const char *file,
 		    const struct image_stores *stores, struct err *err)
 {
 	size_t n = strlen(file) - strlen(SUFFIX);
-	struct config_diags diags = { 0 };
-	struct pod_spec *spec = NULL;
 	char path[PATH_MAX];
-	int r;
 
 	if (snprintf(path, sizeof(path), "%s/%.*s%s" SUFFIX, dir, (int)n, file,
 		     n > 0 && file[n - 1] == '@' ? "template" : "") >= (int)sizeof(path))
 		return err_set(err, ENAMETOOLONG, "pod file '%s': name too long", file);
-	if (config_file_hidden(AT_FDCWD, path))
-		return 0;
-	r = config_load(&spec, path, NULL, &diags, NULL);
-	config_diags_done(&diags);
-	if (r < 0) {
-		snprintf(u->unreadable, sizeof(u->unreadable), "%s", path);
-		return 0;
-	}
-	r = add_spec(u, spec, stores, err);
-	pod_spec_free(spec);
-	return r;
+	return add_loaded(u, path, stores, err);
 }
 
 static int add_directory(struct uses *u, const char *path, const struct image_stores *stores,
@@ -204,12 +261,13 @@ int uses_collect(struct uses *out, const struct paths *paths, const struct image
 	int r;
 
 	*out = (struct uses){
-		.pods = json_object(), .warnings = json_array(), .gone = json_array(),
+		.pods = json_object(), .names = json_object(),
+		.warnings = json_array(), .gone = json_array(),
 	};
 	r = image_pins_each(paths->run, add_pin, out, err);
 	if (r == 0)
 		r = generations_each(paths->lib, add_generation,
-				     &(struct declared){ out, paths }, err);
+				     &(struct declared){ out, paths, stores }, err);
 	return r < 0 ? r : add_declared(out, paths, stores, err);
 }
 
@@ -235,8 +293,18 @@ const json_t *uses_of(const struct uses *uses, const struct digest *id)
 	return json_object_get(uses->pods, id->hex);
 }
 
+/**
+ * uses_of_name() - the pods that look an image up by a name: as uses_of()
+ * @name: as struct image_ref has it
+ */
+const json_t *uses_of_name(const struct uses *uses, const char *name)
+{
+	return json_object_get(uses->names, name);
+}
+
 void uses_done(struct uses *uses)
 {
+	json_decref(take_ptr(uses->names));
 	json_decref(take_ptr(uses->pods));
 	json_decref(take_ptr(uses->warnings));
 	json_decref(take_ptr(uses->gone));
