@@ -27,7 +27,7 @@ struct layer_reader {
 	bool empty; /* of no bytes at all */
 	struct hash hash;
 	struct layer_limits limits;
-	uint64_t stream_bytes, claimed_bytes, entries;
+	uint64_t stream_bytes, claimed_bytes, inodes;
 	uint64_t content_bytes, content_at; /* of the entry: size, and read so far */
 	char link[PATH_MAX]; /* cleaned target of a hard link */
 	struct err failed; /* of the stream, found while libarchive called us */
@@ -312,6 +312,26 @@ static int take_entry(struct layer_reader *l, struct layer_entry *out, bool *ski
 	return 0;
 }
 
+static int count_inode(struct layer_reader *l, struct err *err)
+{
+	if (++l->inodes > l->limits.inodes)
+		return err_set(err, EFBIG, "more than %llu files",
+			       (unsigned long long)l->limits.inodes);
+	return 0;
+}
+
+/**
+ * layer_count_implied() - one more directory that only a path named
+ *
+ * One entry's path may have DEPTH_MAX of them, so they count as entries do.
+ *
+ * Return: 0, or -EFBIG with @err filled.
+ */
+int layer_count_implied(struct layer_reader *l, struct err *err)
+{
+	return count_inode(l, err);
+}
+
 /**
  * layer_next() - the next entry
  * @out: its strings are good until the next call
@@ -335,11 +355,10 @@ int layer_next(struct layer_reader *l, struct layer_entry *out, bool *end, struc
 			return archive_failure(l, l->inner, "read the tar", err);
 		if (l->failed.code) /* libarchive has read over it */
 			return archive_failure(l, l->inner, "read the tar", err);
-		if (++l->entries > l->limits.inodes)
-			return err_set(err, EFBIG, "more than %llu files",
-				       (unsigned long long)l->limits.inodes);
 		skip = false;
-		r = take_entry(l, out, &skip, err);
+		r = count_inode(l, err);
+		if (r == 0)
+			r = take_entry(l, out, &skip, err);
 		if (r < 0)
 			return r;
 	}

@@ -28,7 +28,7 @@
  */
 struct layer_limits {
 	uint64_t bytes;	 /* of the uncompressed stream, and of the files that it claims */
-	uint64_t inodes; /* entries */
+	uint64_t inodes; /* entries, and directories that their paths imply */
 };
 
 enum layer_kind {
@@ -61,6 +61,7 @@ int layer_open(struct layer_reader **out, int blob_fd, enum image_media media,
 int layer_next(struct layer_reader *l, struct layer_entry *out, bool *end, struct err *err);
 int layer_data(struct layer_reader *l, const void **buf, size_t *n, off_t *offset, bool *end,
 	       struct err *err);
+int layer_count_implied(struct layer_reader *l, struct err *err);
 bool layer_xattr(struct layer_reader *l, const char **name, const void **value, size_t *n);
 int layer_finish(struct layer_reader *l, struct digest *diff_id, struct err *err);
 void layer_close(struct layer_reader *l);

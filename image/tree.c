@@ -81,9 +81,9 @@ static int make_step(struct tree *t, int parent, const char *name, const char *s
 				return r;
 		}
 	}
-	if (mkdirat(parent, name, TREE_IMPLIED_MODE & 07777) < 0 && errno != EEXIST)
-		return err_sys(err, "create directory '%s'", so_far);
-	return 0;
+	if (mkdirat(parent, name, TREE_IMPLIED_MODE & 07777) < 0)
+		return errno == EEXIST ? 0 : err_sys(err, "create directory '%s'", so_far);
+	return t->implied ? t->implied(t->ctx, err) : 0;
 }
 
 /* The directory @dir, and all of the way to it that is missing. */

@@ -23,6 +23,8 @@ struct tree {
 	char dir[PATH_MAX]; /* what @dir_fd is */
 	/* A directory takes the place of a whiteout: it is to hide what is below. */
 	int (*uncovered)(void *ctx, const char *path, struct err *err);
+	/* A directory was made that no entry has named yet. */
+	int (*implied)(void *ctx, struct err *err);
 	void *ctx;
 };
 

@@ -48,6 +48,14 @@ static int remember_opaque(void *ctx, const char *path, struct err *err)
 	return r < 0 ? err_set(err, -r, "write the list of opaque directories: %s", strerror(-r)) : 0;
 }
 
+static int count_implied(void *ctx, struct err *err)
+{
+	struct unpack *u = ctx;
+
+	u->result.inodes++;
+	return layer_count_implied(u->reader, err);
+}
+
 /* ------------------------------------------------------------------ attributes */
 
 /**
@@ -369,6 +377,7 @@ int unpack_layer(struct unpack_result *out, const struct unpack_args *args, stru
 
 	tree_init(&u.tree, args->root_fd);
 	u.tree.uncovered = remember_opaque;
+	u.tree.implied = count_implied;
 	u.tree.ctx = &u;
 	r = layer_open(&u.reader, args->blob_fd, args->media, &args->limits, err);
 	if (r == 0)

@@ -28,7 +28,7 @@ struct unpack_args {
 
 struct unpack_result {
 	struct digest diff_id;
-	uint64_t bytes, inodes; /* of files' contents; entries */
+	uint64_t bytes, inodes; /* of files' contents; entries and implied directories */
 };
 
 int unpack_layer(struct unpack_result *out, const struct unpack_args *args, struct err *err);
