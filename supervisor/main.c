@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/program.h"
 #include "config/load.h"
 #include "supervisor/host.h"
 #include "supervisor/notify.h"
@@ -236,11 +237,15 @@ int main(int argc, char **argv)
 	static struct pod pod; /* large: pages that a small pod does not need stay untouched */
 	struct pod_spec *spec = NULL;
 	struct options o = { 0 };
+	struct err err = { 0 };
 	int status = parse_options(&o, argc, argv);
 
 	if (status >= 0)
 		return status;
 	say_init();
+	/* Without the privilege, podd says so itself, in better words. */
+	if (program_seal(argv, &err) < 0 && err.code != EPERM)
+		return failure(&err);
 	status = choose_backend(&o.backend);
 	if (status == 0)
 		status = load(&spec, o.file);

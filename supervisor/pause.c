@@ -19,6 +19,7 @@
 #include "base/fault.h"
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/program.h"
 #include "base/sys.h"
 #include "container/container.h"
 #include "container/identity.h"
@@ -214,29 +215,14 @@ static int become_pause(void *arg)
  * belongs to podd's bin directory. */
 static int open_binary(const char *path, struct err *err)
 {
-	static const char *const places[] = { "pod-pause", "../lib/podd/pod-pause" };
-	char own[PATH_MAX], candidate[PATH_MAX + 64];
-	char *slash;
-	ssize_t n;
-	int fd;
+	char found[PATH_MAX];
+	int fd, r = path ? 0 : program_find(found, "pod-pause", err);
 
-	if (path) {
-		fd = open(path, O_PATH | O_CLOEXEC);
-		return fd < 0 ? err_sys(err, "open the pause '%s'", path) : fd;
-	}
-	n = readlink("/proc/self/exe", own, sizeof(own) - 1);
-	if (n < 0)
-		return err_sys(err, "read '/proc/self/exe'");
-	own[n] = '\0';
-	slash = strrchr(own, '/');
-	*slash = '\0';
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		snprintf(candidate, sizeof(candidate), "%s/%s", own, places[i]);
-		fd = open(candidate, O_PATH | O_CLOEXEC);
-		if (fd >= 0)
-			return fd;
-	}
-	return err_sys(err, "find 'pod-pause' in '%s' or '%s/../lib/podd'", own, own);
+	if (r < 0)
+		return r;
+	path = path ? path : found;
+	fd = open(path, O_PATH | O_CLOEXEC);
+	return fd < 0 ? err_sys(err, "open the pause '%s'", path) : fd;
 }
 
 /**

@@ -20,6 +20,7 @@
 #include "base/fault.h"
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/program.h"
 #include "base/sys.h"
 #include "config/load.h"
 #include "supervisor/images.h"
@@ -83,17 +84,16 @@ static int find_binary(const struct pod *pod, char path[PATH_MAX], struct err *e
 	static const char deleted[] = " (deleted)";
 	const char *name = pod->argv[0];
 	char *end;
-	ssize_t n;
+	int r;
 
 	if (strchr(name, '/')) {
 		snprintf(path, PATH_MAX, "%s", name);
 		return 0;
 	}
-	n = readlink("/proc/self/exe", path, PATH_MAX - 1);
-	if (n < 0)
-		return err_sys(err, "read '/proc/self/exe'");
-	path[n] = '\0';
-	end = path + n - strlen(deleted);
+	r = program_own(path, err);
+	if (r < 0)
+		return r;
+	end = path + strlen(path) - strlen(deleted);
 	if (end > path && strcmp(end, deleted) == 0)
 		*end = '\0';
 	return 0;
