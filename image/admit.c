@@ -25,6 +25,7 @@ struct admission {
 	const struct admit_args *args;
 	const struct digest *id;
 	const struct image_ref *asked;
+	const struct digest *manifest; /* the one in hand */
 	enum stage stage;
 	struct err why; /* of that stage */
 };
@@ -81,17 +82,32 @@ static void reach(struct admission *a, enum stage stage, const struct err *why)
 	a->why = *why;
 }
 
-/* The digest that was signed. */
-static bool means_image(const struct admission *a, const struct digest *d)
+/* The digest that was signed; @path gets the indexes that it takes. */
+static bool means_image(const struct admission *a, const struct digest *d,
+			struct image_documents *path)
 {
-	struct image_documents path;
-
+	path->n = 0;
 	return digest_equal(d, a->id) ||
-	       image_index_leads(d, a->id, a->args->read, a->args->ctx, &path) == 0;
+	       image_index_leads(d, a->id, a->args->read, a->args->ctx, path) == 0;
 }
 
-static void try_claim(struct admission *a, struct image_bytes payload)
+/* More than there is room for: the first. */
+static void note_good(struct admission *a, const struct digest *payload,
+		      const struct image_documents *path)
 {
+	struct image_documents *good = a->args->good;
+
+	if (!good)
+		return;
+	(void)image_documents_add(good, a->manifest, NULL);
+	(void)image_documents_add(good, payload, NULL);
+	for (unsigned i = 0; i < path->n; i++)
+		(void)image_documents_add(good, &path->list[i], NULL);
+}
+
+static void try_claim(struct admission *a, const struct digest *digest, struct image_bytes payload)
+{
+	struct image_documents path;
 	struct signature_claim claim;
 	struct err err = { 0 };
 	int r = signature_claim_parse(&claim, payload, &err);
@@ -100,13 +116,15 @@ static void try_claim(struct admission *a, struct image_bytes payload)
 		reach(a, STAGE_CLAIM, &err);
 		return;
 	}
-	if (!means_image(a, &claim.digest)) {
+	if (!means_image(a, &claim.digest, &path)) {
 		(void)err_set(&err, EACCES, "the signature is for another image, '" DIGEST_PREFIX "%s'",
 			      claim.digest.hex);
 		reach(a, STAGE_OTHER_IMAGE, &err);
 		return;
 	}
 	r = image_policy_match(a->args->policy, a->asked, claim.reference, &claim.digest, &err);
+	if (r == 0)
+		note_good(a, digest, &path);
 	reach(a, r < 0 ? STAGE_OTHER_NAME : STAGE_GOOD, &err);
 }
 
@@ -125,11 +143,16 @@ static void try_signature(struct admission *a, const struct signature *s)
 		return;
 	}
 	if (image_keys_verify(a->args->keys, payload, n, s->bytes, s->n)) {
-		try_claim(a, (struct image_bytes){ payload, n });
+		try_claim(a, &s->payload, (struct image_bytes){ payload, n });
 		return;
 	}
 	(void)err_set(&err, EACCES, "it is signed by another key");
 	reach(a, STAGE_OTHER_KEY, &err);
+}
+
+static bool is_enough(const struct admission *a)
+{
+	return a->stage == STAGE_GOOD && !a->args->good;
 }
 
 /* What is no manifest of signatures is for those that are. */
@@ -149,7 +172,8 @@ static int try_document(struct admission *a, const struct digest *d, struct err 
 	if (n > SIGNATURE_DOCUMENT_MAX ||
 	    signature_manifest_parse(m, (struct image_bytes){ text, n }, NULL) < 0)
 		return 0;
-	for (unsigned i = 0; a->stage != STAGE_GOOD && i < m->n; i++)
+	a->manifest = d;
+	for (unsigned i = 0; !is_enough(a) && i < m->n; i++)
 		try_signature(a, &m->list[i]);
 	return 0;
 }
@@ -168,7 +192,7 @@ int image_admit(const struct admit_args *args, const struct digest *id,
 
 	if (args->policy->key_n == 0)
 		return 0;
-	for (unsigned i = 0; r == 0 && a.stage != STAGE_GOOD && i < args->documents->n; i++)
+	for (unsigned i = 0; r == 0 && !is_enough(&a) && i < args->documents->n; i++)
 		r = try_document(&a, &args->documents->list[i], err);
 	if (r < 0 || a.stage == STAGE_GOOD)
 		return r;

@@ -40,6 +40,8 @@ struct admit_args {
 	const struct image_documents *documents;
 	image_document_fn *read;
 	void *ctx;
+	struct image_documents *good; /* gets what belongs to signatures that count, all of
+				       * them; or NULL: one is enough */
 };
 
 int image_admit(const struct admit_args *args, const struct digest *id,

@@ -119,6 +119,12 @@ static int settle_path(struct import_result *r, struct err *err)
 	return 0;
 }
 
+/* What came then is what the policy's keys have signed (image/take_signatures.c). */
+static bool is_verified(const struct import_args *args)
+{
+	return args->policy && args->policy->key_n > 0;
+}
+
 /* The store's index as it is to be. */
 static int enter_all(json_t **index, const struct image_writer *w, const struct import_result *r,
 		     const struct import_args *args, struct err *err)
@@ -133,7 +139,7 @@ static int enter_all(json_t **index, const struct image_writer *w, const struct 
 	}
 	for (unsigned i = 0; ret == 0 && i < r->signed_n; i++)
 		ret = image_signed_enter(*index, &r->signed_images[i].id,
-					 &r->signed_images[i].documents, err);
+					 &r->signed_images[i].documents, is_verified(args), err);
 	return ret;
 }
 

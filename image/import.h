@@ -56,7 +56,7 @@ struct import_args {
 	void *watch_ctx;
 };
 
-/* An image that has signatures. */
+/* An image that has signatures: of a policy's keys, or, without one, of anybody. */
 struct import_signed {
 	struct digest id;
 	struct image_documents documents;

@@ -3,7 +3,6 @@
 #include "image/signed.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,6 +21,25 @@ int image_documents_add(struct image_documents *list, const struct digest *d, st
 			       IMAGE_DOCUMENTS_MAX);
 	list->list[list->n++] = *d;
 	return 0;
+}
+
+static void add_more(struct image_documents *out, const struct image_documents *more)
+{
+	for (unsigned i = 0; i < more->n; i++)
+		(void)image_documents_add(out, &more->list[i], NULL); /* more than fit: the first */
+}
+
+/**
+ * image_documents_fit() - whether there is room for all of @more beside a list
+ */
+bool image_documents_fit(const struct image_documents *list, const struct image_documents *more)
+{
+	struct image_documents all = *list;
+
+	for (unsigned i = 0; i < more->n; i++)
+		if (image_documents_add(&all, &more->list[i], NULL) < 0)
+			return false;
+	return true;
 }
 
 /* Of what does not fit, and what is no digest, nothing. */
@@ -96,18 +114,21 @@ static int set_listed(json_t *entry, const struct image_documents *documents)
 
 /**
  * image_signed_enter() - give an image's entries, all of them, documents beside those they have
- * @more: where not all fit, these do
+ * @verified: a key of a policy has signed @more: where not all fit, these do; else they do not
  *
  * Return: 0, or -ENOMEM with @err filled.
  */
 int image_signed_enter(json_t *index, const struct digest *id, const struct image_documents *more,
-		       struct err *err)
+		       bool verified, struct err *err)
 {
-	struct image_documents all = *more;
+	struct image_documents all = { .n = 0 };
 	json_t *entry;
 	size_t i;
 
+	if (verified)
+		add_more(&all, more);
 	add_all(&all, index, id);
+	add_more(&all, more);
 	if (all.n == 0)
 		return 0;
 	json_array_foreach(json_object_get(index, "manifests"), i, entry)

@@ -14,6 +14,11 @@
 #include "base/io.h"
 #include "image/signature.h"
 
+static bool has_policy(const struct take *t)
+{
+	return t->args->policy && t->args->policy->key_n > 0;
+}
+
 /* --------------------------------------------------------------------- documents */
 
 /* Of a directory with blobs; -ENOENT, @err untouched: it is not there. */
@@ -101,12 +106,12 @@ static bool is_for(struct take *t, const struct digest *payload, const struct di
 }
 
 static int add_signature(struct image_documents *out, const struct digest *payload,
-			 const struct image_documents *path, struct err *err)
+			 const struct image_documents *path)
 {
-	int r = image_documents_add(out, payload, err);
+	int r = image_documents_add(out, payload, NULL);
 
 	for (unsigned i = 0; r == 0 && i < path->n; i++)
-		r = image_documents_add(out, &path->list[i], err);
+		r = image_documents_add(out, &path->list[i], NULL);
 	return r;
 }
 
@@ -124,24 +129,27 @@ struct place {
 	struct digest tagged; /* what the tag says that they are for; or empty */
 };
 
-/* Under the image's own tag, whatever is there: then it can be told what is wrong. */
-static int look_at_all(struct take *t, const struct place *p, const struct digest *id,
-		       const struct signature_manifest *m, struct image_documents *out,
-		       struct err *err)
+/*
+ * Under the image's own tag, whatever is there: then it can be told what is wrong.
+ * All of it or nothing, since a manifest needs its payloads; a policy asks for the
+ * manifests alone, and says then what is kept.
+ */
+static void look_at_all(struct take *t, const struct place *p, const struct digest *id,
+			const struct signature_manifest *m, struct image_documents *out)
 {
-	bool own = digest_equal(&p->tagged, id), any = own;
-	struct image_documents path;
-	int r = 0;
+	bool own = digest_equal(&p->tagged, id), any = own, fit = true;
+	struct image_documents all = *out, path;
 
-	for (unsigned i = 0; r == 0 && i < m->n; i++) {
+	for (unsigned i = 0; i < m->n; i++) {
 		const struct digest *payload = &m->list[i].payload;
 
 		if (!is_for(t, payload, id, &path) && !(own && is_readable(t, payload)))
 			continue;
 		any = true;
-		r = add_signature(out, payload, &path, err);
+		fit = fit && (has_policy(t) || add_signature(&all, payload, &path) == 0);
 	}
-	return r < 0 || !any ? r : image_documents_add(out, &p->manifest, err);
+	if (any && fit && image_documents_add(&all, &p->manifest, NULL) == 0)
+		*out = all;
 }
 
 /* One that cannot be read is left out. */
@@ -158,8 +166,8 @@ static int look_at(struct take *t, const struct place *p, const struct digest *i
 		return err_set(err, ENOMEM, "look at signatures: out of memory");
 	if (read_document(t, &p->manifest, SIGNATURE_DOCUMENT_MAX, &text, &n, &why) == 0 &&
 	    signature_manifest_parse(m, (struct image_bytes){ text, n }, &why) == 0)
-		return look_at_all(t, p, id, m, out, err);
-	if (may_be_own)
+		look_at_all(t, p, id, m, out);
+	else if (may_be_own)
 		t->left_out = why;
 	return 0;
 }
@@ -201,8 +209,6 @@ static int find_signatures(struct take *t, const struct digest *id, struct image
 	json_array_foreach(t->manifests, i, entry)
 		if (r == 0 && is_signatures(entry, &p) && concerns(t, &p, id))
 			r = look_at(t, &p, id, out, err);
-	for (unsigned k = 0; r == 0 && k < out->n; k++)
-		r = keep_document(t, &out->list[k], err);
 	return r;
 }
 
@@ -226,8 +232,10 @@ static int asked_for(const struct take *t, const char *said, struct image_ref *o
 	return 0;
 }
 
+/* @good: gets the documents that the policy's keys have signed. */
 static int check_policy(struct take *t, const struct digest *id, const char *said,
-			const struct image_documents *documents, struct err *err)
+			const struct image_documents *documents, struct image_documents *good,
+			struct err *err)
 {
 	const struct admit_args admit = {
 		.policy = t->args->policy,
@@ -235,19 +243,48 @@ static int check_policy(struct take *t, const struct digest *id, const char *sai
 		.documents = documents,
 		.read = read_document,
 		.ctx = t,
+		.good = good,
 	};
 	char text[DIGEST_TEXT_SIZE];
 	struct image_ref asked;
 	int r;
 
-	if (!t->args->policy || t->args->policy->key_n == 0)
-		return 0;
 	r = asked_for(t, said, &asked, err);
 	if (r == 0 && documents->n == 0 && t->left_out.code)
 		r = err_set(err, t->left_out.code, "%s", t->left_out.msg);
 	if (r == 0)
 		r = image_admit(&admit, id, &asked, err);
 	return r < 0 ? err_wrap(err, r, "image '%s'", digest_text(id, text)) : 0;
+}
+
+/* Those of the store stay, and the rest is all or nothing: a manifest needs its payloads. */
+static int leave_out_beyond_room(struct take *t, const struct digest *id,
+				 struct image_documents *documents, struct err *err)
+{
+	struct image_documents stored;
+	json_auto_t *index = NULL;
+	int r = image_store_index(&index, &t->w->store, err);
+
+	if (r < 0)
+		return r;
+	image_signed_of(&stored, index, id);
+	if (!image_documents_fit(&stored, documents))
+		documents->n = 0;
+	return 0;
+}
+
+/* With a policy, what its keys have signed is kept; without one, what there is room for. */
+static int choose(struct take *t, const struct digest *id, const char *said,
+		  struct image_documents *documents, struct err *err)
+{
+	struct image_documents good = { .n = 0 };
+	int r;
+
+	if (!has_policy(t))
+		return leave_out_beyond_room(t, id, documents, err);
+	r = check_policy(t, id, said, documents, &good, err);
+	*documents = good;
+	return r;
 }
 
 /**
@@ -268,7 +305,9 @@ int take_signatures(struct take *t, const struct digest *id, const char *said, s
 		return err_set(err, E2BIG, "more than %d images", IMPORT_IMAGES_MAX);
 	r = find_signatures(t, id, &s->documents, err);
 	if (r == 0)
-		r = check_policy(t, id, said, &s->documents, err);
+		r = choose(t, id, said, &s->documents, err);
+	for (unsigned i = 0; r == 0 && i < s->documents.n; i++)
+		r = keep_document(t, &s->documents.list[i], err);
 	if (r < 0 || s->documents.n == 0)
 		return r;
 	s->id = *id;

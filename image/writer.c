@@ -374,7 +374,7 @@ int image_index_enter(json_t *index, const struct image_entry *entry, bool move,
 	e = new_entry(entry);
 	if (!e || json_array_append_new(manifests, e) < 0)
 		return err_set(err, ENOMEM, "enter the image: out of memory");
-	return image_signed_enter(index, &entry->id, &documents, err);
+	return image_signed_enter(index, &entry->id, &documents, false, err);
 }
 
 /**

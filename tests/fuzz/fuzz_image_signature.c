@@ -153,7 +153,11 @@ static void try_entries(struct image_bytes bytes, const char *text)
 	assert(before.n <= IMAGE_DOCUMENTS_MAX);
 	for (unsigned i = 0; i < before.n; i++)
 		check_digest(&before.list[i]);
-	if (image_signed_enter(index, &a, &more, &err) < 0)
+	if (image_signed_enter(index, &a, &more, false, &err) < 0)
+		return;
+	image_signed_of(&after, index, &a);
+	assert(memcmp(before.list, after.list, before.n * sizeof(before.list[0])) == 0);
+	if (image_signed_enter(index, &a, &more, true, &err) < 0)
 		return;
 	image_signed_of(&after, index, &a);
 	image_signed_of(&other_after, index, &more.list[0]);
