@@ -268,6 +268,16 @@ static int add_result(struct take *t, const struct image_entry *image, const cha
 	return 0;
 }
 
+/* "NAME@DIGEST" says that the image is this one, or chosen from this index. */
+static int check_named_digest(const struct image_entry *image, const struct digest *named,
+			      const char *said, struct err *err)
+{
+	if (!named->hex[0] || digest_equal(named, &image->id) || digest_equal(named, &image->index))
+		return 0;
+	return err_set(err, EBADMSG, "it is called '%.200s', and its digest is " DIGEST_PREFIX "%s",
+		       said, image->id.hex);
+}
+
 /* What a source calls an image: a full reference, or nothing that we could use. */
 static int add_named(struct take *t, const struct image_entry *image, const char *said,
 		     struct err *err)
@@ -284,6 +294,8 @@ static int add_named(struct take *t, const struct image_entry *image, const char
 		r = image_ref_parse(&ref, said, err);
 		if (r == 0 && ref.kind != IMAGE_REF_NAME)
 			r = err_set(err, EINVAL, "'%.200s' is no name for an image", said);
+		if (r == 0)
+			r = check_named_digest(image, &ref.digest, said, err);
 		return r < 0 ? r : add_result(t, image, ref.name, err);
 	}
 	return r < 0 || t->args->path ? r : add_result(t, image, "", err);

@@ -326,6 +326,13 @@ static const struct hostile corpus[] = {
 			  INDEX_OF(DESC(MEDIA_MANIFEST, "$M", "$m", NAMED("a/b:\\u001b[2J"))) } },
 	{ "ref_name_with_spaces", EINVAL, "no valid name",
 	  .recipe = { .index = INDEX_OF(DESC(MEDIA_MANIFEST, "$M", "$m", NAMED("a /b"))) } },
+	{ "ref_name_of_another_digest", EBADMSG,
+	  "it is called 'me/x:1@sha256:" WRONG_HEX "', and its digest is sha256:",
+	  .recipe = { .index = INDEX_OF(DESC(MEDIA_MANIFEST, "$M", "$m",
+					     NAMED("me/x:1@sha256:" WRONG_HEX))) } },
+	{ "ref_name_of_its_layer's_digest", EBADMSG, "and its digest is sha256:",
+	  .recipe = { .index =
+			  INDEX_OF(DESC(MEDIA_MANIFEST, "$M", "$m", NAMED("x@sha256:$L"))) } },
 	{ "ref_name_that_is_a_path", EINVAL, "'/etc/passwd' is no name for an image",
 	  .recipe = { .index = INDEX_OF(DESC(MEDIA_MANIFEST, "$M", "$m", NAMED("/etc/passwd"))) } },
 	{ "ref_name_that_is_a_digest", EINVAL, "is no name for an image",
