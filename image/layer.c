@@ -170,32 +170,34 @@ static int refuse(struct err *err, const char *path, const char *why)
  * "./a//b/" to "a/b". Leading "./" is what tar writes, and "/" alone is what umoci
  * calls the root; anything else that is absolute or with ".." is what somebody
  * writes who wants out.
+ *
+ * Return: NULL, or why not.
  */
-static int clean_path(char out[PATH_MAX], const char *path, struct err *err)
+static const char *clean_path(char out[PATH_MAX], const char *path)
 {
 	size_t used = 0, depth = 0;
 
 	if (path[0] == '/' && path[1])
-		return refuse(err, path, "an absolute name");
+		return "an absolute name";
 	for (const char *s = path; *s;) {
 		size_t n = strcspn(s, "/");
 
 		if (n == 2 && strncmp(s, "..", 2) == 0)
-			return refuse(err, path, "'..' in the name");
+			return "'..' in the name";
 		if (n > NAME_MAX || used + n + 2 > PATH_MAX)
-			return refuse(err, path, "the name is too long");
+			return "the name is too long";
 		if (n > 0 && !(n == 1 && *s == '.')) {
 			if (used > 0)
 				out[used++] = '/';
 			memcpy(out + used, s, n);
 			used += n;
 			if (++depth > DEPTH_MAX)
-				return refuse(err, path, "too many directories in each other");
+				return "too many directories in each other";
 		}
 		s += n + (s[n] == '/');
 	}
 	out[used] = '\0';
-	return 0;
+	return NULL;
 }
 
 static int take_ids(struct layer_entry *out, struct archive_entry *e, const char *path,
@@ -210,19 +212,29 @@ static int take_ids(struct layer_entry *out, struct archive_entry *e, const char
 	return 0;
 }
 
+static int take_hard_link(struct layer_entry *out, struct layer_reader *l, const char *path,
+			  struct err *err)
+{
+	const char *target = archive_entry_hardlink(l->entry);
+	const char *wrong = clean_path(l->link, target);
+
+	if (wrong)
+		return err_set(err, EBADMSG, "entry '%.200s': a hard link to '%.200s': %s", path,
+			       target, wrong);
+	out->kind = LAYER_HARD_LINK;
+	out->link = l->link;
+	return 0;
+}
+
 static int take_kind(struct layer_entry *out, struct layer_reader *l, const char *path,
 		     struct err *err)
 {
 	struct archive_entry *e = l->entry;
-	const char *hard = archive_entry_hardlink(e);
 
 	out->link = NULL;
 	out->device = 0;
-	if (hard) {
-		out->kind = LAYER_HARD_LINK;
-		out->link = l->link;
-		return clean_path(l->link, hard, err);
-	}
+	if (archive_entry_hardlink(e))
+		return take_hard_link(out, l, path, err);
 	switch (out->mode & S_IFMT) {
 	case S_IFREG:
 		out->kind = LAYER_FILE;
@@ -284,13 +296,14 @@ static int take_entry(struct layer_reader *l, struct layer_entry *out, bool *ski
 	struct archive_entry *e = l->entry;
 	const char *path = archive_entry_pathname(e);
 	la_int64_t size = archive_entry_size_is_set(e) ? archive_entry_size(e) : 0;
+	const char *wrong;
 	int r;
 
 	if (!path || !*path)
 		return refuse(err, "", "it has no name");
-	r = clean_path(out->path, path, err);
-	if (r < 0)
-		return r;
+	wrong = clean_path(out->path, path);
+	if (wrong)
+		return refuse(err, path, wrong);
 	out->mode = archive_entry_mode(e);
 	out->mtime = (struct timespec){ archive_entry_mtime(e), archive_entry_mtime_nsec(e) };
 	r = take_ids(out, e, path, err);

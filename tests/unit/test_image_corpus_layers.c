@@ -152,10 +152,11 @@ static const struct hostile corpus[] = {
 	  ENTRIES(LINK("l", LONG_PATH "/")) },
 
 	/* Hard links. */
-	{ "hard_link_up", EBADMSG, "entry '../x': '..' in the name", ENTRIES(HARD("h", "../x")) },
+	{ "hard_link_up", EBADMSG, "layer 1: entry 'h': a hard link to '../x': '..' in the name",
+	  ENTRIES(HARD("h", "../x")) },
 	{ "hard_link_up_from_below", EBADMSG, "'..' in the name",
 	  ENTRIES(DIR_("d"), HARD("h", "d/" UP "etc/passwd")) },
-	{ "hard_link_absolute", EBADMSG, "entry '/etc/passwd': an absolute name",
+	{ "hard_link_absolute", EBADMSG, "entry 'h': a hard link to '/etc/passwd': an absolute name",
 	  ENTRIES(HARD("h", "/etc/passwd")) },
 	{ "hard_link_missing", ENOENT, "make a hard link to 'no'", ENTRIES(HARD("h", "no")) },
 	{ "hard_link_missing_directory", ENOENT, "a hard link to 'no/no', " NOT_IN_LAYER,
