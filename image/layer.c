@@ -33,6 +33,19 @@ struct layer_reader {
 	struct err failed; /* of the stream, found while libarchive called us */
 };
 
+/**
+ * layer_archive_error() - what libarchive says of a failure
+ *
+ * It has words for all but one: a gzip stream that ends within its last 8 bytes,
+ * the checksum and length.
+ *
+ * Return: good until the next call for @a.
+ */
+const char *layer_archive_error(struct archive *a)
+{
+	return archive_error_string(a) ?: "truncated input";
+}
+
 /* ------------------------------------------------------------------ the stream */
 
 /* The next piece of it, hashed; 0 at its end, -1 with @failed filled. */
@@ -46,7 +59,7 @@ static la_ssize_t next_piece(struct layer_reader *l, const void **buf)
 		return 0;
 	if (r != ARCHIVE_OK)
 		(void)err_set(&l->failed, EBADMSG, "decompress: %s",
-			      archive_error_string(l->outer) ?: "broken");
+			      layer_archive_error(l->outer));
 	l->stream_bytes += n;
 	if (l->failed.code == 0 && l->stream_bytes > l->limits.bytes)
 		(void)err_set(&l->failed, EFBIG, "more than %llu bytes unpacked",
@@ -73,7 +86,7 @@ static int archive_failure(struct layer_reader *l, struct archive *a, const char
 {
 	if (l->failed.code)
 		return err_set(err, l->failed.code, "%s", l->failed.msg);
-	return err_set(err, EBADMSG, "%s: %s", what, archive_error_string(a) ?: "broken");
+	return err_set(err, EBADMSG, "%s: %s", what, layer_archive_error(a));
 }
 
 static int set_filter(struct archive *a, enum image_media media)

@@ -55,6 +55,7 @@ struct layer_entry {
 };
 
 struct layer_reader;
+struct archive; /* libarchive's */
 
 int layer_open(struct layer_reader **out, int blob_fd, enum image_media media,
 	       const struct layer_limits *limits, struct err *err);
@@ -65,5 +66,6 @@ int layer_count_implied(struct layer_reader *l, struct err *err);
 bool layer_xattr(struct layer_reader *l, const char **name, const void **value, size_t *n);
 int layer_finish(struct layer_reader *l, struct digest *diff_id, struct err *err);
 void layer_close(struct layer_reader *l);
+const char *layer_archive_error(struct archive *a);
 int layer_hash(struct digest *diff_id, int blob_fd, enum image_media media, uint64_t bytes_max,
 	       struct err *err);

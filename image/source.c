@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "image/hash.h"
+#include "image/layer.h"
 #include "image/tree.h"
 
 #define BLOCK_SIZE (128 * 1024)
@@ -32,7 +33,7 @@ struct unloading {
 
 static int archive_failure(struct archive *a, struct err *err)
 {
-	return err_set(err, EBADMSG, "read the archive: %s", archive_error_string(a) ?: "broken");
+	return err_set(err, EBADMSG, "read the archive: %s", layer_archive_error(a));
 }
 
 static const char *plain_name(const char *name)

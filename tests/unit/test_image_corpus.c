@@ -137,6 +137,8 @@ static const struct hostile corpus[] = {
 	  "layer 1: ", .recipe = { .media = IMAGE_MEDIA_TAR_GZIP, .blob_keep = 9 } },
 	{ "gzip_cut_in_its_end", EBADMSG, "truncated gzip input",
 	  .recipe = { .fill = fill_other_tar, .media = IMAGE_MEDIA_TAR_GZIP, .blob_keep = 100 } },
+	{ "gzip_cut_in_its_checksum", EBADMSG, "layer 1: open: truncated input",
+	  .recipe = { .media = IMAGE_MEDIA_TAR_GZIP, .blob_cut = 3 } },
 	{ "zstd_cut", EBADMSG, "Truncated zstd input",
 	  .recipe = { .media = IMAGE_MEDIA_TAR_ZSTD, .blob_keep = 40 } },
 	{ "layer_of_random_bytes", EBADMSG, "layer 1: ", .recipe = { .fill = fill_random } },

@@ -293,6 +293,7 @@ struct recipe {
 	void (*fill)(struct bytes *tar); /* or what writes them */
 	enum image_media media;		 /* 0: plain */
 	size_t tar_keep, blob_keep;	 /* bytes that stay of it; 0: all */
+	size_t blob_cut;		 /* or bytes that go from its end */
 	const char *config, *manifest, *index, *saved;
 	/* Entries of the archive, before all others. */
 	void (*more)(struct bytes *archive, const struct made *m);
@@ -411,6 +412,7 @@ static inline void made_layer(struct made *m)
 	pack(&blob, &m->tar, r->media ? r->media : IMAGE_MEDIA_TAR);
 	if (r->blob_keep)
 		blob.n = r->blob_keep;
+	blob.n -= r->blob_cut;
 	made_blob(m, 'L', "layer.tar", &blob);
 }
 
