@@ -184,6 +184,35 @@ int image_store_find(struct digest *out, const struct image_store *store,
 	return -ENOENT;
 }
 
+/**
+ * image_stores_find() - the manifest that a reference means, in the first store that has it
+ * @store: one of @stores
+ *
+ * A store that cannot be read is passed over, and what is wrong with it is the
+ * error only where no other one has the image.
+ *
+ * Return: 0; -ENOENT, @err untouched, when no store has it; -errno with @err filled.
+ */
+int image_stores_find(struct digest *out, const struct image_store **store,
+		      const struct image_stores *stores, const struct image_ref *ref,
+		      struct err *err)
+{
+	int ret = -ENOENT;
+
+	for (size_t i = 0; i < IMAGE_STORES_MAX; i++) {
+		struct err why = { 0 };
+		int r;
+
+		*store = &stores->list[i];
+		r = image_store_find(out, *store, ref, &why);
+		if (r == 0)
+			return 0;
+		if (r != -ENOENT && ret == -ENOENT)
+			ret = err_set(err, -r, "%s", why.msg);
+	}
+	return ret;
+}
+
 static int load_documents(struct image *image, struct err *err)
 {
 	cleanup_free char *manifest = NULL, *config = NULL;
@@ -226,19 +255,18 @@ int image_load(struct image *out, const struct image_store *store, const struct 
 int image_find(struct image *out, const struct image_stores *stores, const char *text,
 	       struct err *err)
 {
+	const struct image_store *store;
 	struct image_ref ref;
 	struct digest id;
 	int r = image_ref_parse(&ref, text, err);
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < IMAGE_STORES_MAX; i++) {
-		r = image_store_find(&id, &stores->list[i], &ref, err);
-		if (r == 0)
-			return image_load(out, &stores->list[i], &id, err);
-		if (r != -ENOENT)
-			return r;
-	}
+	r = image_stores_find(&id, &store, stores, &ref, err);
+	if (r == 0)
+		return image_load(out, store, &id, err);
+	if (r != -ENOENT)
+		return r;
 	return err_set(err, ENOENT, "image '%.200s' is not in the store '%s'; see podctl image", text,
 		       stores->list[0].path);
 }

@@ -30,7 +30,8 @@
  * index.json, then looks who runs what (image/pins.h), then removes files.
  *
  * Several stores make a search path. Only the first one is ever written to: the
- * others are part of a system image, and used in place.
+ * others are part of a system image, and used in place. One whose index.json is
+ * damaged is passed over: what another one has can be used all the same.
  */
 #define IMAGE_STORES_MAX 2
 #define IMAGE_REF_NAME_ANNOTATION "org.opencontainers.image.ref.name"
@@ -64,6 +65,9 @@ int image_store_read(char **out, size_t *n, const struct image_store *store,
 		     const struct digest *digest, struct err *err);
 int image_store_find(struct digest *out, const struct image_store *store,
 		     const struct image_ref *ref, struct err *err);
+int image_stores_find(struct digest *out, const struct image_store **store,
+		      const struct image_stores *stores, const struct image_ref *ref,
+		      struct err *err);
 int image_load(struct image *out, const struct image_store *store, const struct digest *id,
 	       struct err *err);
 int image_find(struct image *out, const struct image_stores *stores, const char *text,

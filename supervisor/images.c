@@ -149,15 +149,12 @@ struct lookup {
 static int find_stored(struct digest *out, const struct lookup *look, const struct image_ref *ref,
 		       struct err *err)
 {
-	out->hex[0] = '\0';
-	for (size_t i = 0; i < IMAGE_STORES_MAX; i++) {
-		int r = image_store_find(out, &look->stores.list[i], ref, err);
+	const struct image_store *store;
+	int r = image_stores_find(out, &store, &look->stores, ref, err);
 
-		if (r != -ENOENT)
-			return r;
+	if (r == -ENOENT)
 		out->hex[0] = '\0';
-	}
-	return 0;
+	return r == -ENOENT ? 0 : r;
 }
 
 /* The image that the pod is held to. Return: 0; -ENOENT: it is to none, or that is gone. */
@@ -189,12 +186,27 @@ static int find(struct image *out, const struct lookup *look, const struct pod_c
 	return r == -ENOENT ? image_find(out, &look->stores, c->image.name, err) : r;
 }
 
+/* A store before the image's that cannot be read may have another one of that name. */
+static void warn_passed_over(const struct pod_container *c, const struct lookup *look,
+			     const struct image *image)
+{
+	for (const struct image_store *s = look->stores.list; s != image->store; s++) {
+		json_auto_t *index = NULL;
+		struct err why = { 0 };
+
+		if (image_store_index(&index, s, &why) < 0)
+			say(SAY_WARNING, "container '%s': image '%s' is that of '%s': %s, ignoring",
+			    c->run.name, c->image.name, image->store->path, why.msg);
+	}
+}
+
 static int look_up(struct pod_container *c, const struct lookup *look, struct err *err)
 {
 	struct image image;
 	int r = find(&image, look, c, err);
 
 	if (r == 0) {
+		warn_passed_over(c, look, &image);
 		r = images_note_lowers(&c->run.lowers, &image, err);
 		if (r == 0)
 			r = take_image(c, image.config, err);

@@ -63,13 +63,11 @@ static int check_image(struct image_store *store, const struct digest *id, struc
 static int find_store(struct image_store **out, struct question *q, const struct image_ref *ref,
 		      struct err *err)
 {
+	const struct image_store *store;
 	struct digest id;
-	int r = -ENOENT;
+	int r = image_stores_find(&id, &store, &q->stores, ref, err);
 
-	for (size_t i = 0; r == -ENOENT && i < IMAGE_STORES_MAX; i++) {
-		*out = &q->stores.list[i];
-		r = image_store_find(&id, *out, ref, err);
-	}
+	*out = &q->stores.list[store - q->stores.list];
 	return r == -ENOENT ? err_set(err, ENOENT, "it is not in the store") : r;
 }
 

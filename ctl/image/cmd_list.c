@@ -130,7 +130,7 @@ int cmd_image_list(struct ctl *ctl, int argc, char **argv)
 	json_auto_t *images = json_array();
 	struct image_stores stores;
 	struct uses uses;
-	struct err err = { 0 };
+	struct err err = { 0 }, damage = { 0 };
 	int r, code;
 
 	if (ctl_option(ctl, argc, argv, ":", longs) == CTL_STOP)
@@ -145,14 +145,15 @@ int cmd_image_list(struct ctl *ctl, int argc, char **argv)
 		return ctl_fail(ctl, CTL_FAILED, &err);
 	r = uses_collect(&uses, &ctl->paths, &stores, &err);
 	for (size_t i = 0; r == 0 && i < IMAGE_STORES_MAX; i++)
-		r = list_store(ctl, &stores.list[i], &uses, images, &err);
+		if (list_store(ctl, &stores.list[i], &uses, images, &damage) < 0)
+			code = ctl_fail(ctl, CTL_FAILED, &damage); /* others are listed */
 	if (r == 0) {
 		uses_warn(&uses, ctl);
 		print_list(ctl, images);
 	}
 	uses_done(&uses);
 	image_stores_close(&stores);
-	return r < 0 ? ctl_fail(ctl, CTL_FAILED, &err) : CTL_OK;
+	return r < 0 ? ctl_fail(ctl, CTL_FAILED, &err) : code;
 }
 
 static json_t *layers_json(const struct image *image)

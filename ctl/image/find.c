@@ -100,22 +100,30 @@ int find_entry(struct digest *out, const json_t *index, const char *text, struct
  * find_stored() - the digest of an image of any store, and which store that is
  * @store: one of @stores
  *
+ * As image_stores_find(), a store that cannot be read is passed over.
+ *
  * Return: 0 or -errno with @err filled.
  */
 int find_stored(struct digest *out, const struct image_store **store,
 		const struct image_stores *stores, const char *text, struct err *err)
 {
-	int r = -ENOENT;
+	int ret = -ENOENT;
 
-	for (size_t i = 0; r == -ENOENT && i < IMAGE_STORES_MAX; i++) {
+	for (size_t i = 0; i < IMAGE_STORES_MAX; i++) {
 		json_auto_t *index = NULL;
+		struct err why = { 0 };
+		int r;
 
 		*store = &stores->list[i];
-		r = image_store_index(&index, *store, err);
+		r = image_store_index(&index, *store, &why);
 		if (r == 0)
-			r = find_entry(out, index, text, err);
+			r = find_entry(out, index, text, &why);
+		if (r == 0)
+			return 0;
+		if (ret == -ENOENT)
+			ret = err_set(err, -r, "%s", why.msg);
 	}
-	return r;
+	return ret;
 }
 
 /**
