@@ -2,7 +2,7 @@
 /* The commands of `podctl image`: podd-image has them, podctl completes them. */
 #pragma once
 
-#define CTL_IMAGE_LIMITS "[--max-bytes N] [--max-files N]"
+#define CTL_IMAGE_LIMITS "[--max-bytes SIZE] [--max-files N]"
 
 /* ROW(NAME, usage, summary, options): as in struct ctl_command, but for its function. */
 #define CTL_IMAGE_COMMANDS(ROW)                                                                   \

@@ -9,24 +9,9 @@
 
 #include "base/fd.h"
 #include "base/io.h"
-#include "config/value.h"
 #include "image/usage.h"
 
 #define SPACE " \t\n"
-
-/**
- * budget_parse() - a size, such as 512M or 1.5G
- *
- * Return: 0, or -EINVAL with @err filled.
- */
-int budget_parse(uint64_t *out, const char *text, struct err *err)
-{
-	const char *bad;
-
-	if (config_size_parse(text, &bad, out) < 0)
-		return err_set(err, EINVAL, "'%.80s' is no size, such as 512M or 1.5G", text);
-	return 0;
-}
 
 /* One size, blanks around it, and nothing else. */
 static int parse_file(uint64_t *out, char *text, size_t n, struct err *err)
@@ -39,7 +24,7 @@ static int parse_file(uint64_t *out, char *text, size_t n, struct err *err)
 		text[--n] = '\0';
 	if (strchr(size, '\n'))
 		return err_set(err, EINVAL, "it holds more than one line");
-	return budget_parse(out, size, err);
+	return size_parse(out, size, err);
 }
 
 /* Return: 0 or -errno with @err filled; without the file, *out is ROOM_NO_BUDGET. */

@@ -38,7 +38,6 @@ void change_tell(struct change *c, const char *kind, const char *name, uint64_t 
 int change_write(struct change *c, struct err *err);
 
 /* budget.c; @keep: an object whose keys are digests, in hexadecimal, or NULL */
-int budget_parse(uint64_t *out, const char *text, struct err *err);
 int budget_room(struct room *out, const struct paths *paths, const struct image_writer *w,
 		const json_t *keep, struct err *err);
 int budget_drop(struct change *c, uint64_t bytes, const json_t *keep, struct err *err);

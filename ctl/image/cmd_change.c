@@ -347,7 +347,7 @@ int cmd_image_prune(struct ctl *ctl, int argc, char **argv)
 		all |= c == OPT_ALL;
 		dry_run |= c == OPT_DRY_RUN;
 		sized |= c == OPT_KEEP_BYTES;
-		if (c == OPT_KEEP_BYTES && budget_parse(&keep, optarg, &err) < 0)
+		if (c == OPT_KEEP_BYTES && size_parse(&keep, optarg, &err) < 0)
 			return ctl_usage_error(ctl, "%s", err.msg);
 	}
 	if (c == CTL_STOP)

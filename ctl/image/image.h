@@ -41,7 +41,7 @@ int find_changeable(struct digest *out, const json_t *index, const struct image_
 		    const char *text, struct err *err);
 int find_entry(struct digest *out, const json_t *index, const char *text, struct err *err);
 
-/* limits.c: what import and pull bound alike */
+/* limits.c: sizes, and what import and pull bound alike */
 enum { IMAGE_OPT_BYTES = CTL_OPT_FIRST + 100, IMAGE_OPT_FILES };
 #define IMAGE_LIMIT_OPTIONS                                            \
 	{ "max-bytes", required_argument, NULL, IMAGE_OPT_BYTES },     \
@@ -49,6 +49,7 @@ enum { IMAGE_OPT_BYTES = CTL_OPT_FIRST + 100, IMAGE_OPT_FILES };
 		"max-files", required_argument, NULL, IMAGE_OPT_FILES  \
 	}
 
+int size_parse(uint64_t *out, const char *text, struct err *err);
 int limits_take(struct ctl *ctl, int option, struct import_limits *limits);
 
 /* policy.c: the one that is in force */
