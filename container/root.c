@@ -33,10 +33,13 @@
 #include "container/pidns.h"
 #include "container/system.h"
 
-/* mount(2) takes one page of options; a lower is "/proc/self/fd/NNNN:". */
-#define OVERLAY_OPTIONS_MAX 4096
-#define LOWERS_MAX	    128
+#define OVERLAY_OPTIONS_MAX 4096 /* mount(2) takes one page; overlayfs itself 500 lowers */
+#define LOWERS_MAX	    128	 /* more than an image may have layers */
 #define VOLUMES_MAX	    128
+#define OVERLAY_FD	    "/proc/self/fd/2147483647"
+_Static_assert(sizeof("lowerdir=,upperdir=" OVERLAY_FD "/upper,workdir=" OVERLAY_FD "/work") +
+			       LOWERS_MAX * sizeof(OVERLAY_FD) <= OVERLAY_OPTIONS_MAX,
+	       "overlayfs options fit a page");
 
 /* In memory that the builder shares with the caller, as it shares the table of
  * descriptors: all of these are closed there. */

@@ -19,7 +19,7 @@
  * podd follows: Entrypoint, Cmd, Env, WorkingDir, User, StopSignal, and the ids
  * of the layers. Labels, annotations, volumes and the rest are not looked at.
  */
-#define IMAGE_LAYERS_MAX     120u /* overlayfs options fit a page (container/root.c) */
+#define IMAGE_LAYERS_MAX     127u /* as Docker's overlay2 has it */
 #define IMAGE_DOCUMENT_MAX   (4u << 20) /* bytes: distribution-spec's least for a manifest */
 #define IMAGE_INDEX_DEPTH    4
 

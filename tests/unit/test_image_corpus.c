@@ -9,7 +9,8 @@
 #include "tests/unit/test_image_corpus.h"
 
 #define TEN_KIB	   HUNDRED(HUNDRED("x")) HUNDRED("xx") TEN("xxxx")
-#define LAYERS_121 HUNDRED(THE_LAYER ",") TEN(THE_LAYER ",") TEN(THE_LAYER ",") THE_LAYER
+#define LAYERS_131                                                                                 \
+	HUNDRED(THE_LAYER ",") TEN(THE_LAYER ",") TEN(THE_LAYER ",") TEN(THE_LAYER ",") THE_LAYER
 #define DAMAGED	     ": it is damaged"
 
 /* ------------------------------------------------------------- what is written */
@@ -264,8 +265,8 @@ static const struct hostile corpus[] = {
 	  .recipe = { .manifest =
 			  MANIFEST_OF(DESC("application/vnd.oci.empty.v1+json", "$C", "$c", ""),
 				      THE_LAYER, "") } },
-	{ "layers_too_many", E2BIG, "manifest: more than 120 layers",
-	  .recipe = { .manifest = MANIFEST_OF(THE_CONFIG, LAYERS_121, "") } },
+	{ "layers_too_many", E2BIG, "manifest: more than 127 layers",
+	  .recipe = { .manifest = MANIFEST_OF(THE_CONFIG, LAYERS_131, "") } },
 	{ "layers_none", EBADMSG, "manifest: it has no layers",
 	  .recipe = { .manifest = MANIFEST_OF(THE_CONFIG, "", "") } },
 	{ "config_of_no_layers", EBADMSG, "the manifest has 1 layers, the config 0",

@@ -270,7 +270,7 @@ static void manifest_parse__layers_at_their_most__taken_and_one_more_refused(voi
 	(void)state;
 	assert_int_equal(parse_manifest(most, &err), 0);
 	assert_int_equal(parse_manifest(more, &err), -E2BIG);
-	assert_string_equal(err.msg, "manifest: more than 120 layers");
+	assert_string_equal(err.msg, "manifest: more than 127 layers");
 	assert_int_equal(choose(wide, &err), -E2BIG);
 	assert_string_equal(err.msg, "index: more than 1024 manifests");
 }
@@ -386,7 +386,7 @@ static void config_parse__faults__told(void **state)
 		{ "{\"rootfs\":{\"type\":\"disk\",\"diff_ids\":[]}}", EBADMSG,
 		  "not made of layers" },
 		{ "{\"rootfs\":{\"type\":\"layers\"}}", EBADMSG,
-		  "config: diff_ids is no list of at most 120 digests" },
+		  "config: diff_ids is no list of at most 127 digests" },
 		{ "{\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[null]}}", EBADMSG,
 		  "config: diff_ids has an entry that is no sha256 digest" },
 		{ "{\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:../../x\"]}}", EBADMSG,
@@ -428,7 +428,7 @@ static void config_parse__lists_and_strings_too_long__refused(void **state)
 
 	(void)state;
 	assert_int_equal(parse_config(ids, &err), -EBADMSG);
-	assert_string_equal(err.msg, "config: diff_ids is no list of at most 120 digests");
+	assert_string_equal(err.msg, "config: diff_ids is no list of at most 127 digests");
 	assert_int_equal(parse_config(words, &err), -EBADMSG);
 	assert_string_equal(err.msg, "config: Cmd is no list of at most 4096 strings");
 	assert_non_null(user);
