@@ -89,6 +89,7 @@ struct fsck {
 	json_t *index, *images;
 	unsigned unused;
 	bool repair, damaged;
+	bool rebuilt; /* there was no list of images that could be read */
 };
 
 static void count_unused(void *ctx, const char *kind, const struct digest *d, uint64_t bytes)
@@ -123,11 +124,12 @@ static void check_all(struct fsck *f)
 	}
 }
 
-/* What is unused is no damage: a power cut leaves it. With --repair it goes. */
+/* What is unused is no damage: a power cut leaves it. With --repair it goes, unless
+ * it is the list that was damaged: that may yet be mended by hand. */
 static int collect(struct fsck *f, struct err *err)
 {
 	const struct collect_report report = { .found = count_unused, .ctx = f,
-					       .dry_run = !f->repair };
+					       .dry_run = !f->repair || f->rebuilt };
 	int r = 0;
 
 	if (f->repair)
@@ -135,6 +137,36 @@ static int collect(struct fsck *f, struct err *err)
 	else if (f->damaged)
 		return 0; /* what a damaged image is made of cannot be told */
 	return r < 0 ? r : image_collect(&f->w, f->index, f->paths.run, &report, err);
+}
+
+static int rebuild(struct fsck *f, const struct err *damage, struct err *err)
+{
+	struct rebuilt found;
+	struct err told;
+	int r = rebuild_index(&found, &f->index, &f->w, &f->paths, err);
+
+	if (r == 0) /* a check reads it */
+		r = image_writer_replace_index(&f->w, f->index, err);
+	if (r < 0)
+		return r;
+	f->rebuilt = f->damaged = true;
+	(void)err_set(&told, damage->code, "%s; it is 'index.json.damaged' now, and in a new one are "
+		      "%u images with %u names: all other names are lost, and what is known of "
+		      "signatures", damage->msg, found.images, found.names);
+	(void)ctl_fail(f->ctl, CTL_FAILED, &told);
+	return 0;
+}
+
+static int read_index(struct fsck *f, struct err *err)
+{
+	struct err damage = { 0 };
+	int r = image_store_index(&f->index, &f->w.store, &damage);
+
+	if (f->repair && (r == -EBADMSG || r == -EFBIG))
+		return rebuild(f, &damage, err);
+	if (r == -EBADMSG || r == -EFBIG)
+		return err_set(err, -r, "%s; --repair makes a new one", damage.msg);
+	return r < 0 ? err_set(err, -r, "%s", damage.msg) : 0;
 }
 
 static int fsck(struct fsck *f, struct err *err)
@@ -145,7 +177,7 @@ static int fsck(struct fsck *f, struct err *err)
 		return r;
 	r = image_writer_open(&f->w, &f->paths, err);
 	if (r == 0)
-		r = image_store_index(&f->index, &f->w.store, err);
+		r = read_index(f, err);
 	if (r == 0)
 		check_all(f);
 	if (r == 0)
@@ -160,14 +192,14 @@ static void print_fsck(struct fsck *f)
 	json_auto_t *doc = NULL;
 
 	if (f->ctl->json) {
-		doc = json_pack("{s:i, s:O, s:i, s:b}", "version", CHECK_VERSION, "images", f->images,
-				"unused", f->unused, "repaired", f->repair);
+		doc = json_pack("{s:i, s:O, s:i, s:b, s:b}", "version", CHECK_VERSION, "images",
+				f->images, "unused", f->unused, "repaired", f->repair, "rebuilt", f->rebuilt);
 		ctl_print_json(f->ctl, doc);
 		return;
 	}
 	fprintf(f->ctl->out, "%zu images, %s; %u unused blobs and layers%s\n",
 		json_array_size(f->images), f->damaged ? "damage found" : "all whole", f->unused,
-		f->repair ? " removed" : "");
+		f->repair && !f->rebuilt ? " removed" : "");
 }
 
 /* podctl image fsck */

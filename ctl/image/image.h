@@ -87,6 +87,14 @@ const json_t *uses_of(const struct uses *uses, const struct digest *id);
 const json_t *uses_of_name(const struct uses *uses, const char *name);
 void uses_done(struct uses *uses);
 
+/* rebuild.c: for fsck --repair, what a new index.json has */
+struct rebuilt {
+	unsigned images, names;
+};
+
+int rebuild_index(struct rebuilt *out, json_t **index, const struct image_writer *w,
+		  const struct paths *paths, struct err *err);
+
 /* entries.c: what import and pull have taken */
 struct entries {
 	struct ctl *ctl;
