@@ -528,7 +528,7 @@ static void comparison_done(struct comparison *c)
  */
 int compare_layer(const struct compare_args *args, struct err *err)
 {
-	const struct layer_limits unlimited = { UINT64_MAX, UINT64_MAX };
+	const struct layer_limits unlimited = { .bytes = UINT64_MAX, .inodes = UINT64_MAX };
 	struct comparison c = { .args = args, .buf = malloc(CHUNK) };
 	int r;
 

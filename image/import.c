@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "image/take.h"
+#include "image/usage.h"
 
 const struct import_limits import_limits_default = {
 	.layers = { .bytes = UINT64_C(64) << 30, .inodes = 900000 },
@@ -125,6 +126,17 @@ static bool is_verified(const struct import_args *args)
 	return args->policy && args->policy->key_n > 0;
 }
 
+static int check_taken(const struct image_writer *w, const struct room *room, struct err *err)
+{
+	uint64_t bytes;
+	int r;
+
+	if (room->budget_bytes == ROOM_NO_BUDGET)
+		return 0;
+	r = image_usage_of_job(&bytes, w, err);
+	return r < 0 ? r : room_check_taken(room, bytes, err);
+}
+
 /* The store's index as it is to be. */
 static int enter_all(json_t **index, const struct image_writer *w, const struct import_result *r,
 		     const struct import_args *args, struct err *err)
@@ -163,6 +175,8 @@ static int run(struct job *job, struct image_writer *w, const struct import_args
 		r = check_signed(job->shared, w, err);
 	if (r == 0)
 		r = settle_path(job->shared, err);
+	if (r == 0)
+		r = check_taken(w, &args->limits.room, err);
 	/* A name that cannot be had is known before anything is put in place. */
 	if (r == 0)
 		r = enter_all(&index, w, job->shared, args, err);

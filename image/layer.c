@@ -62,8 +62,8 @@ static la_ssize_t next_piece(struct layer_reader *l, const void **buf)
 			      layer_archive_error(l->outer));
 	l->stream_bytes += n;
 	if (l->failed.code == 0 && l->stream_bytes > l->limits.bytes)
-		(void)err_set(&l->failed, EFBIG, "more than %llu bytes unpacked",
-			      (unsigned long long)l->limits.bytes);
+		(void)err_set(&l->failed, EFBIG, "more than %llu bytes unpacked%s",
+			      (unsigned long long)l->limits.bytes, l->limits.why ?: "");
 	if (l->failed.code)
 		return -1;
 	hash_add(&l->hash, *buf, n);
@@ -327,8 +327,8 @@ static int take_entry(struct layer_reader *l, struct layer_entry *out, bool *ski
 	if (r < 0)
 		return r;
 	if (size < 0 || (uint64_t)size > l->limits.bytes - l->claimed_bytes)
-		return err_set(err, EFBIG, "entry '%.200s': more than %llu bytes in all", path,
-			       (unsigned long long)l->limits.bytes);
+		return err_set(err, EFBIG, "entry '%.200s': more than %llu bytes in all%s", path,
+			       (unsigned long long)l->limits.bytes, l->limits.why ?: "");
 	out->size = out->kind == LAYER_FILE ? (uint64_t)size : 0;
 	l->claimed_bytes += out->size;
 	l->content_bytes = out->size;

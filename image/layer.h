@@ -29,6 +29,7 @@
 struct layer_limits {
 	uint64_t bytes;	 /* of the uncompressed stream, and of the files that it claims */
 	uint64_t inodes; /* entries, and directories that their paths imply */
+	const char *why; /* the bytes are no more, to end the refusal; or NULL */
 };
 
 enum layer_kind {

@@ -74,3 +74,34 @@ int room_check_budget(const struct room *room, const struct room_need *need, str
 		       mib(bytes), mib(need->packed_bytes), mib(need->unpacked_bytes),
 		       mib(room->budget_bytes), mib(room->kept_bytes));
 }
+
+/**
+ * room_budget_left() - the bytes that may still be unpacked, beside what must stay
+ * @packed: bytes of all blobs that come
+ * @unpacked: bytes of what has come of them so far
+ *
+ * Return: UINT64_MAX without a budget.
+ */
+uint64_t room_budget_left(const struct room *room, uint64_t packed, uint64_t unpacked)
+{
+	uint64_t taken = sum(room->kept_bytes, sum(packed, unpacked));
+
+	if (room->budget_bytes == ROOM_NO_BUDGET)
+		return UINT64_MAX;
+	return taken < room->budget_bytes ? room->budget_bytes - taken : 0;
+}
+
+/**
+ * room_check_taken() - whether what has come fits into the budget beside what must stay
+ * @bytes: that it takes of the disk
+ *
+ * Return: 0, or -EDQUOT with @err filled.
+ */
+int room_check_taken(const struct room *room, uint64_t bytes, struct err *err)
+{
+	if (bytes == 0 || sum(room->kept_bytes, bytes) <= room->budget_bytes)
+		return 0;
+	return err_set(err, EDQUOT, "it takes %llu MiB, and the image store's budget of %llu MiB has "
+		       "%llu MiB of what must stay", mib(bytes), mib(room->budget_bytes),
+		       mib(room->kept_bytes));
+}

@@ -16,7 +16,9 @@
  * and does not fit all the same ends as a full disk does, with no image changed.
  *
  * Two things bound it: the disk, and the budget of the store, of which the images
- * that must stay leave a part (ctl/image/budget.c).
+ * that must stay leave a part (ctl/image/budget.c). That part is all that layers are
+ * unpacked to; what came of it on the disk, where each file takes whole blocks, is
+ * measured once more before anything is put in place.
  */
 #define ROOM_NO_BUDGET 0
 
@@ -33,3 +35,5 @@ struct room_need {
 void room_add(struct room_need *need, const struct image_descriptor *d);
 int room_check_disk(int fd, uint64_t bytes, const struct room_need *need, struct err *err);
 int room_check_budget(const struct room *room, const struct room_need *need, struct err *err);
+uint64_t room_budget_left(const struct room *room, uint64_t packed, uint64_t unpacked);
+int room_check_taken(const struct room *room, uint64_t bytes, struct err *err);

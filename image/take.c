@@ -117,6 +117,20 @@ static int wrong_diff_id(struct err *err, const struct digest *is, const struct 
 		       DIGEST_PREFIX "%s", is->hex, want->hex);
 }
 
+/* Of what the image may still unpack, that for which the budget has room. */
+static struct layer_limits layer_limits(const struct take *t)
+{
+	struct layer_limits limits = t->left;
+	uint64_t room = room_budget_left(&t->args->limits.room, t->need.packed_bytes,
+					 t->unpacked_bytes);
+
+	if (room < limits.bytes) {
+		limits.bytes = room;
+		limits.why = "; the image store's budget has no room for more";
+	}
+	return limits;
+}
+
 static int unpack(struct take *t, const struct image_descriptor *layer, const struct digest *want,
 		  struct err *err)
 {
@@ -137,12 +151,13 @@ static int unpack(struct take *t, const struct image_descriptor *layer, const st
 	opaque = openat(dirfd, "opaque", O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
 	if (root < 0 || opaque < 0)
 		return err_sys(err, "make a directory");
-	args = (struct unpack_args){ blob, layer->media, root, opaque, t->left };
+	args = (struct unpack_args){ blob, layer->media, root, opaque, layer_limits(t) };
 	r = unpack_layer(&got, &args, err);
 	if (r < 0)
 		return r;
 	if (!digest_equal(&got.diff_id, want))
 		return wrong_diff_id(err, &got.diff_id, want);
+	t->unpacked_bytes += got.bytes;
 	t->left.bytes -= got.bytes < t->left.bytes ? got.bytes : t->left.bytes;
 	t->left.inodes -= got.inodes < t->left.inodes ? got.inodes : t->left.inodes;
 	return 0;

@@ -15,6 +15,7 @@ struct take {
 	struct source source;
 	struct worker_progress *progress;
 	struct room_need need;	  /* of the images so far */
+	uint64_t unpacked_bytes;  /* of these */
 	struct layer_limits left; /* of what the image may still unpack */
 	struct image_pairs known; /* of the layers so far, and of the store's images once asked for */
 	bool store_known;

@@ -20,7 +20,8 @@ static uint64_t bytes_of(const struct stat *st)
 	return (uint64_t)st->st_blocks * BLOCK_BYTES / links;
 }
 
-static int walk(FTS *tree, uint64_t *out, struct err *err)
+/* Of what is @depth below the root, or deeper. */
+static int walk(FTS *tree, int depth, uint64_t *out, struct err *err)
 {
 	const FTSENT *e;
 
@@ -29,29 +30,38 @@ static int walk(FTS *tree, uint64_t *out, struct err *err)
 			errno = e->fts_errno;
 			return err_sys(err, "measure '%.300s'", e->fts_path);
 		}
-		if (e->fts_info != FTS_DP) /* the second visit of a directory */
+		if (e->fts_info != FTS_DP && e->fts_level >= depth) /* DP: a directory once more */
 			*out += bytes_of(e->fts_statp);
 	}
 	return errno ? err_sys(err, "measure a layer") : 0;
 }
 
-/* Follows no link. Nothing writes to a layer that is in place. */
-static int measure_layer(uint64_t *out, const struct image_writer *w, const char *hex,
-			 struct err *err)
+/* Follows no link. Nothing writes to a layer in place, or to a job whose worker has ended. */
+static int measure_tree(uint64_t *out, const struct image_writer *w, const char *name, int depth,
+			struct err *err)
 {
 	char path[PATH_MAX];
 	char *const roots[] = { path, NULL };
 	FTS *tree;
 	int r;
 
-	if (snprintf(path, sizeof(path), "%s/layers/%s", w->store.path, hex) >= (int)sizeof(path))
+	if (snprintf(path, sizeof(path), "%s/%s", w->store.path, name) >= (int)sizeof(path))
 		return err_set(err, ENAMETOOLONG, "image store '%s': name too long", w->store.path);
 	tree = fts_open(roots, FTS_PHYSICAL | FTS_XDEV, NULL);
 	if (!tree)
 		return err_sys(err, "measure '%.300s'", path);
-	r = walk(tree, out, err);
+	r = walk(tree, depth, out, err);
 	(void)fts_close(tree); /* it goes back to the directory where it began */
 	return r;
+}
+
+static int measure_layer(uint64_t *out, const struct image_writer *w, const char *hex,
+			 struct err *err)
+{
+	char name[DIGEST_HEX_LEN + 8];
+
+	snprintf(name, sizeof(name), "layers/%s", hex);
+	return measure_tree(out, w, name, FTS_ROOTLEVEL, err);
 }
 
 static int measure(uint64_t *out, const struct image_writer *w, char kind, const char *hex,
@@ -146,6 +156,22 @@ int image_usage_add(struct image_usage *u, const struct digest *id, struct err *
 int image_usage_drop(struct image_usage *u, const struct digest *id, struct err *err)
 {
 	return count_image(u, id, -1, err);
+}
+
+/**
+ * image_usage_of_job() - the bytes that a job's blobs and layers take
+ * @w: in its job, of which the worker has ended
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int image_usage_of_job(uint64_t *out, const struct image_writer *w, struct err *err)
+{
+	int r;
+
+	*out = 0;
+	r = measure_tree(out, w, "tmp/" IMAGE_WRITER_JOB "/blobs", 1, err);
+	/* DIFFID/root and what is in it, and a list of its opaque directories. */
+	return r < 0 ? r : measure_tree(out, w, "tmp/" IMAGE_WRITER_JOB "/layers", 2, err);
 }
 
 void image_usage_done(struct image_usage *u)

@@ -18,7 +18,6 @@
 #include "image/signed.h"
 #include "image/unpack.h"
 
-#define JOB "job"
 #define LAYOUT "{\"imageLayoutVersion\":\"1.0.0\"}\n"
 
 static int open_dir(int *out, int parent, const char *name, mode_t mode, struct err *err)
@@ -127,7 +126,7 @@ void image_writer_close(struct image_writer *w)
  */
 int image_writer_begin_job(struct image_writer *w, struct err *err)
 {
-	int r = open_dir(&w->job_fd, w->tmp_fd, JOB, 0700, err);
+	int r = open_dir(&w->job_fd, w->tmp_fd, IMAGE_WRITER_JOB, 0700, err);
 
 	if (r == 0)
 		r = open_dir(&w->job_blobs_fd, w->job_fd, "blobs", 0700, err);
@@ -144,7 +143,7 @@ int image_writer_begin_job(struct image_writer *w, struct err *err)
 int image_writer_end_job(struct image_writer *w, struct err *err)
 {
 	close_job(w);
-	return io_remove_tree(w->tmp_fd, JOB, err);
+	return io_remove_tree(w->tmp_fd, IMAGE_WRITER_JOB, err);
 }
 
 /* ------------------------------------------------------------ putting in place */

@@ -26,6 +26,8 @@ struct image_writer {
 	int job_fd, job_blobs_fd, job_layers_fd, job_incoming_fd;
 };
 
+#define IMAGE_WRITER_JOB "job" /* in tmp */
+
 #define IMAGE_WRITER_EMPTY                                                                \
 	{ .store = { .dirfd = -EBADF }, .blobs_fd = -EBADF, .layers_fd = -EBADF,          \
 	  .tmp_fd = -EBADF, .lock_fd = -EBADF, .job_fd = -EBADF, .job_blobs_fd = -EBADF,  \

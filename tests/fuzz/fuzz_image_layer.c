@@ -108,7 +108,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 /* The first byte chooses the compression. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct layer_limits limits = { BYTES_MAX, INODES_MAX };
+	const struct layer_limits limits = { .bytes = BYTES_MAX, .inodes = INODES_MAX };
 	cleanup_close int fd = memfd_create("layer", MFD_CLOEXEC);
 	cleanup_free struct layer_entry *e = malloc(sizeof(*e));
 	struct layer_reader *l = NULL;
