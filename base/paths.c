@@ -58,7 +58,7 @@ static int check_place(int fd, const char *root, const struct place *pl, struct 
 
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, "look at directory '%s/%s'", root, pl->path);
-	if (st.st_uid != geteuid() || (st.st_mode & 022))
+	if (st.st_uid != 0 || (st.st_mode & 022))
 		return err_set(err, EPERM, "directory '%s/%s' can be written by others", root,
 			       pl->path);
 	return 0;
@@ -125,7 +125,8 @@ static int open_log(struct paths *p, int rootfd, enum paths_mode mode, struct er
  * @root: what --root said, or NULL
  *
  * Return: 0, or -errno with @err filled: no such root, no permission, or, with
- * PATHS_CREATE, a directory that others may write to (EPERM).
+ * PATHS_CREATE, a caller who is not root, or a directory that others may write to
+ * (EPERM).
  */
 int paths_open(struct paths *out, const char *root, enum paths_mode mode, struct err *err)
 {
@@ -143,6 +144,9 @@ int paths_open(struct paths *out, const char *root, enum paths_mode mode, struct
 		p.root[0] = '\0';
 	else
 		root_tag(p.tag, p.root);
+	if (r == 0 && mode == PATHS_CREATE && geteuid() != 0)
+		r = err_set(err, EPERM, "only root can write to '%s/run/podd' and '%s/var/lib/podd', not "
+			    "user %u", p.root, p.root, geteuid());
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(places); i++)
 		r = open_place(&p, rootfd, &places[i], mode, err);
 	if (r == 0)

@@ -21,7 +21,7 @@
  */
 enum paths_mode {
 	PATHS_FIND,   /* podctl: what is not there stays -EBADF */
-	PATHS_CREATE, /* podd: all but etc are made if they can be, and checked to be ours alone */
+	PATHS_CREATE, /* for root: all but etc are made if they can be, and are root's alone */
 };
 
 struct paths {
