@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,8 @@
 #include "image/signed.h"
 #include "image/unpack.h"
 
+#define LOCK_PAUSE_MS 20
+#define LOCK_TRIES    50
 #define LAYOUT "{\"imageLayoutVersion\":\"1.0.0\"}\n"
 
 static int open_dir(int *out, int parent, const char *name, mode_t mode, struct err *err)
@@ -30,15 +33,32 @@ static int open_dir(int *out, int parent, const char *name, mode_t mode, struct 
 	return *out < 0 ? err_sys(err, "open the directory '%s'", name) : 0;
 }
 
+/* flock(2) takes no timeout, so that of a word about the wait is a few tries. */
+static int wait_for_lock(struct image_writer *w, struct err *err)
+{
+	for (int i = 0; w->waits && i < LOCK_TRIES; i++) {
+		(void)poll(NULL, 0, LOCK_PAUSE_MS); /* cut short is fine */
+		if (flock(w->lock_fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+	}
+	if (w->waits)
+		w->waits(w->waits_ctx);
+	while (flock(w->lock_fd, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return err_sys(err, "lock it");
+	return 0;
+}
+
 static int take_lock(struct image_writer *w, struct err *err)
 {
 	w->lock_fd = openat(w->store.dirfd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (w->lock_fd < 0)
 		return err_sys(err, "open 'lock'");
-	while (flock(w->lock_fd, LOCK_EX) < 0)
-		if (errno != EINTR)
-			return err_sys(err, "lock it");
-	return 0;
+	if (flock(w->lock_fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno != EWOULDBLOCK)
+		return err_sys(err, "lock it");
+	return wait_for_lock(w, err);
 }
 
 static int write_layout(struct image_writer *w, struct err *err)

@@ -24,6 +24,8 @@ struct image_writer {
 	struct image_store store; /* the first of the search path, by a descriptor of its own */
 	int blobs_fd, layers_fd, tmp_fd, lock_fd;
 	int job_fd, job_blobs_fd, job_layers_fd, job_incoming_fd;
+	void (*waits)(void *ctx); /* called once the lock was another's for a second; or NULL */
+	void *waits_ctx;
 };
 
 #define IMAGE_WRITER_JOB "job" /* in tmp */

@@ -31,7 +31,7 @@ int change_begin(struct change *c, struct ctl *ctl, struct err *err)
 	r = paths_open(&c->paths, ctl->root, PATHS_CREATE, err);
 	if (r < 0)
 		return r;
-	r = image_writer_open(&c->w, &c->paths, err);
+	r = writer_open(&c->w, ctl, &c->paths, err);
 	if (r == 0)
 		r = image_stores_open(&c->stores, &c->paths, err);
 	if (r == 0)

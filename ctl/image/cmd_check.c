@@ -175,7 +175,7 @@ static int fsck(struct fsck *f, struct err *err)
 
 	if (r < 0)
 		return r;
-	r = image_writer_open(&f->w, &f->paths, err);
+	r = writer_open(&f->w, f->ctl, &f->paths, err);
 	if (r == 0)
 		r = read_index(f, err);
 	if (r == 0)

@@ -33,23 +33,17 @@ static int open_source(struct import_args *args, const char *path, char real[PAT
 	return 0;
 }
 
-static int import_here(struct import_result *out, struct import_args *args, const char *policy,
-		       const struct paths *paths, struct err *err)
+static int import_here(struct import_result *out, struct import_args *args,
+		       const struct ctl *ctl, const struct paths *paths, struct err *err)
 {
 	struct image_writer w = IMAGE_WRITER_EMPTY;
-	struct chosen_policy chosen;
-	int r = policy_choose(&chosen, policy, paths, err);
+	int r = writer_open(&w, ctl, paths, err);
 
-	args->policy = &chosen.policy;
-	args->keys = &chosen.keys;
-	if (r == 0)
-		r = image_writer_open(&w, paths, err);
 	if (r == 0)
 		r = budget_room(&args->limits.room, paths, &w, NULL, err);
 	if (r == 0)
 		r = image_import(out, &w, args, err);
 	image_writer_close(&w);
-	policy_done(&chosen);
 	return r;
 }
 
@@ -70,6 +64,7 @@ static void tell_and_make_room(struct ctl *ctl, const struct import_result *resu
 static int import(struct ctl *ctl, struct import_args *args, const char *policy, const char *path)
 {
 	struct import_result *result = calloc(1, sizeof(*result));
+	struct chosen_policy chosen;
 	struct progress progress;
 	char real[PATH_MAX];
 	struct paths paths;
@@ -84,9 +79,14 @@ static int import(struct ctl *ctl, struct import_args *args, const char *policy,
 	progress_begin(&progress, ctl->errors);
 	args->watch = progress_watch;
 	args->watch_ctx = &progress;
-	r = open_source(args, path, real, &err);
+	r = policy_choose(&chosen, policy, &paths, &err);
+	args->policy = &chosen.policy;
+	args->keys = &chosen.keys;
 	if (r == 0)
-		r = import_here(result, args, policy, &paths, &err);
+		r = open_source(args, path, real, &err);
+	if (r == 0)
+		r = import_here(result, args, ctl, &paths, &err);
+	policy_done(&chosen);
 	progress_end(&progress);
 	close_fd(&args->source_fd);
 	paths_close(&paths);

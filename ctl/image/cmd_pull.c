@@ -115,7 +115,7 @@ int pull_begin(struct pull *p, struct err *err)
 	p->args.keys = &p->chosen.keys;
 	p->args.registries = p->registries;
 	p->args.auth = &p->auth;
-	return r < 0 ? r : image_writer_open(&p->w, &p->paths, err);
+	return r < 0 ? r : writer_open(&p->w, p->ctl, &p->paths, err);
 }
 
 /**

@@ -304,7 +304,7 @@ static int settle(struct request *q)
 		    err_set(&err, ENOMEM, "out of memory");
 
 	if (r == 0) {
-		r = image_writer_open(&w, &paths, &err);
+		r = writer_open(&w, q->ctl, &paths, &err);
 		if (r == 0)
 			r = generation_read(g, paths.lib, q->pod, &err);
 		if (r == 0)

@@ -52,6 +52,10 @@ enum { IMAGE_OPT_BYTES = CTL_OPT_FIRST + 100, IMAGE_OPT_FILES };
 int size_parse(uint64_t *out, const char *text, struct err *err);
 int limits_take(struct ctl *ctl, int option, struct import_limits *limits);
 
+/* open.c */
+int writer_open(struct image_writer *w, const struct ctl *ctl, const struct paths *paths,
+		struct err *err);
+
 /* policy.c: the one that is in force */
 struct chosen_policy {
 	struct image_policy policy;
