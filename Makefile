@@ -172,7 +172,8 @@ $(BUILD)/docs/%: docs/%.in $(BUILD)/docs/keydoc
 ## make kill-points  podd and podd-image killed at each named point of each operation, some minutes
 kill-points: all
 	$(Q)$(MAKE) --no-print-directory FAULTS=1 BUILD=$(BUILD)-faults all
-	$(Q)BUILD=$(abspath $(BUILD)) TEST_TIMEOUT=1800 tests/run $(KILL_POINTS)
+	$(Q)BUILD=$(abspath $(BUILD)) TEST_TIMEOUT=1800 JOBS=$(or $(JOBS),4) \
+		tests/run $(KILL_POINTS) # which wait more than they work
 
 ## make torture      podd killed at random under load (MINUTES=1 KILLS=2000)
 torture: all

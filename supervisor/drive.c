@@ -89,6 +89,7 @@ static void spawn(struct pod *pod, unsigned i)
 		    pod->machine.state == POD_STARTING && m->spec->run.argv) {
 			pod->broken = true;
 			pod->why = err;
+			(void)pod_explain(pod, r, &pod->why);
 			(void)err_wrap(&pod->why, r, "pod '%s'", pod->spec->name);
 		}
 	}

@@ -468,17 +468,23 @@ static const struct {
 	{ "drive", begin_or_resume },
 };
 
-/* A step that failed since the pause had been killed says only that it is not there. */
-static int explain(const struct pod *pod, int r, struct err *err)
+/**
+ * pod_explain() - say more of a failed start
+ * @err: what failed; where the OOM killer has taken a process, only that it is not there
+ *
+ * Return: @r.
+ */
+int pod_explain(const struct pod *pod, int r, struct err *err)
 {
 	struct pollfd ended = { .fd = pod->pause.pidfd, .events = POLLIN };
 	uint64_t kills = 0;
 
-	if (pod->pause.pidfd < 0 || poll(&ended, 1, 0) <= 0)
-		return r;
-	if (cgroup_oom_kills(&pod->cgroup, &kills, NULL) < 0 || kills == 0)
+	if (!pod->adopting && pod->cgroup.dirfd >= 0 &&
+	    cgroup_oom_kills(&pod->cgroup, &kills, NULL) == 0 && kills > 0)
+		return err_wrap(err, r, "out of memory: see MemoryMax= of the pod and its containers");
+	if (pod->pause.pidfd >= 0 && poll(&ended, 1, 0) > 0)
 		return err_wrap(err, r, "the pause has ended");
-	return err_wrap(err, r, "the pause was killed: too little memory in [Pod] MemoryMax=");
+	return r;
 }
 
 /**
@@ -517,7 +523,7 @@ int pod_start(struct pod *pod, struct pod_spec *spec, const struct paths *paths,
 			continue;
 		/* Adopted or not, it ran before us and runs on without us. */
 		pod->hands_off |= pod->adopting;
-		r = explain(pod, r, err);
+		(void)pod_explain(pod, r, err);
 		return err_wrap(err, r, "pod '%s'", spec->name);
 	}
 	pod->hands_off = false; /* it is ours now */

@@ -88,9 +88,9 @@ done
 
 pod_too_small() {
 	{ printf '%s\n' '[Pod]' MemoryMax=64K; app 'exec sleep 1000'; } | pod web
-	refused 1 "the pause was killed: too little memory in \[Pod\] MemoryMax="
+	refused 1 "out of memory: see MemoryMax= of the pod and its containers"
 }
-t "[Pod] MemoryMax=64K is too small for the pause: told" pod_too_small
+t "[Pod] MemoryMax=64K is too small for a start: told" pod_too_small
 
 # Children of podd are in the group while its OOM killer works, on podd's memory.
 oom_storm() {
