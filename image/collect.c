@@ -119,6 +119,75 @@ static int sweep(struct collect *c, int dirfd, const char *kind, const json_t *k
 	return r;
 }
 
+/* ------------------------------------------------------------ on a disk that is full */
+
+/* What an image of the list on the disk needs to run; nothing of one that cannot. */
+static int mark_to_run(struct collect *c, const struct digest *id, struct err *err)
+{
+	struct image image;
+	int r = image_load(&image, &c->w->store, id, NULL);
+
+	if (r == -ENOMEM)
+		return err_set(err, ENOMEM, "look for what is in use: out of memory");
+	if (r < 0)
+		return 0;
+	r = mark(c->blobs, id, err);
+	if (r == 0)
+		r = mark(c->blobs, &image.manifest.config.digest, err);
+	for (unsigned i = 0; r == 0 && i < image.manifest.layer_n; i++)
+		r = mark(c->layers, &image.config->diff_ids[i], err);
+	image_done(&image);
+	return r;
+}
+
+static int mark_former(struct collect *c, struct err *err)
+{
+	json_auto_t *index = NULL;
+	const json_t *entry;
+	struct digest id;
+	size_t i;
+	int r = image_store_index(&index, &c->w->store, err);
+
+	json_array_foreach(json_object_get(index, "manifests"), i, entry) {
+		if (r == 0 && image_index_digest(entry, &id))
+			r = mark_to_run(c, &id, err);
+		if (r == 0)
+			r = mark_signatures(c, entry, err);
+	}
+	return r;
+}
+
+static int make_room(struct collect *c, const json_t *index, int run_fd, struct err *err)
+{
+	int r = mark_all(c, index, run_fd, err);
+
+	if (r == 0)
+		r = mark_former(c, err);
+	if (r == 0)
+		r = sweep(c, c->w->blobs_fd, "blob", c->blobs, err);
+	return r < 0 ? r : sweep(c, c->w->layers_fd, "layer", c->layers, err);
+}
+
+/**
+ * image_collect_list() - write the list of images, though the disk be full
+ * @index: fewer images than there are, before image_collect()
+ * @run_fd: as there
+ *
+ * Return: 0 or -errno with @err filled; the list is the former one then.
+ */
+int image_collect_list(struct image_writer *w, const json_t *index, int run_fd,
+		       const struct collect_report *report, struct err *err)
+{
+	json_auto_t *blobs = json_object(), *layers = json_object();
+	struct collect c = { .w = w, .report = report, .blobs = blobs, .layers = layers };
+	struct err second;
+	int r = report->dry_run ? 0 : image_writer_replace_index(w, index, err);
+
+	if ((r != -ENOSPC && r != -EDQUOT) || make_room(&c, index, run_fd, &second) < 0)
+		return r;
+	return image_writer_replace_index(w, index, err);
+}
+
 /**
  * image_collect() - remove blobs and layers that no image uses
  * @index: the images that stay; on the disk already, unless it is a dry run

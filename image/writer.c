@@ -250,8 +250,18 @@ int image_writer_put_job(struct image_writer *w, struct err *err)
 	return r < 0 ? r : sync_directory(w->layers_fd, "layers", err);
 }
 
+static bool is_on_disk(const struct image_writer *w, const json_t *index)
+{
+	json_auto_t *now = NULL;
+
+	return faccessat(w->store.dirfd, "index.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       image_store_index(&now, &w->store, NULL) == 0 && json_equal(now, index);
+}
+
 /**
  * image_writer_replace_index() - from now on the store's images are these
+ *
+ * The same list is not written again: a full disk has no room for that.
  *
  * Return: 0 or -errno with @err filled; they are the former ones then.
  */
@@ -261,6 +271,8 @@ int image_writer_replace_index(struct image_writer *w, const json_t *index, stru
 
 	if (!text)
 		return err_set(err, ENOMEM, "write 'index.json': out of memory");
+	if (is_on_disk(w, index)) /* by whoever was killed before its name was, maybe */
+		return sync_directory(w->store.dirfd, "images", err);
 	if (strlen(text) > IMAGE_DOCUMENT_MAX)
 		return err_set(err, EFBIG, "the image store is full: 'index.json' would be larger than "
 			       "%u bytes", IMAGE_DOCUMENT_MAX);

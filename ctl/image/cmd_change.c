@@ -113,7 +113,7 @@ int cmd_image_tag(struct ctl *ctl, int argc, char **argv)
 /* --------------------------------------------------------------------- removal */
 
 /**
- * change_tell() - that something goes
+ * change_tell() - that something goes; change_write() says so
  * @kind: "image", "name", "blob" or "layer"
  */
 void change_tell(struct change *c, const char *kind, const char *name, uint64_t bytes)
@@ -122,8 +122,20 @@ void change_tell(struct change *c, const char *kind, const char *name, uint64_t 
 		c->removed, json_pack("{s:s, s:s, s:I}", "kind", kind, "name", name, "bytes",
 				      (json_int_t)bytes));
 	c->freed_bytes += bytes;
-	if (!c->ctl->json && (strcmp(kind, "image") == 0 || strcmp(kind, "name") == 0))
-		fprintf(c->out, "%s %s\n", c->dry_run ? "would remove" : "removed", name);
+}
+
+static void print_removed(const struct change *c)
+{
+	const json_t *e;
+	size_t i;
+
+	json_array_foreach(c->ctl->json ? NULL : c->removed, i, e) {
+		const char *kind = json_string_value(json_object_get(e, "kind"));
+
+		if (strcmp(kind, "image") == 0 || strcmp(kind, "name") == 0)
+			fprintf(c->out, "%s %s\n", c->dry_run ? "would remove" : "removed",
+				json_string_value(json_object_get(e, "name")));
+	}
 }
 
 static void found(void *ctx, const char *kind, const struct digest *d, uint64_t bytes)
@@ -141,9 +153,12 @@ static void found(void *ctx, const char *kind, const struct digest *d, uint64_t 
 int change_write(struct change *c, struct err *err)
 {
 	const struct collect_report report = { .found = found, .ctx = c, .dry_run = c->dry_run };
-	int r = c->dry_run ? 0 : image_writer_replace_index(&c->w, c->index, err);
+	int r = image_collect_list(&c->w, c->index, c->paths.run, &report, err);
 
-	return r < 0 ? r : image_collect(&c->w, c->index, c->paths.run, &report, err);
+	if (r < 0)
+		return r;
+	print_removed(c);
+	return image_collect(&c->w, c->index, c->paths.run, &report, err);
 }
 
 static void print_end(struct change *c)

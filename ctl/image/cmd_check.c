@@ -133,7 +133,7 @@ static int collect(struct fsck *f, struct err *err)
 	int r = 0;
 
 	if (f->repair)
-		r = image_writer_replace_index(&f->w, f->index, err);
+		r = image_collect_list(&f->w, f->index, f->paths.run, &report, err);
 	else if (f->damaged)
 		return 0; /* what a damaged image is made of cannot be told */
 	return r < 0 ? r : image_collect(&f->w, f->index, f->paths.run, &report, err);
