@@ -120,7 +120,7 @@ static const char pod_description[] =
 	"# During a trial, back ends that. result: unchanged, trial, back. What comes of it\n"
 	"# is told by events of the kind \"update\" from number seq on: state kept, or failed\n"
 	"# and then back, or blocked for as long as that cannot be; and by the update of\n"
-	"# Status.\n"
+	"# Status. kept and back are told once the names in the store are set, or blocked.\n"
 	"method Update(images: ?[]string, back: ?bool) -> (\n"
 	"  version: int,\n"
 	"  result: string,\n"

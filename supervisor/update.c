@@ -57,6 +57,20 @@ void update_block(struct pod *pod, const char *what, const char *why)
 }
 
 /**
+ * update_tell_outcome() - whoever waits for it can go on: the names are set, or blocked
+ */
+void update_tell_outcome(struct pod *pod)
+{
+	const char *outcome = take_ptr(pod->update.outcome);
+	const char *reason = pod->update.reason;
+
+	if (outcome && strcmp(outcome, "kept") == 0)
+		update_publish(pod, SAY_NOTICE, outcome, NULL);
+	else if (outcome)
+		update_publish(pod, SAY_WARNING, outcome, *reason ? reason : NULL);
+}
+
+/**
  * update_unblock() - it has been done
  */
 void update_unblock(struct pod *pod)
@@ -131,7 +145,7 @@ static void finish_way_back(struct pod *pod)
 	}
 	fault_kill("update-back");
 	end_trial(pod);
-	update_publish(pod, SAY_WARNING, "back", reason);
+	pod->update.outcome = "back";
 	update_set_names(pod);
 }
 
@@ -264,7 +278,7 @@ static void keep(struct pod *pod)
 	}
 	fault_kill("update-kept");
 	end_trial(pod);
-	update_publish(pod, SAY_NOTICE, "kept", NULL);
+	pod->update.outcome = "kept";
 	update_set_names(pod);
 }
 
@@ -399,14 +413,16 @@ void update_started(struct pod *pod)
 	}
 	if (u->on_trial)
 		restart_outdated(pod); /* podd was killed before it did */
-	if (state != GENERATION_TRIAL)
+	if (state != GENERATION_TRIAL) {
+		u->outcome = state == GENERATION_KEEPING ? "kept" : "back";
 		update_set_names(pod);
-	else if (u->on_trial && u->deadline_ns)
+	} else if (u->on_trial && u->deadline_ns) {
 		loop_timer_set(pod->loop, &u->timer, u->deadline_ns);
-	else if (u->failed)
+	} else if (u->failed) {
 		go_back(pod);
-	else if (!u->on_trial)
+	} else if (!u->on_trial) {
 		come_back(pod);
+	}
 	update_check(pod);
 }
 

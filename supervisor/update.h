@@ -32,7 +32,7 @@
  *		generations "back"
  *		no marker
  *	at last	names in the store	by podd-image, in the background
- *		generations "settled"
+ *		generations "settled"	only now, or once blocked, is the outcome told
  *
  * What cannot be done, since the pod's file is bad or the store cannot be written, is
  * tried again, each time later, and status says what it waits for.
@@ -61,6 +61,7 @@ struct update {
 	char reason[GENERATION_REASON_MAX];
 	struct timer timer; /* the deadline, or the next try of what is blocked */
 	struct backoff tries;
+	const char *outcome; /* "kept" or "back", to be told once the names are set; or NULL */
 	char blocked[GENERATION_REASON_MAX]; /* why the way back, or the names, have to wait */
 	struct helper helper;
 };

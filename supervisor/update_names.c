@@ -12,6 +12,7 @@
 static void block(struct pod *pod, const char *why)
 {
 	update_block(pod, "the names in the image store stay as they were", why);
+	update_tell_outcome(pod);
 }
 
 static void settled(struct helper *h, int status, const char *last_line)
@@ -36,6 +37,7 @@ static void settled(struct helper *h, int status, const char *last_line)
 	}
 	update_unblock(pod);
 	fault_kill("update-settled");
+	update_tell_outcome(pod);
 }
 
 static int start(struct pod *pod, struct err *err)
@@ -68,6 +70,8 @@ void update_set_names(struct pod *pod)
 	}
 	if (err.code == 0)
 		(void)start(pod, &err);
-	if (err.code && err.code != ENOENT) /* without a file there is nothing to set */
+	if (err.code == ENOENT) /* without a file there is nothing to set */
+		update_tell_outcome(pod);
+	else if (err.code)
 		block(pod, err.msg);
 }

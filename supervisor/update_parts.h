@@ -12,6 +12,7 @@ void update_warn(const struct pod *pod, const struct err *err);
 int update_load(struct pod_spec **out, const struct pod *pod, struct err *err);
 void update_fail(struct pod *pod, const char *reason);
 void update_block(struct pod *pod, const char *what, const char *why);
+void update_tell_outcome(struct pod *pod);
 void update_unblock(struct pod *pod);
 void update_go_on(struct pod *pod);
 
