@@ -1,19 +1,7 @@
 #!/usr/bin/env bash
 # Control groups where systemd rules: inside a delegated unit, and beside it.
-set -u
-n=0 failed=0 fs=/sys/fs/cgroup unit=podd-test-delegated
-
-check() {  # check NAME COMMAND...
-	local name=$1 out; shift
-	n=$((n + 1))
-	if out=$("$@" 2>&1); then
-		echo "ok $n - $name"
-	else
-		failed=1
-		echo "not ok $n - $name"
-		sed 's/^/# /' <<<"$out"
-	fi
-}
+. "$(dirname "$0")/lib.sh"
+fs=/sys/fs/cgroup unit=podd-test-delegated
 
 # The module's tests once more, as the main process of a unit with Delegate=yes:
 # there the groups are made in the unit, and the test moves to its leaf.
@@ -59,4 +47,4 @@ check "delegated unit: memory, pids and cpu were really tested" all_controllers_
 check "foreign group at the root survives systemd's reload" foreign_group_survives_reload
 check "limits of a delegated unit stay systemd's" unit_limits_are_systemds
 check "no group is left" nothing_left
-exit $failed
+finish

@@ -1,22 +1,10 @@
 #!/usr/bin/env bash
 # The clock set ten years forward and back under a running pod: only in a machine
 # of its own can that be done.
-set -u
-root=$(mktemp -d) n=0 failed=0
+. "$(dirname "$0")/lib.sh"
+root=$(mktemp -d)
 mkdir -p "$root/etc/podd"
 export PATH=$PWD/build:$PATH
-
-check() {  # check NAME COMMAND...
-	local name=$1 out; shift
-	n=$((n + 1))
-	if out=$("$@" 2>&1); then
-		echo "ok $n - $name"
-	else
-		failed=1
-		echo "not ok $n - $name"
-		sed 's/^/# /' <<<"$out"
-	fi
-}
 
 podctl() { command podctl --root "$root" "$@"; }
 # In a subshell of check(): its pid is kept in a file.
@@ -50,6 +38,7 @@ starts() {
 	said "'fails': backoff"
 }
 
+restarted_after() { [ "$(podctl status --json clock | jq '.containers[1].restarts')" -gt "$1" ]; }
 # step_to TIME: the clock, and then all goes on: log, events, backoff, status.
 step_to() {
 	local before ends
@@ -58,11 +47,7 @@ step_to() {
 	date -s "$1" >/dev/null || return 1
 	echo >"$root/fifo"
 	# Its restart is 2 s from its end, whatever the clock says.
-	for _ in {1..200}; do
-		[ "$(podctl status --json clock | jq '.containers[1].restarts')" -le "$ends" ] || break
-		read -r -t 0.1 <> <(:) || true
-	done
-	[ "$(podctl status --json clock | jq '.containers[1].restarts')" -gt "$ends" ] || return 1
+	until_ok restarted_after "$ends" || return 1
 	facts
 	[ "$(facts | jq -c '.[1]')" = "$before" ]
 }
@@ -91,4 +76,4 @@ check "clock: podd killed, another one adopts" adopted
 date -s "@$((now + 60))" >/dev/null
 check "clock: a stop" stops
 rm -rf "$root"
-exit $failed
+finish

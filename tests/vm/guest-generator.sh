@@ -1,27 +1,13 @@
 #!/usr/bin/env bash
 # podd-generator under a real systemd: pod files as units, their order, their faults.
-set -u
-n=0 failed=0 dest=build/dest etc=/etc/podd usr=/usr/share/podd
-
-check() {  # check NAME COMMAND...
-	local name=$1 out; shift
-	n=$((n + 1))
-	if out=$("$@" 2>&1); then
-		echo "ok $n - $name"
-	else
-		failed=1
-		echo "not ok $n - $name"
-		sed 's/^/# /' <<<"$out"
-	fi
-}
+. "$(dirname "$0")/lib.sh"
+etc=/etc/podd usr=/usr/share/podd
 
 # pod FILE LINE...: a pod file that is right, with these lines at its end.
 pod() {
 	local file=$1; shift
 	printf '%s\n' '[Network]' Mode=none '[Container app]' 'Rootfs=/' 'Exec=sleep infinity' "$@" >"$file"
 }
-show() { systemctl show -P "$1" "$2"; }
-active() { systemctl is-active --quiet "$@"; }
 podd_of() { show MainPID "$1.pod"; }
 generator_says() { timeout 60 journalctl -t podd-generator -f -n +1 -o cat | grep -m 1 -F -- "$1"; }
 
@@ -41,7 +27,7 @@ write_files() {
 
 # What the start of a machine does. One broken file keeps nobody else from starting.
 target_starts_them() {
-	systemctl show -P Wants multi-user.target | grep -w pods.target || return 1
+	show Wants multi-user.target | grep -w pods.target || return 1
 	systemctl start multi-user.target && active pods.target db.pod web.pod kiosk@left.pod && ! active idle.pod
 }
 
@@ -144,4 +130,4 @@ check "generator: a drop-in of /etc for a file of /usr/share" drop_in_of_etc
 check "generator: an instance by its directory" new_instance
 check "generator: a hidden pod has no unit" hidden_pod
 check "generator: leaves nothing" nothing_left
-exit $failed
+finish

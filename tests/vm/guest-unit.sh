@@ -1,30 +1,8 @@
 #!/usr/bin/env bash
 # The unit pod@.service under a real systemd, with podd installed.
-set -u
-n=0 failed=0 dest=build/dest unit=pod@tiny.service
+. "$(dirname "$0")/lib.sh"
+unit=pod@tiny.service
 
-check() {  # check NAME COMMAND...
-	local name=$1 out; shift
-	n=$((n + 1))
-	if out=$("$@" 2>&1); then
-		echo "ok $n - $name"
-	else
-		failed=1
-		echo "not ok $n - $name"
-		sed 's/^/# /' <<<"$out"
-	fi
-}
-
-show() { systemctl show -P "$1" $unit; }
-# until_show PROPERTY VALUE: waits for it, a minute at most
-until_show() {
-	for _ in {1..300}; do
-		[ "$(show "$1")" != "$2" ] || return 0
-		read -r -t 0.2 <> <(:) || true
-	done
-	echo "$1 is $(show "$1"), not $2"
-	return 1
-}
 container_pid() { podctl inspect tiny | grep -m 1 '"pid"'; }
 
 unit_is_right() {
@@ -75,6 +53,7 @@ podctl_restarts() {
 		[ "$(show MainPID)" = "$main" ] && [ "$(container_pid)" != "$before" ]
 }
 
+other_main() { [ "$(show MainPID)" != "$1" ]; }
 # podd stands still: systemd kills it, and the next one adopts.
 hung_podd_is_replaced() {
 	local before main
@@ -83,10 +62,7 @@ hung_podd_is_replaced() {
 	systemctl daemon-reload && systemctl restart $unit || return 1
 	before=$(container_pid) main=$(show MainPID)
 	kill -STOP "$main"
-	for _ in {1..600}; do
-		[ "$(show MainPID)" = "$main" ] || break
-		read -r -t 0.2 <> <(:) || true
-	done
+	until_ok other_main "$main"
 	journalctl -u $unit -o cat | grep 'Watchdog timeout' || return 1
 	until_show SubState running && until_show ActiveState active || return 1
 	rm -r /run/systemd/system/$unit.d && systemctl daemon-reload
@@ -143,8 +119,8 @@ nothing_left() {
 
 wrong_file_is_not_tried_again() {
 	printf '[Pod]\nMemoryMx=1\n' >/etc/podd/wrong.pod
-	! systemctl start pod@wrong.service && [ "$(systemctl show -P ExecMainStatus pod@wrong)" = 2 ] &&
-		[ "$(systemctl show -P NRestarts pod@wrong)" = 0 ] &&
+	! systemctl start pod@wrong.service && [ "$(show ExecMainStatus pod@wrong)" = 2 ] &&
+		[ "$(show NRestarts pod@wrong)" = 0 ] &&
 		journalctl -u pod@wrong -p err -o cat | grep "^/etc/podd/wrong.pod:2:1: unknown key 'MemoryMx'"
 }
 
@@ -164,4 +140,4 @@ check "unit: kill stops the pod" killed_is_stopped
 check "unit: stops in order" stops
 check "unit: leaves nothing" nothing_left
 check "unit: a wrong pod file ends in status 2, once" wrong_file_is_not_tried_again
-exit $failed
+finish
