@@ -98,6 +98,12 @@ $(BUILD)/tests/%: tests/%.c $(CTL_OBJ) $(BUILD)/libpodd.a
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(CTL_OBJ) $(BUILD)/libpodd.a \
 		-lcmocka $(LDLIBS)
 
+# Static, for roots that have no libc.
+$(BUILD)/tests/integration/probe: tests/integration/probe.c
+	@mkdir -p $(@D)
+	$(call say,TEST)
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -I. $(WARN) $(if $(WERROR),-Werror) -O1 -g -static -o $@ $<
+
 # Those of image/ alone need what podd-image needs.
 $(filter $(BUILD)/tests/unit/test_image%,$(UNIT)): LDLIBS := $(IMAGE_LIBS)
 # Their tables of tar entries leave most of an entry out; clang minds, gcc does not.

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/capability.h"
 #include "base/clock.h"
 #include "base/strv.h"
 #include "config/loader.h"
@@ -109,6 +110,20 @@ static void check_restart(struct loader *l, const struct section_state *state,
 			 (double)restart->max_ns / NSEC_PER_SEC);
 }
 
+/* What is said to be added and dropped was not thought of, here or in a drop-in. */
+static void check_capabilities(struct loader *l, const struct section_state *state,
+			       const struct container_capabilities *c)
+{
+	bool all = c->add == CAPABILITY_ALL || c->drop == CAPABILITY_ALL;
+	uint64_t both = all && c->add != c->drop ? 0 : c->add & c->drop;
+	struct config_pos pos;
+
+	if (!both || !where(state, CONFIG_CONTAINER, "DropCapability", "AddCapability", &pos))
+		return;
+	config_diags_add(l->diags, pos, "%s is in AddCapability= and in DropCapability=",
+			 all ? "'all'" : capability_name((unsigned)__builtin_ctzll(both)));
+}
+
 static void check_address(struct loader *l)
 {
 	const struct assigned *address = assigned(&l->network, CONFIG_NETWORK, "Address");
@@ -197,6 +212,7 @@ int config_finish(struct loader *l)
 		inherit(l, i);
 		check_required(l, i);
 		check_pull(l, &l->containers[i], c);
+		check_capabilities(l, &l->containers[i], &c->run.capabilities);
 		check_memory(l, &l->containers[i], CONFIG_CONTAINER, &c->limits);
 		check_restart(l, &l->containers[i], CONFIG_CONTAINER, &c->restart);
 		if (!c->image.name && config_complete(&spec->containers[i]) < 0)

@@ -22,6 +22,7 @@ static const char *const limits_words[] = { "strict", "best-effort", NULL };
 static const char *const policy_words[] = { "always", "on-failure", "never", NULL };
 static const char *const mode_words[] = { "bridge", "none", "host", NULL };
 static const char *const writable_words[] = { "tmpfs", "yes", "no", NULL };
+static const char *const new_privs_words[] = { "yes", "no", NULL };
 static const char *const pull_words[] = { "never", "missing", NULL };
 static_assert(PULL_NEVER == 0 && PULL_MISSING == 1, "see above");
 static_assert(RESTART_ALWAYS == 0 && RESTART_ON_FAILURE == 1 && RESTART_NEVER == 2, "see above");
@@ -171,6 +172,16 @@ const struct config_key config_keys[] = {
 	{ "Tmpfs", CONFIG_CONTAINER, RESTART, &config_type_tmpfs,
 	  "TARGET[:size=SIZE,mode=MODE]", .list = true, .since = SINCE, CONTAINER_MEMBER(run),
 	  .about = "An empty directory in memory; mode 1777, half of the memory if not given." },
+	{ "AddCapability", CONFIG_CONTAINER, RESTART, &config_type_capabilities, "NAME...|all",
+	  .list = true, .since = SINCE, CONTAINER_MEMBER(run.capabilities.add),
+	  .about = "Capabilities beside the default ones (see CAPABILITIES); those of a user "
+		   "other than root." },
+	{ "DropCapability", CONFIG_CONTAINER, RESTART, &config_type_capabilities, "NAME...|all",
+	  .list = true, .since = SINCE, CONTAINER_MEMBER(run.capabilities.drop),
+	  .about = "Capabilities that a root has not; all: only those of AddCapability= are left." },
+	{ "NoNewPrivileges", CONFIG_CONTAINER, RESTART, &config_type_choice, "yes|no",
+	  new_privs_words, OWN("yes"), .since = SINCE, CONTAINER_MEMBER(run.allow_new_privs),
+	  .about = "Whether setuid files and capabilities of files give nothing." },
 	{ "StopSignal", CONFIG_CONTAINER, LIVE, &config_type_signal, "SIGNAL",
 	  .since = SINCE, CONTAINER_MEMBER(stop_signal),
 	  .about = "Signal that asks the program to end; the image's, or SIGTERM." },

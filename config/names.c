@@ -6,7 +6,10 @@
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
+#include "base/capability.h"
+#include "base/fd.h"
 #include "config/value.h"
 
 #define LOWER  "abcdefghijklmnopqrstuvwxyz"
@@ -120,6 +123,57 @@ static int parse_user(const struct config_value *v, void *member)
 	return config_value_string(member, v->s, strlen(v->s));
 }
 
+static int read_capability(const struct config_value *v, const char *at, const char *word,
+			   uint64_t *mask)
+{
+	const char *nearest;
+	int n;
+
+	if (strcasecmp(word, "all") == 0) {
+		*mask = CAPABILITY_ALL;
+		return 0;
+	}
+	n = capability_parse(word);
+	if (n >= 0) {
+		*mask |= UINT64_C(1) << n;
+		return 0;
+	}
+	nearest = capability_nearest(word);
+	return config_value_bad(v, at, "'%s' is no capability%s%s%s", word,
+				nearest ? "; did you mean '" : ", such as NET_RAW, and not 'all'",
+				nearest ? nearest : "", nearest ? "'?" : "");
+}
+
+static int parse_capabilities(const struct config_value *v, void *member)
+{
+	uint64_t *mask = member, more = 0;
+	const char *p = v->s, *at;
+	int r, bad = 0;
+
+	do {
+		cleanup_free char *word = NULL;
+
+		r = config_word_next(v, &p, &at, &word);
+		if (r == 0 && !word)
+			break;
+		if (r == 0)
+			r = read_capability(v, at, word, &more);
+		bad = r < 0 ? r : bad;
+	} while (r == 0 || r == -EINVAL);
+	if (bad == 0)
+		*mask |= more;
+	return bad;
+}
+
+static void clear_capabilities(void *member)
+{
+	*(uint64_t *)member = 0;
+}
+
+const struct config_type config_type_capabilities = {
+	.parse = parse_capabilities,
+	.clear = clear_capabilities,
+};
 const struct config_type config_type_string = {
 	.parse = parse_string,
 	.clear = config_clear_string,

@@ -64,7 +64,8 @@ struct container_process {
 	char *const *env; /* "NAME=value"; PATH, HOME and container= are added when absent */
 	const char *cwd;
 	const char *user; /* as container_spec.user */
-	uint64_t bounding_set;
+	struct container_capabilities capabilities;
+	bool allow_new_privs;
 	struct container_filter filter;
 	int pause_pidfd;
 	int mntns_fd;
@@ -86,4 +87,4 @@ struct container_started {
 int container_spawn(struct container_started *out, const struct container_process *p,
 		    struct err *err);
 
-uint64_t container_default_bounding_set(void);
+uint64_t container_bounding_set(const struct container_capabilities *c);

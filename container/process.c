@@ -108,12 +108,12 @@ static int enter_directory(struct start *s)
 
 static int limit_capabilities(struct start *s)
 {
-	return identity_drop_bounding(s->p->bounding_set, s->err);
+	return identity_drop_bounding(container_bounding_set(&s->p->capabilities), s->err);
 }
 
 static int take_identity(struct start *s)
 {
-	return identity_become(&s->ids, s->p->bounding_set, s->err);
+	return identity_become(&s->ids, &s->p->capabilities, s->p->allow_new_privs, s->err);
 }
 
 /* After no_new_privs, and last of all: what follows must pass the filter. */

@@ -26,6 +26,11 @@ struct container_tmpfs {
 	mode_t mode;
 };
 
+/* Masks, bit N for capability N; CAPABILITY_ALL (base/capability.h) for "all". */
+struct container_capabilities {
+	uint64_t add, drop;
+};
+
 /* Owned by whoever built it; container/ only reads it. */
 struct container_spec {
 	char *name;
@@ -40,4 +45,6 @@ struct container_spec {
 	char **env;  /* "NAME=value", NULL-terminated; what the file says */
 	char *cwd;   /* absolute, in the container */
 	char *user;  /* "UID", "NAME", either with ":GID" or ":GROUP"; NULL: 0:0 */
+	struct container_capabilities capabilities;
+	bool allow_new_privs; /* NoNewPrivileges=no */
 };

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "base/capability.h"
 #include "base/child.h"
 #include "base/fault.h"
 #include "base/fd.h"
@@ -187,6 +188,7 @@ static int become_pause(void *arg)
 {
 	static char name[] = "pod-pause";
 	const struct user_ids nobody = { .uid = PAUSE_ID, .gid = PAUSE_ID };
+	static const struct container_capabilities none = { .drop = CAPABILITY_ALL };
 	struct birth *b = arg;
 	char *argv[] = { name, (char *)b->args->pod, NULL };
 	char *env[] = { NULL };
@@ -202,7 +204,7 @@ static int become_pause(void *arg)
 	if (r == 0)
 		r = identity_drop_bounding(0, b->err);
 	if (r == 0)
-		r = identity_become(&nobody, 0, b->err);
+		r = identity_become(&nobody, &none, false, b->err);
 	if (r < 0)
 		return 1;
 	b->running = true;

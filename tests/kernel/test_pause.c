@@ -96,7 +96,6 @@ static int spawn(const char *script, struct container_started *out, struct err *
 	struct container_process p = {
 		.argv = argv,
 		.env = env,
-		.bounding_set = container_default_bounding_set(),
 		.pause_pidfd = w.pause.pidfd,
 		.mntns_fd = w.mntns_fd,
 		.cgroup_fd = w.pod.dirfd,
@@ -259,7 +258,6 @@ static void pause__maker_killed__program_lives_and_its_exit_is_kept(void **state
 		char *env[] = { NULL };
 		struct container_process p = {
 			.argv = argv, .env = env,
-			.bounding_set = container_default_bounding_set(),
 			.pause_pidfd = w.pause.pidfd, .mntns_fd = w.mntns_fd,
 			.cgroup_fd = w.pod.dirfd, .stdio = { -EBADF, -EBADF, -EBADF },
 			.slot = other,
@@ -280,7 +278,6 @@ static void container_spawn__no_such_program__stage_and_code(void **state)
 	struct container_process p = {
 		.argv = argv,
 		.env = env,
-		.bounding_set = container_default_bounding_set(),
 		.pause_pidfd = w.pause.pidfd,
 		.mntns_fd = w.mntns_fd,
 		.cgroup_fd = w.pod.dirfd,

@@ -12,10 +12,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <linux/capability.h>
+
+#include "base/capability.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "config/load.h"
 #include "config/signal.h"
+#include "container/container.h"
 
 #define MIB UINT64_C(1048576)
 #define SEC NSEC_PER_SEC
@@ -406,6 +410,14 @@ static void paths__bad__said_where(void **state)
 		{ 2, "Tmpfs=/run:mode=10000",
 		  "17: Tmpfs=: '10000' is no octal mode, such as 0755" },
 		{ 2, "Tmpfs=/run:noexec", "12: Tmpfs=: option 'noexec' is none of size=, mode=" },
+		{ 2, "AddCapability=KILL NET_RAV", "20: AddCapability=: 'NET_RAV' is no capability; "
+		  "did you mean 'NET_RAW'?" },
+		{ 2, "DropCapability=CAP_zzz", "16: DropCapability=: 'CAP_zzz' is no capability, "
+		  "such as NET_RAW, and not 'all'" },
+		{ 2, "DropCapability=KILL\nAddCapability=NET_RAW KILL",
+		  "1: CAP_KILL is in AddCapability= and in DropCapability=" },
+		{ 2, "DropCapability=all\nAddCapability=all",
+		  "1: 'all' is in AddCapability= and in DropCapability=" },
 	};
 	struct pod_spec *spec;
 	char fault[512];
@@ -416,6 +428,29 @@ static void paths__bad__said_where(void **state)
 	assert_string_equal(fault, "f.pod:3:11: Volume=: '/b' is already a volume");
 	load_line(&spec, 2, "Tmpfs=/b\nVolume=/c:/b", fault, sizeof(fault));
 	assert_string_equal(fault, "f.pod:3:11: Volume=: '/b' is already a tmpfs");
+}
+
+static void capabilities__each_way_to_write_them__masks(void **state)
+{
+	struct pod_spec *spec = good(2, "AddCapability=CAP_NET_RAW net_admin\nAddCapability=Cap_Bpf\n"
+				     "DropCapability=ALL");
+	const struct container_spec *run = &spec->containers[0].run;
+
+	(void)state;
+	assert_int_equal(run->capabilities.add,
+			 CAPABILITY(NET_RAW) | CAPABILITY(NET_ADMIN) | CAPABILITY(BPF));
+	assert_int_equal(run->capabilities.drop, CAPABILITY_ALL);
+	assert_int_equal(container_bounding_set(&run->capabilities), run->capabilities.add);
+	assert_false(run->allow_new_privs);
+	pod_spec_free(spec);
+	spec = good(2, "AddCapability=all\nDropCapability=SYS_ADMIN\nNoNewPrivileges=no");
+	run = &spec->containers[0].run;
+	assert_int_equal(container_bounding_set(&run->capabilities), ~CAPABILITY(SYS_ADMIN));
+	assert_true(run->allow_new_privs);
+	pod_spec_free(spec);
+	spec = good(2, "AddCapability=NET_RAW\nAddCapability=");
+	assert_int_equal(container_bounding_set(&spec->containers[0].run.capabilities), 0x4eb);
+	pod_spec_free(spec);
 }
 
 static void path__too_long__refused(void **state)
@@ -571,6 +606,7 @@ int main(void)
 		cmocka_unit_test(paths__good__cleaned_and_split),
 		cmocka_unit_test(paths__from_dot__below_the_directory_of_the_file),
 		cmocka_unit_test(paths__bad__said_where),
+		cmocka_unit_test(capabilities__each_way_to_write_them__masks),
 		cmocka_unit_test(path__too_long__refused),
 		cmocka_unit_test(names__good_and_bad__told_apart),
 		cmocka_unit_test(network__good__stored),
