@@ -124,6 +124,9 @@ int cgroup_kill(const struct cgroup *cg, struct err *err);
 int cgroup_freeze(const struct cgroup *cg, bool frozen, struct err *err);
 int cgroup_events_open(const struct cgroup *cg, struct err *err);
 int cgroup_events_populated(int events_fd, struct err *err);
+int cgroup_events_frozen(int events_fd, struct err *err);
+bool cgroup_is_frozen(const struct cgroup *cg);
+bool cgroup_freeze_asked(const struct cgroup *cg);
 int cgroup_wait_empty(const struct cgroup *cg, unsigned timeout_ms, struct err *err);
 int cgroup_remove(int parent_fd, const char *name, unsigned timeout_ms, struct err *err);
 

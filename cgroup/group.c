@@ -319,6 +319,22 @@ int cgroup_events_open(const struct cgroup *cg, struct err *err)
 	return fd < 0 ? wrap_path(cg, err_sys(err, "open 'cgroup.events'"), err) : fd;
 }
 
+/* A line of cgroup.events, "populated 0\nfrozen 0\n". */
+static int read_event(int events_fd, const char *key, struct err *err)
+{
+	char buf[128];
+	ssize_t n = pread(events_fd, buf, sizeof(buf) - 1, 0);
+	const char *at;
+
+	if (n < 0)
+		return err_sys(err, "read 'cgroup.events'");
+	buf[n] = '\0';
+	at = strstr(buf, key);
+	if (!at)
+		return err_set(err, EPROTO, "read 'cgroup.events': no '%s' in it", key);
+	return at[strlen(key)] != '0';
+}
+
 /**
  * cgroup_events_populated() - does a process live in the group or below?
  * @events_fd: from cgroup_events_open()
@@ -327,17 +343,46 @@ int cgroup_events_open(const struct cgroup *cg, struct err *err)
  */
 int cgroup_events_populated(int events_fd, struct err *err)
 {
-	char buf[128]; /* "populated 0\nfrozen 0\n" */
-	ssize_t n = pread(events_fd, buf, sizeof(buf) - 1, 0);
-	const char *at;
+	return read_event(events_fd, "populated ", err);
+}
 
-	if (n < 0)
-		return err_sys(err, "read 'cgroup.events'");
-	buf[n] = '\0';
-	at = strstr(buf, "populated ");
-	if (!at)
-		return err_set(err, EPROTO, "read 'cgroup.events': no 'populated' in it");
-	return at[strlen("populated ")] != '0';
+/**
+ * cgroup_events_frozen() - does every process in the group and below stand still?
+ * @events_fd: from cgroup_events_open()
+ *
+ * Also when a group above was frozen, and when no process is left in one that was.
+ *
+ * Return: 1 or 0, or -errno with @err filled; -ENODEV: the group is gone.
+ */
+int cgroup_events_frozen(int events_fd, struct err *err)
+{
+	return read_event(events_fd, "frozen ", err);
+}
+
+/**
+ * cgroup_is_frozen() - the same, of a group whose cgroup.events somebody else polls
+ *
+ * A read of the descriptor that is polled would take the word of a change from it.
+ *
+ * Return: also false when that cannot be read.
+ */
+bool cgroup_is_frozen(const struct cgroup *cg)
+{
+	cleanup_close int fd = cgroup_events_open(cg, NULL);
+
+	return fd >= 0 && cgroup_events_frozen(fd, NULL) > 0;
+}
+
+/**
+ * cgroup_freeze_asked() - was the group itself frozen, or is it about to be?
+ *
+ * Return: also false when that cannot be read.
+ */
+bool cgroup_freeze_asked(const struct cgroup *cg)
+{
+	char buf[8];
+
+	return io_read_file(cg->dirfd, "cgroup.freeze", buf, sizeof(buf), NULL) > 0 && buf[0] == '1';
 }
 
 /**

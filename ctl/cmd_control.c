@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* podctl stop, restart, kill: what changes a running pod. */
+/* podctl stop, restart, pause, unpause, kill: what changes a running pod. */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -61,6 +61,32 @@ int cmd_stop(struct ctl *ctl, int argc, char **argv)
 int cmd_restart(struct ctl *ctl, int argc, char **argv)
 {
 	return stop_or_restart(ctl, argc, argv, "io.podd.Pod.Restart", true);
+}
+
+static int pause_or_unpause(struct ctl *ctl, int argc, char **argv, const char *method)
+{
+	static const struct option longs[] = { CTL_COMMON_OPTIONS };
+	int code;
+
+	if (ctl_option(ctl, argc, argv, ":", longs) == CTL_STOP)
+		return ctl->exit_code;
+	code = ctl_positional(ctl, argc, argv, 1, 2);
+	if (code)
+		return code;
+	return command(ctl, argv[optind], method, json_pack("{s:s*}", "container", argv[optind + 1]),
+		       true);
+}
+
+/* podctl pause */
+int cmd_pause(struct ctl *ctl, int argc, char **argv)
+{
+	return pause_or_unpause(ctl, argc, argv, "io.podd.Pod.Pause");
+}
+
+/* podctl unpause */
+int cmd_unpause(struct ctl *ctl, int argc, char **argv)
+{
+	return pause_or_unpause(ctl, argc, argv, "io.podd.Pod.Unpause");
 }
 
 /* podctl kill */

@@ -24,6 +24,8 @@ static const struct ctl_command commands[] = {
 	  "--no-wait" },
 	{ "reload", cmd_reload, "[--dry-run] POD", "put a changed pod file into force",
 	  "--dry-run" },
+	{ "pause", cmd_pause, "POD [CONTAINER]", "freeze a container, or all that run", "" },
+	{ "unpause", cmd_unpause, "POD [CONTAINER]", "let a paused container go on, or all", "" },
 	{ "kill", cmd_kill, "[-s SIGNAL] POD [CONTAINER]", "send a signal to a container, or all",
 	  "--signal" },
 	{ "inspect", cmd_inspect, "POD", "all that podd knows about a pod, as JSON", "" },

@@ -124,7 +124,8 @@ static void show_containers(FILE *out, const json_t *containers, bool colour)
 	json_array_foreach(containers, i, c) {
 		table_add(&t, "%s", text_of(c, "name"));
 		table_add(&t, "%s", text_of(c, "type"));
-		table_add(&t, "%s", text_of(c, "state"));
+		table_add(&t, "%s", json_is_true(json_object_get(c, "paused")) ? "paused" :
+									       text_of(c, "state"));
 		table_add(&t, "%s", yes_no(c, "ready"));
 		table_add(&t, "%s", number_of(c, "pid", buf));
 		table_add(&t, "%s", number_of(c, "restarts", buf));

@@ -46,7 +46,7 @@ const char *text_state_colour(const char *state)
 		{ "running", "\033[32m" },  { "ready", "\033[32m" },	 { "starting", "\033[33m" },
 		{ "stopping", "\033[33m" }, { "backoff", "\033[33m" },	 { "failed", "\033[31m" },
 		{ "dead", "\033[31m" },	    { "no-answer", "\033[31m" }, { "completed", "\033[2m" },
-		{ "stopped", "\033[2m" },
+		{ "stopped", "\033[2m" },   { "paused", "\033[33m" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(colours); i++)

@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "base/fd.h"
 #include "supervisor/describe.h"
+#include "supervisor/freeze.h"
 #include "supervisor/pod.h"
 #include "supervisor/reload.h"
 #include "supervisor/say.h"
@@ -77,6 +78,34 @@ static int restart(void *ctx, const char *container, struct err *err)
 	if (drive_event(pod, &ev) < 0)
 		return err_set(err, EBUSY, "it is %s", pod_state_name(pod->machine.state));
 	return 0;
+}
+
+static int pause_or_unpause(struct pod *pod, enum pod_event_type type, const char *container,
+			    struct err *err)
+{
+	unsigned i = container ? index_of(pod, container) : POD_ITSELF;
+	int r = drive_event(pod, &(struct pod_event){ .type = type, .container = i });
+
+	if (r == -EPROTO)
+		return err_set(err, EBUSY, "it is %s", pod_state_name(pod->machine.state));
+	if (r < 0 && container)
+		return err_set(err, ESRCH, "container '%s' is %s", container,
+			       machine_state_name(pod->machine.containers[i].state));
+	return r < 0 ? err_set(err, ESRCH, "no container of pod '%s' is running", pod->spec->name) : 0;
+}
+
+static int freeze(void *ctx, const char *container, struct err *err)
+{
+	int r = pause_or_unpause(ctx, POD_EV_PAUSE, container, err);
+
+	if (r == 0)
+		freeze_answer(ctx); /* they may have been paused before */
+	return r;
+}
+
+static int unfreeze(void *ctx, const char *container, struct err *err)
+{
+	return pause_or_unpause(ctx, POD_EV_UNPAUSE, container, err);
 }
 
 static int upgrade(void *ctx, struct err *err)
@@ -189,6 +218,11 @@ static int spawn_session(struct pod *pod, struct session *s, const struct contro
 		return err_set(err, EBUSY, "container '%s' is being removed", exec->container);
 	if (m->pid == 0)
 		return err_set(err, ESRCH, "container '%s' is not running", exec->container);
+	if (pod->machine.containers[m->index].paused)
+		return err_set(err, EBUSY, "container '%s' is paused: 'podctl unpause %s %s' lets it go "
+			       "on", exec->container, pod->spec->name, exec->container);
+	if (cgroup_is_frozen(&m->cgroup))
+		return err_set(err, EBUSY, "container '%s' is frozen, not by podd", exec->container);
 	s->slot->generation++;
 	__atomic_store_n(&s->slot->state, BOARD_STARTING, __ATOMIC_RELEASE);
 	fault_kill("session-starting");
@@ -304,6 +338,8 @@ const struct control_ops answer_ops = {
 	.inspect = inspect,
 	.stop = stop,
 	.restart = restart,
+	.pause = freeze,
+	.unpause = unfreeze,
 	.upgrade = upgrade,
 	.kill = send_signal,
 	.reload = reload,

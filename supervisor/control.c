@@ -435,12 +435,12 @@ static bool waits_for(const struct control_client *c, enum control_wait wait, co
 }
 
 /**
- * control_finish() - answer all who wait for a Stop or a Restart
- * @container: that was restarted; NULL: the pod, for those who asked for all of
+ * control_finish() - answer all who wait for a Stop, a Restart or a Pause
+ * @container: that was restarted or paused; NULL: the pod, for those who asked for all of
  * it (who asked for one container is answered by that one's name)
  * @result: NULL or a code of 0: it was done; else what they are told
  *
- * Once the pod has stopped, whoever still waits for a restart is told that.
+ * Once the pod has stopped, whoever still waits for another thing is told that.
  */
 void control_finish(struct control *control, enum control_wait wait, const char *container,
 		    const struct err *result)

@@ -24,7 +24,7 @@
  * one message each way for it. Whoever follows the events pulls them from the
  * ring as it reads (supervisor/events.h).
  *
- * Stop and Restart are answered when the work is done: the operation only starts
+ * Stop, Restart and Pause are answered when the work is done: the operation only starts
  * it, and the supervisor calls control_finish() later. Exec is answered twice,
  * by control_exec_reply() and control_exec_done().
  *
@@ -61,6 +61,9 @@ struct control_ops {
 	/* 0: begun, control_finish() follows. @container NULL: all of them. */
 	int (*stop)(void *ctx, struct err *err);
 	int (*restart)(void *ctx, const char *container, struct err *err);
+	int (*pause)(void *ctx, const char *container, struct err *err);
+	/* 0: done. */
+	int (*unpause)(void *ctx, const char *container, struct err *err);
 	int (*upgrade)(void *ctx, struct err *err); /* comes back only when it failed */
 	int (*kill)(void *ctx, const char *container, int signal, struct err *err);
 	/* 0: begun, control_answer() follows. @images: a list of strings, borrowed. */
@@ -78,6 +81,7 @@ struct control_ops {
 enum control_wait {
 	CONTROL_WAIT_STOP,
 	CONTROL_WAIT_RESTART,
+	CONTROL_WAIT_PAUSE,
 	CONTROL_WAIT_RELOAD, /* these two: for control_answer() */
 	CONTROL_WAIT_UPDATE,
 };

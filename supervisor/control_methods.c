@@ -46,6 +46,7 @@ static const char pod_description[] =
 	"  started_at: ?string,\n"
 	"  restarts: int,\n"
 	"  ready: bool,\n"
+	"  paused: bool,\n"
 	"  last: ?LastExit,\n"
 	"  image: ?(name: string, digest: string),\n"
 	"  limits: ?object\n"
@@ -128,6 +129,12 @@ static const char pod_description[] =
 	"  settle_ms: ?int,\n"
 	"  images: ?[](name: string, former: string, new: string)\n"
 	")\n"
+	"\n"
+	"# Freeze all processes of one container, or of each that runs, until Unpause.\n"
+	"# Answered when they stand still. A stop, a restart or a kill comes through.\n"
+	"method Pause(container: ?string) -> ()\n"
+	"\n"
+	"method Unpause(container: ?string) -> ()\n"
 	"\n"
 	"# Send a signal to the first process of one container, or of each.\n"
 	"method Kill(container: ?string, signal: int) -> ()\n"
@@ -349,6 +356,27 @@ static void call_restart(struct control_client *c, const struct arguments *args)
 	answer_beginning(c, cfg->ops->restart(cfg->ctx, container, &err), args, &err);
 }
 
+static void call_pause(struct control_client *c, const struct arguments *args)
+{
+	const struct control_config *cfg = &c->control->config;
+	const char *container = args->text[PARAM_CONTAINER];
+	struct err err = { 0 };
+
+	wait_for(c, CONTROL_WAIT_PAUSE, container);
+	begun(c, cfg->ops->pause(cfg->ctx, container, &err), &err);
+}
+
+static void call_unpause(struct control_client *c, const struct arguments *args)
+{
+	const struct control_config *cfg = &c->control->config;
+	struct err err = { 0 };
+
+	if (cfg->ops->unpause(cfg->ctx, args->text[PARAM_CONTAINER], &err) < 0)
+		control_reply_failed(c, &err);
+	else
+		control_reply(c, NULL, false);
+}
+
 static void call_upgrade(struct control_client *c, const struct arguments *args)
 {
 	const struct control_config *cfg = &c->control->config;
@@ -497,6 +525,8 @@ static const struct method {
 	{ "io.podd.Pod.Inspect", call_inspect, 0, 0, false },
 	{ "io.podd.Pod.Stop", call_stop, 0, P(WAIT), false },
 	{ "io.podd.Pod.Restart", call_restart, 0, P(CONTAINER) | P(WAIT), false },
+	{ "io.podd.Pod.Pause", call_pause, 0, P(CONTAINER), false },
+	{ "io.podd.Pod.Unpause", call_unpause, 0, P(CONTAINER), false },
 	{ "io.podd.Pod.Upgrade", call_upgrade, 0, 0, false },
 	{ "io.podd.Pod.Reload", call_reload, 0, P(DRY_RUN), false },
 	{ "io.podd.Pod.Update", call_update, 0, P(IMAGES) | P(BACK), false },

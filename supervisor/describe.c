@@ -69,13 +69,13 @@ static json_t *container_status(const struct pod *pod, unsigned i)
 	const struct machine *c = &pod->machine.containers[i];
 	const struct member *m = pod->members[i];
 
-	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:I, s:b, s:o, s:o*}", "name",
+	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:I, s:b, s:b, s:o, s:o*}", "name",
 			 json_text_string(m->spec->run.name), "type", "main", "state",
 			 machine_state_name(c->state), "pid",
 			 m->pid > 0 ? json_integer(m->pid) : json_null(), "started_at",
 			 describe_time(m->started_realtime_ns), "restarts", (json_int_t)c->restarts,
-			 "ready", c->state == MACHINE_RUNNING, "last", last_exit(pod, i), "image",
-			 image(m->spec));
+			 "ready", machine_serves(c), "paused", c->paused, "last", last_exit(pod, i),
+			 "image", image(m->spec));
 }
 
 /* One warning for each limit that Limits=best-effort let pass. */

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/fd.h"
+#include "supervisor/freeze.h"
 #include "supervisor/notify.h"
 #include "supervisor/plan.h"
 #include "supervisor/pod.h"
@@ -120,6 +121,10 @@ static void do_container_actions(struct pod *pod, unsigned i, const struct machi
 		send_stop(pod, m);
 	if (todo->bits & MACHINE_KILL_GROUP)
 		member_kill(m);
+	if (todo->bits & MACHINE_FREEZE)
+		freeze_begin(m);
+	if (todo->bits & MACHINE_THAW)
+		freeze_end(m);
 	if (todo->bits & MACHINE_ARM_TIMER)
 		loop_timer_set(pod->loop, &m->timer, todo->timer_ns);
 	if (todo->bits & MACHINE_SPAWN)
@@ -453,10 +458,13 @@ static bool lacks_stop(const struct member *m, const struct machine *c)
  */
 static void resume_container(struct pod *pod, unsigned i)
 {
-	const struct machine *c = &pod->machine.containers[i];
+	struct machine *c = &pod->machine.containers[i];
 	struct member *m = pod->members[i];
 	bool ran = m->slot->state == BOARD_RUNNING || m->slot->state == BOARD_EXITED;
 
+	freeze_resume(pod, i);
+	if (c->state == MACHINE_BACKOFF && !c->timer_ns && !c->paused)
+		c->timer_ns = clock_boottime_ns(); /* the pause that held it is over */
 	if (c->timer_ns)
 		loop_timer_set(pod->loop, &m->timer, c->timer_ns);
 	if (c->state == MACHINE_STARTING && ran) {

@@ -16,6 +16,7 @@ static const char *const kind_names[] = {
 	[EVENT_POD_STATE] = "pod-state",
 	[EVENT_CONTAINER_STATE] = "container-state",
 	[EVENT_CONTAINER_EXIT] = "container-exit",
+	[EVENT_CONTAINER_PAUSED] = "container-paused",
 	[EVENT_CONTAINER_READY] = "container-ready",
 	[EVENT_LOG_DROPPED] = "log-dropped",
 	[EVENT_EXEC_STARTED] = "exec-started",

@@ -27,6 +27,7 @@ enum event_kind {
 	EVENT_POD_STATE,       /* state, reason, message */
 	EVENT_CONTAINER_STATE, /* container, state, pid, restarts, reason, message */
 	EVENT_CONTAINER_EXIT,  /* container, pid, wait_status, reason */
+	EVENT_CONTAINER_PAUSED, /* container, state "paused" or "unpaused" */
 	EVENT_CONTAINER_READY, /* container, state "ready" or "unready", message */
 	EVENT_LOG_DROPPED,     /* container, message */
 	EVENT_EXEC_STARTED,    /* container, pid */

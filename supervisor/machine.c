@@ -22,8 +22,17 @@ struct step {
 
 typedef void action_fn(struct machine *m, struct step *s);
 
+static void thaw(struct machine *m, struct step *s)
+{
+	if (m->paused)
+		s->out->bits |= MACHINE_THAW;
+	m->paused = false;
+}
+
 static void enter(struct machine *m, struct step *s, enum machine_state state)
 {
+	if (state != MACHINE_RUNNING && state != MACHINE_BACKOFF)
+		thaw(m, s);
 	m->state = state;
 	s->out->bits |= MACHINE_CHANGED;
 }
@@ -94,7 +103,7 @@ static void back_off(struct machine *m, struct step *s)
 	uint64_t ran_ns = began_ns && ended_ns > began_ns ? ended_ns - began_ns : 0;
 	uint64_t delay_ns = backoff_next(&m->backoff, m->restart, ran_ns);
 
-	if (!delay_ns && m->last.reason != EXIT_REASON_START_ERROR) {
+	if (!delay_ns && m->last.reason != EXIT_REASON_START_ERROR && !m->paused) {
 		spawn(m, s);
 		return;
 	}
@@ -129,7 +138,8 @@ static void end_run(struct machine *m, struct step *s)
 static void retry(struct machine *m, struct step *s)
 {
 	m->timer_ns = 0;
-	spawn(m, s);
+	if (!m->paused) /* else the end of the pause makes up for it */
+		spawn(m, s);
 }
 
 static void retry_now(struct machine *m, struct step *s)
@@ -206,9 +216,25 @@ static void end_stop(struct machine *m, struct step *s)
 
 static void drain(struct machine *m, struct step *s)
 {
-	(void)s;
 	m->draining = true;
 	m->start_again = false;
+	thaw(m, s); /* those before it in the order may wait for it */
+}
+
+static void begin_pause(struct machine *m, struct step *s)
+{
+	if (!m->paused)
+		s->out->bits |= MACHINE_FREEZE;
+	m->paused = true;
+}
+
+static void end_pause(struct machine *m, struct step *s)
+{
+	bool overdue = m->paused && m->state == MACHINE_BACKOFF && !m->timer_ns;
+
+	thaw(m, s);
+	if (overdue)
+		spawn(m, s);
 }
 
 static void lose(struct machine *m, struct step *s)
@@ -264,6 +290,8 @@ static action_fn *const on[MACHINE_STATE_N][MACHINE_EVENT_N] = { /* NULL: refuse
 		[MACHINE_EV_RESTART]      = terminate_to_restart,
 		[MACHINE_EV_DRAIN]        = drain,
 		[MACHINE_EV_LOST]         = lose,
+		[MACHINE_EV_PAUSE]        = begin_pause,
+		[MACHINE_EV_UNPAUSE]      = end_pause,
 	},
 	[MACHINE_BACKOFF] = {
 		[MACHINE_EV_TIMER]        = retry,
@@ -272,6 +300,8 @@ static action_fn *const on[MACHINE_STATE_N][MACHINE_EVENT_N] = { /* NULL: refuse
 		[MACHINE_EV_RESTART]      = retry_now,
 		[MACHINE_EV_DRAIN]        = settle,
 		[MACHINE_EV_LOST]         = lose,
+		[MACHINE_EV_PAUSE]        = begin_pause,
+		[MACHINE_EV_UNPAUSE]      = end_pause,
 	},
 	[MACHINE_STOPPING] = {
 		[MACHINE_EV_STARTED]      = stop_again,
@@ -352,6 +382,14 @@ bool machine_has_process(const struct machine *m)
 {
 	return m->state == MACHINE_STARTING || m->state == MACHINE_RUNNING ||
 	       m->state == MACHINE_STOPPING;
+}
+
+/**
+ * machine_serves() - whether it runs, and is not paused
+ */
+bool machine_serves(const struct machine *m)
+{
+	return m->state == MACHINE_RUNNING && !m->paused;
 }
 
 /**

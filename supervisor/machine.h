@@ -32,6 +32,11 @@
  * A failed start is never tried again in the same step but by the timer, even
  * if that is due at once: the loop gets its turn, and the operator's stop its
  * chance, however fast starts fail.
+ *
+ * Paused is no state but a mark on two of them: on running, where the processes
+ * are frozen, and on backoff, where the next start waits for the end of the pause.
+ * Whatever leads to another state thaws, since nothing can be spawned into a frozen
+ * group, nor end there but by SIGKILL.
  */
 enum machine_state {
 	MACHINE_WAITING,
@@ -56,6 +61,8 @@ enum machine_event_type {
 	MACHINE_EV_RESTART, /* by the operator: stop as above, then start at once */
 	MACHINE_EV_DRAIN,   /* the pod stops: run on, but never start again */
 	MACHINE_EV_LOST,    /* the pod's PID namespace is gone, with all processes */
+	MACHINE_EV_PAUSE,
+	MACHINE_EV_UNPAUSE,
 	MACHINE_EVENT_N,
 };
 
@@ -72,9 +79,11 @@ enum machine_action {
 	MACHINE_CLEAR_TIMER = 1 << 0,
 	MACHINE_SIGNAL_STOP = 1 << 1, /* the stop signal to the first process, if there is one */
 	MACHINE_KILL_GROUP = 1 << 2,  /* cgroup.kill */
-	MACHINE_ARM_TIMER = 1 << 3,   /* replaces one that is armed */
-	MACHINE_SPAWN = 1 << 4,
-	MACHINE_CHANGED = 1 << 5, /* state, restarts or last exit: publish */
+	MACHINE_FREEZE = 1 << 3,      /* cgroup.freeze */
+	MACHINE_THAW = 1 << 4,
+	MACHINE_ARM_TIMER = 1 << 5, /* replaces one that is armed */
+	MACHINE_SPAWN = 1 << 6,
+	MACHINE_CHANGED = 1 << 7, /* state, restarts or last exit: publish */
 };
 
 struct machine_actions {
@@ -115,6 +124,7 @@ struct machine {
 	bool draining;            /* never start again */
 	bool killed;              /* stopping, and beyond signals */
 	bool leaving;             /* not the pod's any more once it is final */
+	bool paused;              /* running or in backoff, and frozen or about to be */
 };
 
 void machine_init(struct machine *m, const struct restart_spec *restart);
@@ -122,5 +132,6 @@ int machine_step(struct machine *m, const struct machine_event *ev, uint64_t now
 		 struct machine_actions *out);
 bool machine_is_final(const struct machine *m);
 bool machine_has_process(const struct machine *m);
+bool machine_serves(const struct machine *m);
 const char *machine_state_name(enum machine_state state);
 const char *exit_reason_name(enum exit_reason reason);

@@ -295,6 +295,7 @@ int member_prepare(struct member *m, const struct member_host *host,
 		.index = m->index,
 		.cgroup = { .dirfd = -EBADF },
 		.events_fd = -EBADF,
+		.freezer = { .events_fd = -EBADF },
 		.disk_fd = -EBADF,
 		.mntns_fd = -EBADF,
 		.pidfd = -EBADF,
@@ -384,6 +385,8 @@ int member_make_root(struct member *m, const char **stage, struct err *err)
 	*stage = "root";
 	if (!m->spec->run.argv) /* a podd that was killed was about to; supervisor/reload.h */
 		return err_set(err, ENOENT, "container '%s' is not in the file any more", name);
+	if (cgroup_is_frozen(&m->cgroup)) /* not by us: supervisor/freeze.h */
+		return err_set(err, EBUSY, "container '%s': its cgroup is frozen", name);
 	r = bring_up_to_date(m, err);
 	if (r == 0)
 		r = build_root(m, err);
@@ -515,6 +518,9 @@ void member_done(struct member *m)
 	loop_timer_clear(m->host->loop, &m->timer);
 	loop_timer_clear(m->host->loop, &m->killed_timer);
 	loop_watch_remove(m->host->loop, &m->empty_watch);
+	loop_watch_remove(m->host->loop, &m->freezer.watch);
+	loop_timer_clear(m->host->loop, &m->freezer.timer);
+	close_fd(&m->freezer.events_fd);
 	close_fd(&m->pidfd);
 	close_fd(&m->mntns_fd);
 	close_fd(&m->disk_fd);

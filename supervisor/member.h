@@ -58,6 +58,15 @@ struct member_stream {
 	enum cri_stream id;
 };
 
+/* supervisor/freeze.h */
+struct member_freezer {
+	struct watch watch; /* until the group is frozen */
+	struct timer timer;
+	int events_fd;
+	bool frozen;	/* the kernel has said so */
+	struct err why; /* it could not be asked to */
+};
+
 struct member {
 	const struct pod_container *spec;
 	const struct member_host *host;
@@ -72,6 +81,7 @@ struct member {
 	int events_fd;		 /* its cgroup.events */
 	struct watch empty_watch;
 	struct timer killed_timer; /* its end is overdue */
+	struct member_freezer freezer;
 	int disk_fd; /* holds upper and work; only with Writable=yes */
 	int mntns_fd;
 	int pidfd;

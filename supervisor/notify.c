@@ -64,14 +64,15 @@ static void describe(char *text, size_t used, const struct pod *pod)
 	unsigned ready = 0;
 
 	for (unsigned i = 0; i < pod->machine.n; i++)
-		ready += pod->machine.containers[i].state == MACHINE_RUNNING;
+		ready += machine_serves(&pod->machine.containers[i]);
 	used = append(text, used, "STATUS=%s, %u of %u ready", pod_state_name(pod->machine.state),
 		      ready, pod->machine.n);
 	for (unsigned i = 0; i < pod->machine.n; i++) {
 		const struct machine *c = &pod->machine.containers[i];
 
 		used = append(text, used, "%s%s %s", i ? ", " : ": ",
-			      pod->members[i]->spec->run.name, machine_state_name(c->state));
+			      pod->members[i]->spec->run.name,
+			      c->paused ? "paused" : machine_state_name(c->state));
 		if (c->state != MACHINE_RUNNING && c->last.reason != EXIT_REASON_NONE)
 			used = append(text, used, " (%s)", exit_reason_name(c->last.reason));
 	}

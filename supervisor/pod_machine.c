@@ -213,6 +213,22 @@ static int remove_one(struct pod_machine *pod, struct step *s)
 	return 0;
 }
 
+/* Of one container, or of all that have a process or wait for their next. */
+static int pause_or_unpause(struct pod_machine *pod, struct step *s)
+{
+	struct machine_event ev = { .type = s->ev->type == POD_EV_PAUSE ? MACHINE_EV_PAUSE :
+									   MACHINE_EV_UNPAUSE };
+	int r = -ESRCH;
+
+	if (s->ev->container != POD_ITSELF && s->ev->container >= pod->n)
+		return -ENOENT;
+	for (unsigned i = 0; i < pod->n; i++)
+		if ((s->ev->container == i || s->ev->container == POD_ITSELF) &&
+		    tell(pod, s, i, ev) == 0)
+			r = 0;
+	return r;
+}
+
 static int start(struct pod_machine *pod, struct step *s)
 {
 	if (pod->next > 0)
@@ -285,6 +301,8 @@ static action_fn *const on[POD_STATE_N][POD_EVENT_N] = { /* NULL: refused */
 		[POD_EV_RESTART]         = restart,
 		[POD_EV_REMOVE]          = remove_one,
 		[POD_EV_LOST]            = lose,
+		[POD_EV_PAUSE]           = pause_or_unpause,
+		[POD_EV_UNPAUSE]         = pause_or_unpause,
 	},
 	[POD_STOPPING] = {
 		[POD_EV_STARTED]         = pass_on,
@@ -358,7 +376,8 @@ void pod_machine_arrange(struct pod_machine *pod, const unsigned *from, unsigned
  * @out: what to do now, in this order; empty on error
  *
  * Return: 0; -EPROTO if the event has no place in this state, which changes
- * nothing; -ENOENT if there is no such container.
+ * nothing; -ENOENT if there is no such container; -ESRCH if none that the event is
+ * for has a place for it.
  */
 int pod_machine_step(struct pod_machine *pod, const struct pod_event *ev, uint64_t now_ns,
 		     struct pod_actions *out)
@@ -381,12 +400,12 @@ bool pod_machine_is_final(const struct pod_machine *pod)
 }
 
 /**
- * pod_machine_is_ready() - whether every container runs
+ * pod_machine_is_ready() - whether every container runs, and none is paused
  */
 bool pod_machine_is_ready(const struct pod_machine *pod)
 {
 	for (unsigned i = 0; i < pod->n; i++)
-		if (pod->containers[i].state != MACHINE_RUNNING && !pod->containers[i].leaving)
+		if (!machine_serves(&pod->containers[i]) && !pod->containers[i].leaving)
 			return false;
 	return pod->state == POD_RUNNING;
 }

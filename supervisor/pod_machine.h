@@ -58,6 +58,8 @@ enum pod_event_type {
 	POD_EV_RESTART, /* of @container, or of POD_ITSELF */
 	POD_EV_REMOVE,  /* @container is stopped for good; whoever asked takes it out then */
 	POD_EV_LOST,    /* the pause is gone, and the PID namespace with it */
+	POD_EV_PAUSE,   /* of @container, or of all that run: those of POD_ITSELF */
+	POD_EV_UNPAUSE,
 	POD_EVENT_N,
 };
 

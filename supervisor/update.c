@@ -311,7 +311,7 @@ static bool is_ready(const struct pod *pod)
 
 		if (c->leaving)
 			continue;
-		if ((c->state != MACHINE_RUNNING && c->state != MACHINE_COMPLETED) ||
+		if ((!machine_serves(c) && c->state != MACHINE_COMPLETED) ||
 		    pod->members[i]->outdated)
 			return false;
 	}

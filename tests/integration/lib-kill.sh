@@ -137,6 +137,20 @@ after_restart() {
 	ends
 }
 
+# What is left of it is a container that runs or one that is paused: no other.
+begin_pause() { begin_restart; started side 1; }
+do_pause() { podctl pause web && podctl restart web side && podctl unpause web; }
+after_pause() {
+	recover
+	is $now running
+	until_is running state app
+	podctl unpause web
+	until_is '[false,false]' status '[.containers[].paused] | tostring'
+	whole app side
+	is "$(status '.containers[0].restarts')" 0
+	ends
+}
+
 # It leaves a process behind, which has to go before the next run.
 begin_exit() { begin_restart; podctl exec web app -- sh -c 'sleep 1000 >/dev/null 2>&1 &'; }
 do_exit() {

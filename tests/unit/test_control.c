@@ -13,8 +13,8 @@
 
 static void get_info__any_client__describes_itself(void **state)
 {
-	static const char *const methods[] = { "Status", "Inspect", "Stop", "Restart", "Kill",
-					       "Exec", "Events" };
+	static const char *const methods[] = { "Status", "Inspect", "Stop", "Restart", "Pause",
+					       "Unpause", "Kill", "Exec", "Events" };
 	struct fixture *f = *state;
 	int sock = client(f);
 
@@ -153,6 +153,32 @@ static void restart__one_and_all__finish_matches(void **state)
 	control_finish(f->control, CONTROL_WAIT_STOP, NULL, NULL);
 	assert_hears(all, "{\"error\":\"io.podd.Pod.Failed\",\"parameters\":"
 			  "{\"errno\":125,\"message\":\"the pod was stopped\"}}");
+	close(web);
+	close(all);
+}
+
+static void pause__one_and_all__answered_when_frozen(void **state)
+{
+	struct fixture *f = *state;
+	int web = client(f), all = client(f);
+
+	say(f, web, CALLP("Pause", "{\"container\":\"web\"}"));
+	assert_string_equal(f->fake.container, "web");
+	say(f, all, CALL("Pause"));
+	assert_string_equal(f->fake.container, "(all)");
+	assert_hears(web, "");
+	control_finish(f->control, CONTROL_WAIT_RESTART, "web", NULL);
+	assert_hears(web, "");
+	control_finish(f->control, CONTROL_WAIT_PAUSE, "web", NULL);
+	assert_hears(web, "{}");
+	assert_hears(all, "");
+	control_finish(f->control, CONTROL_WAIT_PAUSE, NULL, NULL);
+	assert_hears(all, "{}");
+	say(f, web, CALLP("Unpause", "{\"container\":\"web\"}"));
+	assert_hears(web, "{}");
+	say(f, all, CALL("Unpause"));
+	assert_hears(all, "{\"error\":\"io.podd.Pod.Failed\",\"parameters\":"
+			  "{\"errno\":3,\"message\":\"no container of pod 'web' is running\"}}");
 	close(web);
 	close(all);
 }
@@ -469,6 +495,7 @@ int main(void)
 		T(stop__refused__error_is_told),
 		T(stop__done_at_once_many_times__each_answered),
 		T(restart__one_and_all__finish_matches),
+		T(pause__one_and_all__answered_when_frozen),
 		T(kill__oneway__done_without_a_word),
 		T(kill__misspelt_container__nearest_is_told),
 		T(call__wrong_parameter__named_and_not_acted_on),

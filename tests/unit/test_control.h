@@ -32,7 +32,7 @@
 
 /* What the fake podd was asked, and what it answers. */
 struct fake {
-	int stops, restarts, kills, execs, gone, notes;
+	int stops, restarts, pauses, unpauses, kills, execs, gone, notes;
 	int result; /* of the operations */
 	int signal;
 	bool answer_at_once;
@@ -92,6 +92,24 @@ static inline int fake_stop(void *ctx, struct err *err)
 	if (fake->answer_at_once)
 		control_finish(current->control, CONTROL_WAIT_STOP, NULL, NULL);
 	return fake_result(fake, err);
+}
+
+static inline int fake_pause(void *ctx, const char *container, struct err *err)
+{
+	struct fake *fake = ctx;
+
+	(void)err;
+	fake->pauses++;
+	snprintf(fake->container, sizeof(fake->container), "%s", container ? container : "(all)");
+	return 0;
+}
+
+static inline int fake_unpause(void *ctx, const char *container, struct err *err)
+{
+	struct fake *fake = ctx;
+
+	fake->unpauses++;
+	return container ? 0 : err_set(err, ESRCH, "no container of pod 'web' is running");
 }
 
 static inline int fake_restart(void *ctx, const char *container, struct err *err)
@@ -156,6 +174,8 @@ static const struct control_ops fake_ops = {
 	.inspect = fake_inspect,
 	.stop = fake_stop,
 	.restart = fake_restart,
+	.pause = fake_pause,
+	.unpause = fake_unpause,
 	.kill = fake_kill,
 	.exec = fake_exec,
 	.exec_gone = fake_gone,

@@ -70,10 +70,12 @@ static void bring_to(struct machine *m, enum machine_state state)
 #define KILL    (MACHINE_KILL_GROUP | MACHINE_CHANGED)
 #define ARM     MACHINE_ARM_TIMER
 #define CLEAR   MACHINE_CLEAR_TIMER
+#define FREEZE  MACHINE_FREEZE
+#define THAW    MACHINE_THAW
 #define SIGNAL  (MACHINE_SIGNAL_STOP | MACHINE_CHANGED)
 
 /* In the order of the events: start started start-failed exited(1) timer stop
- * kill restart drain lost. */
+ * kill restart drain lost pause unpause. */
 static const struct {
 	int r;
 	enum machine_state state;
@@ -81,27 +83,29 @@ static const struct {
 } table[MACHINE_STATE_N][MACHINE_EVENT_N] = {
 	[MACHINE_WAITING] = { TO(STARTING, SPAWN), NO, NO, NO, NO, TO(STOPPED, CHANGED),
 			      TO(STOPPED, CHANGED), TO(WAITING, 0), TO(STOPPED, CHANGED),
-			      TO(FAILED, CHANGED) },
+			      TO(FAILED, CHANGED), NO, NO },
 	[MACHINE_STARTING] = { NO, TO(RUNNING, CHANGED), TO(BACKOFF, KILL | ARM),
 			       TO(STARTING, KILL | SPAWN), NO, TO(STOPPING, SIGNAL | ARM),
 			       TO(STOPPING, KILL), TO(STARTING, 0), TO(STARTING, 0),
-			       TO(FAILED, KILL) },
+			       TO(FAILED, KILL), NO, NO },
 	[MACHINE_RUNNING] = { NO, NO, NO, TO(STARTING, KILL | SPAWN), NO,
 			      TO(STOPPING, SIGNAL | ARM), TO(STOPPING, KILL),
-			      TO(STOPPING, SIGNAL | ARM), TO(RUNNING, 0), TO(FAILED, KILL) },
+			      TO(STOPPING, SIGNAL | ARM), TO(RUNNING, 0), TO(FAILED, KILL),
+			      TO(RUNNING, FREEZE), TO(RUNNING, 0) },
 	[MACHINE_BACKOFF] = { NO, NO, NO, NO, TO(STARTING, SPAWN), TO(STOPPED, CLEAR | CHANGED),
 			      TO(STOPPED, CLEAR | CHANGED), TO(STARTING, CLEAR | SPAWN),
-			      TO(STOPPED, CLEAR | CHANGED), TO(FAILED, CLEAR | CHANGED) },
+			      TO(STOPPED, CLEAR | CHANGED), TO(FAILED, CLEAR | CHANGED),
+			      TO(BACKOFF, FREEZE), TO(BACKOFF, 0) },
 	[MACHINE_STOPPING] = { NO, TO(STOPPING, SIGNAL), TO(STOPPED, KILL | CLEAR),
 			       TO(STOPPED, KILL | CLEAR), TO(STOPPING, KILL),
 			       TO(STOPPING, ARM), TO(STOPPING, KILL | CLEAR), TO(STOPPING, 0),
-			       TO(STOPPING, 0), TO(FAILED, KILL | CLEAR) },
+			       TO(STOPPING, 0), TO(FAILED, KILL | CLEAR), NO, NO },
 	[MACHINE_COMPLETED] = { NO, NO, NO, NO, NO, TO(COMPLETED, 0), TO(COMPLETED, 0),
-				TO(WAITING, CHANGED), TO(COMPLETED, 0), TO(COMPLETED, 0) },
+				TO(WAITING, CHANGED), TO(COMPLETED, 0), TO(COMPLETED, 0), NO, NO },
 	[MACHINE_FAILED] = { NO, NO, NO, NO, NO, TO(FAILED, 0), TO(FAILED, 0),
-			     TO(WAITING, CHANGED), TO(FAILED, 0), TO(FAILED, 0) },
+			     TO(WAITING, CHANGED), TO(FAILED, 0), TO(FAILED, 0), NO, NO },
 	[MACHINE_STOPPED] = { NO, NO, NO, NO, NO, TO(STOPPED, 0), TO(STOPPED, 0),
-			      TO(WAITING, CHANGED), TO(STOPPED, 0), TO(STOPPED, 0) },
+			      TO(WAITING, CHANGED), TO(STOPPED, 0), TO(STOPPED, 0), NO, NO },
 };
 
 static void machine__each_state_and_event__as_the_table_says(void **state)
@@ -127,6 +131,58 @@ static void machine__each_state_and_event__as_the_table_says(void **state)
 				assert_memory_equal(&m, &before, sizeof(m));
 		}
 	}
+}
+
+/* Of a paused one: the same as the table, and a thaw by whatever leaves the two states. */
+static void machine__paused__thawed_by_whatever_leads_away(void **state)
+{
+	static const struct {
+		enum machine_state from, to;
+		enum machine_event_type ev;
+		unsigned bits;
+	} t[] = {
+		{ MACHINE_RUNNING, MACHINE_RUNNING, MACHINE_EV_PAUSE, 0 },
+		{ MACHINE_RUNNING, MACHINE_RUNNING, MACHINE_EV_UNPAUSE, THAW },
+		{ MACHINE_RUNNING, MACHINE_RUNNING, MACHINE_EV_DRAIN, THAW },
+		{ MACHINE_RUNNING, MACHINE_STOPPING, MACHINE_EV_STOP, SIGNAL | THAW | ARM },
+		{ MACHINE_RUNNING, MACHINE_STOPPING, MACHINE_EV_KILL, KILL | THAW },
+		{ MACHINE_RUNNING, MACHINE_STOPPING, MACHINE_EV_RESTART, SIGNAL | THAW | ARM },
+		{ MACHINE_RUNNING, MACHINE_FAILED, MACHINE_EV_LOST, KILL | THAW },
+		{ MACHINE_RUNNING, MACHINE_BACKOFF, MACHINE_EV_EXITED, KILL | ARM },
+		{ MACHINE_BACKOFF, MACHINE_BACKOFF, MACHINE_EV_TIMER, 0 },
+		{ MACHINE_BACKOFF, MACHINE_BACKOFF, MACHINE_EV_UNPAUSE, THAW },
+		{ MACHINE_BACKOFF, MACHINE_STARTING, MACHINE_EV_RESTART, CLEAR | THAW | SPAWN },
+		{ MACHINE_BACKOFF, MACHINE_STOPPED, MACHINE_EV_STOP, CLEAR | THAW | CHANGED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct machine m;
+		unsigned bits;
+
+		bring_to(&m, t[i].from);
+		assert_int_equal(go(&m, EV(PAUSE), NOW), FREEZE);
+		bits = go(&m, (struct machine_event){ .type = t[i].ev, .wait_status = STATUS(1),
+						      .deadline_ns = NOW + SEC }, NOW);
+		if (m.state != t[i].to || bits != t[i].bits || m.paused == !!(bits & THAW))
+			fail_msg("row %zu: state %s, actions %#x", i, machine_state_name(m.state),
+				 bits);
+		assert_int_equal(machine_serves(&m), m.state == MACHINE_RUNNING && !m.paused);
+	}
+}
+
+static void machine__paused_in_backoff__starts_when_that_ends(void **state)
+{
+	struct machine m;
+
+	(void)state;
+	bring_to(&m, MACHINE_BACKOFF);
+	(void)go(&m, EV(PAUSE), NOW);
+	(void)go(&m, EV(TIMER), NOW + 10 * SEC);
+	assert_int_equal(m.state, MACHINE_BACKOFF);
+	assert_int_equal(m.timer_ns, 0);
+	assert_int_equal(go(&m, EV(UNPAUSE), NOW + 60 * SEC), THAW | SPAWN);
+	assert_int_equal(m.state, MACHINE_STARTING);
 }
 
 static uint64_t end_run(struct machine *m, int status, uint64_t now_ns)
@@ -387,6 +443,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(machine__each_state_and_event__as_the_table_says),
+		cmocka_unit_test(machine__paused__thawed_by_whatever_leads_away),
+		cmocka_unit_test(machine__paused_in_backoff__starts_when_that_ends),
 		cmocka_unit_test(machine__fails_again_and_again__kubernetes_delays),
 		cmocka_unit_test(machine__success_under_always__backs_off_too),
 		cmocka_unit_test(machine__restart_sec_zero__always_at_once),

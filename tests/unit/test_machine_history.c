@@ -38,6 +38,7 @@ struct host_container {
 	bool killed;      /* the process is sure to end */
 	bool stubborn;    /* ignores the stop signal */
 	bool signalled;   /* since the spawn */
+	bool frozen;
 	uint64_t signalled_ns;
 	uint64_t timer_ns; /* 0: not armed */
 	uint64_t spawned_ns, run_ns;
@@ -63,7 +64,7 @@ struct host {
 
 /* How often what is worth seeing was seen, over all histories. */
 static struct {
-	unsigned long long steps, spawns, kills, ends[POD_STATE_N], backoffs, at_once, ordered;
+	unsigned long long steps, spawns, kills, ends[POD_STATE_N], backoffs, at_once, ordered, pauses, held;
 } seen;
 
 #define check(h, cond)                                                            \
@@ -91,6 +92,8 @@ static bool one_in(struct host *h, uint32_t n)
 /* By the policy: not by the pod's order, nor by the operator. */
 static bool is_retry(const struct host *h, unsigned i)
 {
+	if (h->ev.type == POD_EV_UNPAUSE) /* it was overdue */
+		return true;
 	if (h->ev.container != i)
 		return false;
 	return h->ev.type == POD_EV_CONTAINER_TIMER ||
@@ -102,6 +105,8 @@ static void check_spawn(struct host *h, unsigned i)
 	struct host_container *c = &h->c[i];
 
 	check(h, c->process == NONE);
+	check(h, !c->frozen);
+	seen.held += h->ev.type == POD_EV_UNPAUSE;
 	check(h, !c->group_used);
 	check(h, !c->timer_ns);
 	check(h, !h->stop_ns);
@@ -170,6 +175,15 @@ static void apply_container(struct host *h, const struct pod_action *a)
 		c->killed = c->process != NONE;
 		seen.kills++;
 	}
+	if (bits & MACHINE_FREEZE) {
+		check(h, !c->frozen && (c->process == ALIVE || c->timer_ns));
+		c->frozen = true;
+		seen.pauses++;
+	}
+	if (bits & MACHINE_THAW) {
+		check(h, c->frozen);
+		c->frozen = false;
+	}
 	if (bits & MACHINE_ARM_TIMER) {
 		check(h, a->todo.timer_ns >= h->now_ns && a->todo.timer_ns > 0);
 		c->timer_ns = a->todo.timer_ns;
@@ -209,7 +223,9 @@ static void check_container(struct host *h, unsigned i)
 	check(h, m->state != MACHINE_RUNNING || c->process == ALIVE);
 	check(h, c->timer_ns == m->timer_ns);
 	check(h, !c->timer_ns || m->state == MACHINE_BACKOFF || m->state == MACHINE_STOPPING);
-	check(h, m->state != MACHINE_BACKOFF || c->timer_ns);
+	check(h, m->state != MACHINE_BACKOFF || c->timer_ns || c->frozen);
+	check(h, m->paused == c->frozen);
+	check(h, !c->frozen || m->state == MACHINE_BACKOFF || m->state == MACHINE_RUNNING);
 	/* A stop ends: a process that shall not live is killed, or will be. */
 	check(h, m->state != MACHINE_STOPPING || !c->timer_ns == c->killed);
 	/* Whose turn came was started, whatever the operator restarted since. */
@@ -229,7 +245,7 @@ static void check_pod(struct host *h)
 	for (unsigned i = 0; i < h->n; i++) {
 		check_container(h, i);
 		check(h, !pod_machine_is_final(pod) || machine_is_final(&pod->containers[i]));
-		ready = ready && h->c[i].process == ALIVE &&
+		ready = ready && h->c[i].process == ALIVE && !h->c[i].frozen &&
 			pod->containers[i].state == MACHINE_RUNNING;
 		completed = completed && pod->containers[i].state == MACHINE_COMPLETED;
 	}
@@ -399,6 +415,11 @@ static void operate(struct host *h)
 		h->killing = true;
 		h->stop_ns = h->now_ns;
 		check(h, step(h, (struct pod_event){ .type = POD_EV_KILL }) == 0);
+	} else if (one_in(h, 2)) {
+		r = step(h, (struct pod_event){
+				    .type = one_in(h, 2) ? POD_EV_PAUSE : POD_EV_UNPAUSE,
+				    .container = i == h->n ? POD_ITSELF : i });
+		check(h, r == 0 || r == -EPROTO || r == -ESRCH || i > h->n);
 	} else if (one_in(h, 60)) {
 		for (unsigned k = 0; k < h->n; k++) {
 			h->c[k].process = NONE;
@@ -558,6 +579,7 @@ static void pod__random_histories__every_rule_kept(void **state)
 	/* The histories went everywhere. */
 	if (n >= 1000)
 		assert_true(seen.backoffs && seen.at_once && seen.ordered && seen.kills &&
+			    seen.pauses && seen.held &&
 			    seen.ends[POD_STOPPED] && seen.ends[POD_COMPLETED] &&
 			    seen.ends[POD_FAILED]);
 }
