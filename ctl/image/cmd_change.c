@@ -56,18 +56,20 @@ static int tag(struct change *c, const char *image, const char *name, bool repla
 {
 	struct image_entry entry = { .size = 0 };
 	struct image_ref ref;
-	struct image found;
+	struct found found;
+	struct image whole;
 	int r = image_ref_parse(&ref, name, err);
 
 	if (r == 0 && (ref.kind != IMAGE_REF_NAME || ref.digest.hex[0]))
 		r = err_set(err, EINVAL, "'%.200s' is no name for an image", name);
 	if (r == 0)
-		r = find_changeable(&entry.id, c->index, &c->stores, image, err);
+		r = find_changeable(&found, c->index, &c->stores, image, err);
 	if (r == 0)
-		r = image_load(&found, &c->w.store, &entry.id, err);
+		r = image_load(&whole, &c->w.store, &found.id, err);
 	if (r < 0)
 		return r;
-	image_done(&found);
+	image_done(&whole);
+	entry.id = found.id;
 	/* Its entry has the size and the index. */
 	for (size_t i = 0; i < json_array_size(json_object_get(c->index, "manifests")); i++) {
 		const json_t *e = json_array_get(json_object_get(c->index, "manifests"), i);
@@ -247,27 +249,25 @@ static int drop_name(struct change *c, const char *name, const char *text, struc
 		r = refuse_unread(c, text, err);
 	if (r < 0)
 		return r;
+	change_tell(c, "name", name, 0); /* which may be of the entry that goes */
 	(void)image_index_drop_name(c->index, name); /* it is there */
-	change_tell(c, "name", name, 0);
 	return 0;
 }
 
 /* A name goes, or, by digest, the image with all of them. */
 static int drop_one(struct change *c, const char *text, struct err *err)
 {
-	struct image_ref ref;
-	struct digest id;
-	int r = find_changeable(&id, c->index, &c->stores, text, err);
+	struct found found;
+	int r = find_changeable(&found, c->index, &c->stores, text, err);
 
 	if (r < 0)
 		return r;
-	if (image_ref_parse(&ref, text, NULL) == 0 && !ref.digest.hex[0] &&
-	    names_of(c->index, &id) > 1 && image_index_has_name(c->index, ref.name))
-		return drop_name(c, ref.name, text, err);
-	r = refuse_used(c, &id, text, err);
+	if (found.name && names_of(c->index, &found.id) > 1)
+		return drop_name(c, found.name, text, err);
+	r = refuse_used(c, &found.id, text, err);
 	if (r < 0)
 		return r;
-	(void)image_index_drop(c->index, &id);
+	(void)image_index_drop(c->index, &found.id);
 	change_tell(c, "image", text, 0);
 	return 0;
 }

@@ -19,7 +19,7 @@ static const char *digits_of(const char *text)
 												NULL;
 }
 
-static int find_by_digits(struct digest *out, const json_t *index, const char *digits,
+static int find_by_digits(struct found *out, const json_t *index, const char *digits,
 			  struct err *err)
 {
 	struct digest d, found = { "" };
@@ -36,7 +36,7 @@ static int find_by_digits(struct digest *out, const json_t *index, const char *d
 	}
 	if (!found.hex[0])
 		return -ENOENT;
-	*out = found;
+	*out = (struct found){ .id = found };
 	return 0;
 }
 
@@ -61,17 +61,29 @@ static bool entry_has(const json_t *e, const struct digest *id, const struct dig
 	       (text && digest_parse(&index, text) && digest_equal(&index, want));
 }
 
-/**
- * find_entry() - an image of an index, by what the operator calls it
- *
- * Return: 0; -ENOENT, -ENOTUNIQ or -EINVAL with @err filled.
- */
-int find_entry(struct digest *out, const json_t *index, const char *text, struct err *err)
+static int find_by_ref(struct found *out, const json_t *index, const struct image_ref *ref)
+{
+	const json_t *e;
+	size_t i;
+
+	json_array_foreach(json_object_get(index, "manifests"), i, e) {
+		const char *name = image_index_name(e);
+
+		if (!image_index_digest(e, &out->id))
+			continue;
+		out->name = ref->digest.hex[0] ? NULL : name;
+		if (ref->digest.hex[0] ? entry_has(e, &out->id, &ref->digest) :
+					 name && strcmp(name, ref->name) == 0)
+			return 0;
+	}
+	return -ENOENT;
+}
+
+/* Return: 0; -ENOENT, -ENOTUNIQ or -EINVAL with @err filled. */
+static int find_entry(struct found *out, const json_t *index, const char *text, struct err *err)
 {
 	const char *digits = digits_of(text);
 	struct image_ref ref;
-	const json_t *e;
-	size_t i;
 	int r;
 
 	if (digits) {
@@ -80,19 +92,11 @@ int find_entry(struct digest *out, const json_t *index, const char *text, struct
 			return r;
 	}
 	r = parse_ref(&ref, text, err);
-	if (r < 0 && digits) /* "sha256:" and too few digits to be a reference */
-		return err_set(err, ENOENT, "no image '%.200s'", text);
-	if (r < 0)
+	if (r < 0 && !digits)
 		return r;
-	json_array_foreach(json_object_get(index, "manifests"), i, e) {
-		const char *name = image_index_name(e);
-
-		if (!image_index_digest(e, out))
-			continue;
-		if (ref.digest.hex[0] ? entry_has(e, out, &ref.digest) :
-					name && strcmp(name, ref.name) == 0)
-			return 0;
-	}
+	/* Else "sha256:" and too few digits to be a reference. */
+	if (r == 0 && find_by_ref(out, index, &ref) == 0)
+		return 0;
 	return err_set(err, ENOENT, "no image '%.200s'", text);
 }
 
@@ -112,14 +116,17 @@ int find_stored(struct digest *out, const struct image_store **store,
 	for (size_t i = 0; i < IMAGE_STORES_MAX; i++) {
 		json_auto_t *index = NULL;
 		struct err why = { 0 };
+		struct found found;
 		int r;
 
 		*store = &stores->list[i];
 		r = image_store_index(&index, *store, &why);
 		if (r == 0)
-			r = find_entry(out, index, text, &why);
-		if (r == 0)
+			r = find_entry(&found, index, text, &why);
+		if (r == 0) {
+			*out = found.id;
 			return 0;
+		}
 		if (ret == -ENOENT)
 			ret = err_set(err, -r, "%s", why.msg);
 	}
@@ -128,12 +135,13 @@ int find_stored(struct digest *out, const struct image_store **store,
 
 /**
  * find_changeable() - an image of the store that is written to
+ * @out: its name is borrowed from @index
  * @index: that store's
  *
- * Return: 0; -EROFS for an image that only a read-only store has; as find_entry().
- * @err is filled.
+ * Return: 0; -EROFS for an image that only a read-only store has; -ENOENT, -ENOTUNIQ
+ * or -EINVAL. @err is filled.
  */
-int find_changeable(struct digest *out, const json_t *index, const struct image_stores *stores,
+int find_changeable(struct found *out, const json_t *index, const struct image_stores *stores,
 		    const char *text, struct err *err)
 {
 	int r = find_entry(out, index, text, err);
@@ -141,10 +149,10 @@ int find_changeable(struct digest *out, const json_t *index, const struct image_
 	for (size_t i = 0; r == -ENOENT && i < IMAGE_STORES_MAX; i++) {
 		const struct image_store *store = &stores->list[i];
 		json_auto_t *other = NULL;
-		struct digest id;
+		struct found there;
 
 		if (!store->writable && image_store_index(&other, store, NULL) == 0 &&
-		    find_entry(&id, other, text, NULL) == 0)
+		    find_entry(&there, other, text, NULL) == 0)
 			return err_set(err, EROFS, "image '%.200s' is in '%s', which is read-only", text,
 				       store->path);
 	}

@@ -33,13 +33,17 @@ int cmd_image_export(struct ctl *ctl, int argc, char **argv);
 int cmd_image_admit(struct ctl *ctl, int argc, char **argv);
 
 /* find.c: images by what the operator calls them */
+struct found {
+	struct digest id;
+	const char *name; /* that it was found by; NULL: by its digest, or digits of that */
+};
+
 int find_stored(struct digest *out, const struct image_store **store,
 		const struct image_stores *stores, const char *text, struct err *err);
 int find_image(struct image *out, const struct image_stores *stores, const char *text,
 	       struct err *err);
-int find_changeable(struct digest *out, const json_t *index, const struct image_stores *stores,
+int find_changeable(struct found *out, const json_t *index, const struct image_stores *stores,
 		    const char *text, struct err *err);
-int find_entry(struct digest *out, const json_t *index, const char *text, struct err *err);
 
 /* limits.c: sizes, and what import and pull bound alike */
 enum { IMAGE_OPT_BYTES = CTL_OPT_FIRST + 100, IMAGE_OPT_FILES };
