@@ -21,6 +21,8 @@
 
 #define LOCK_PAUSE_MS 20
 #define LOCK_TRIES    50
+#define STAT_BLOCK_BYTES 512 /* st_blocks (inode(7)) */
+#define RESERVE_BYTES (16 * 1024)
 #define LAYOUT "{\"imageLayoutVersion\":\"1.0.0\"}\n"
 
 static int open_dir(int *out, int parent, const char *name, mode_t mode, struct err *err)
@@ -59,6 +61,26 @@ static int take_lock(struct image_writer *w, struct err *err)
 	if (errno != EWOULDBLOCK)
 		return err_sys(err, "lock it");
 	return wait_for_lock(w, err);
+}
+
+/*
+ * Room for one more list, in the file of the lock, which holds nothing else: an
+ * image may be given or lose a name though the disk is full. Without room for that
+ * now, or a file system that can set some aside (fallocate(2)), there is none. It is
+ * the list's own size in whole pieces, and one more for blocks of names.
+ */
+static void reserve(const struct image_writer *w)
+{
+	struct stat list = { .st_size = 0 }, lock;
+	off_t bytes;
+
+	(void)fstatat(w->store.dirfd, "index.json", &list, AT_SYMLINK_NOFOLLOW); /* not yet */
+	bytes = list.st_size - list.st_size % RESERVE_BYTES + 2 * RESERVE_BYTES;
+	if (fstat(w->lock_fd, &lock) < 0 || lock.st_blocks >= bytes / STAT_BLOCK_BYTES)
+		return;
+	/* What there is room for may do, too: a list mostly gets shorter then. */
+	while (fallocate(w->lock_fd, 0, 0, bytes) < 0 && errno == ENOSPC && bytes > list.st_size)
+		bytes -= RESERVE_BYTES;
 }
 
 static int write_layout(struct image_writer *w, struct err *err)
@@ -101,6 +123,8 @@ static int open_parts(struct image_writer *w, const struct paths *paths, struct 
 		r = open_dir(&w->tmp_fd, w->store.dirfd, "tmp", 0700, err);
 	if (r == 0)
 		r = empty_tmp(w, err);
+	if (r == 0)
+		reserve(w);
 	return r < 0 ? r : write_layout(w, err);
 }
 
@@ -258,16 +282,23 @@ static bool is_on_disk(const struct image_writer *w, const json_t *index)
 	       image_store_index(&now, &w->store, NULL) == 0 && json_equal(now, index);
 }
 
+static int write_list(const struct image_writer *w, const char *text, struct err *err)
+{
+	return io_replace_file_synced(w->store.dirfd, "index.json", text, strlen(text), err);
+}
+
 /**
  * image_writer_replace_index() - from now on the store's images are these
  *
- * The same list is not written again: a full disk has no room for that.
+ * The same list is not written again, and a disk that is full has room set aside
+ * for another one.
  *
  * Return: 0 or -errno with @err filled; they are the former ones then.
  */
 int image_writer_replace_index(struct image_writer *w, const json_t *index, struct err *err)
 {
 	cleanup_free char *text = json_dumps(index, JSON_INDENT(1));
+	int r;
 
 	if (!text)
 		return err_set(err, ENOMEM, "write 'index.json': out of memory");
@@ -277,7 +308,11 @@ int image_writer_replace_index(struct image_writer *w, const json_t *index, stru
 		return err_set(err, EFBIG, "the image store is full: 'index.json' would be larger than "
 			       "%u bytes", IMAGE_DOCUMENT_MAX);
 	fault_kill("image-index");
-	return io_replace_file_synced(w->store.dirfd, "index.json", text, strlen(text), err);
+	r = write_list(w, text, err);
+	if ((r == -ENOSPC || r == -EDQUOT) && ftruncate(w->lock_fd, 0) == 0)
+		r = write_list(w, text, err);
+	reserve(w);
+	return r;
 }
 
 /* ------------------------------------------------------------------- the index */

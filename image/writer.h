@@ -13,7 +13,8 @@
 /*
  * Theory of operation
  *
- * One writer at a time (flock on the file "lock"). It works in tmp, which
+ * One writer at a time (flock on the file "lock", which keeps some room free for
+ * the list of images, too). It works in tmp, which
  * whoever comes next empties. Putting in place: opaque directories are marked,
  * everything is on the disk (syncfs), blobs and layers get their names, the
  * directories of these names are on the disk, and at last index.json is
