@@ -297,7 +297,7 @@ static int check_named_digest(const struct image_entry *image, const struct dige
 static int add_named(struct take *t, const struct image_entry *image, const char *said,
 		     struct err *err)
 {
-	struct image_ref ref;
+	struct image_ref ref = { 0 };
 	int r = 0;
 
 	if (t->args->name)
@@ -311,8 +311,10 @@ static int add_named(struct take *t, const struct image_entry *image, const char
 			r = err_set(err, EINVAL, "'%.200s' is no name for an image", said);
 		if (r == 0)
 			r = check_named_digest(image, &ref.digest, said, err);
-		return r < 0 ? r : add_result(t, image, ref.name, err);
 	}
+	/* With a digest it says which image, and names none, as in a pull. */
+	if (r == 0 && ref.name[0] && !ref.digest.hex[0])
+		return add_result(t, image, ref.name, err);
 	return r < 0 || t->args->path ? r : add_result(t, image, "", err);
 }
 
