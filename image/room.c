@@ -41,18 +41,42 @@ void room_add(struct room_need *need, const struct image_descriptor *d)
  */
 int room_check_disk(int fd, uint64_t bytes, const struct room_need *need, struct err *err)
 {
-	struct statvfs fs;
-	uint64_t room;
+	uint64_t room = 0;
+	int r = free_bytes(&room, fd, err);
 
-	if (fstatvfs(fd, &fs) < 0)
-		return err_sys(err, "look how much room there is");
-	room = (uint64_t)fs.f_bavail * fs.f_frsize;
-	if (bytes <= room)
-		return 0;
+	if (r < 0 || bytes <= room)
+		return r;
 	return err_set(err, ENOSPC,
 		       "it needs about %llu MiB (%llu MiB of blobs, about %llu MiB unpacked), and "
 		       "%llu MiB are free",
 		       mib(bytes), mib(need->packed_bytes), mib(need->unpacked_bytes), mib(room));
+}
+
+static int free_bytes(uint64_t *out, int fd, struct err *err)
+{
+	struct statvfs fs;
+
+	if (fstatvfs(fd, &fs) < 0)
+		return err_sys(err, "look how much room there is");
+	*out = (uint64_t)fs.f_bavail * fs.f_frsize;
+	return 0;
+}
+
+/**
+ * room_check_copy() - whether a file system has room for a file
+ * @fd: of anything on it
+ *
+ * Return: 0; -ENOSPC or -errno with @err filled.
+ */
+int room_check_copy(int fd, uint64_t bytes, struct err *err)
+{
+	uint64_t room = 0;
+	int r = free_bytes(&room, fd, err);
+
+	if (r < 0 || bytes <= room)
+		return r;
+	return err_set(err, ENOSPC, "it has %llu MiB to be copied, and %llu MiB are free", mib(bytes),
+		       mib(room));
 }
 
 /**

@@ -32,7 +32,10 @@ struct room_need {
 	uint64_t unpacked_bytes; /* layers of these, an estimate */
 };
 
+void room_claim(struct room *room, const struct digest *blob);
+void room_done(struct room *room);
 void room_add(struct room_need *need, const struct image_descriptor *d);
+int room_check_copy(int fd, uint64_t bytes, struct err *err);
 int room_check_disk(int fd, uint64_t bytes, const struct room_need *need, struct err *err);
 int room_check_budget(const struct room *room, const struct room_need *need, struct err *err);
 uint64_t room_budget_left(const struct room *room, uint64_t packed, uint64_t unpacked);

@@ -16,6 +16,7 @@
 #include "base/io.h"
 #include "image/hash.h"
 #include "image/layer.h"
+#include "image/room.h"
 #include "image/tree.h"
 
 #define BLOCK_SIZE (128 * 1024)
@@ -70,6 +71,11 @@ static void number_of(const struct source *s, const struct source_file *f, char 
 	snprintf(name, 16, "%zu", (size_t)(f - s->files));
 }
 
+static int too_large(const struct unloading *u, struct err *err)
+{
+	return err_set(err, EFBIG, "archive: more than %llu bytes", (unsigned long long)u->bytes_max);
+}
+
 static int copy_out(struct unloading *u, struct source_file *f, int fd, struct err *err)
 {
 	__attribute__((cleanup(hash_done))) struct hash h = { 0 };
@@ -85,8 +91,7 @@ static int copy_out(struct unloading *u, struct source_file *f, int fd, struct e
 		if ((uint64_t)offset != f->size)
 			return err_set(err, EBADMSG, "archive: '%s' is a sparse file", f->name);
 		if (u->bytes > u->bytes_max)
-			return err_set(err, EFBIG, "archive: more than %llu bytes",
-				       (unsigned long long)u->bytes_max);
+			return too_large(u, err);
 		hash_add(&h, buf, n);
 		f->size += n;
 		r = io_write_all(fd, buf, n);
@@ -109,6 +114,18 @@ static const char *link_target(const char *name, const char *link, char buf[PATH
 	return buf;
 }
 
+/* By the header, before anything of it is copied. */
+static int check_size(const struct unloading *u, const char *path, struct err *err)
+{
+	la_int64_t size = archive_entry_size_is_set(u->entry) ? archive_entry_size(u->entry) : 0;
+
+	if (size < 0)
+		return err_set(err, EBADMSG, "archive: the size of '%.200s' is no valid one", path);
+	if ((uint64_t)size > u->bytes_max - u->bytes)
+		return too_large(u, err);
+	return room_check_copy(u->incoming_fd, (uint64_t)size, err);
+}
+
 static int take_entry(struct unloading *u, struct err *err)
 {
 	const char *path = archive_entry_pathname(u->entry);
@@ -126,7 +143,9 @@ static int take_entry(struct unloading *u, struct err *err)
 		return add_file(u->s, path, hard ? plain_name(hard) : link_target(path, link, buf), err);
 	if (archive_entry_filetype(u->entry) != AE_IFREG)
 		return err_set(err, EBADMSG, "archive: '%.200s' is no file", path);
-	r = add_file(u->s, path, NULL, err);
+	r = check_size(u, path, err);
+	if (r == 0)
+		r = add_file(u->s, path, NULL, err);
 	if (r < 0)
 		return r;
 	f = &u->s->files[u->s->file_n - 1];
@@ -152,6 +171,19 @@ static int unload(struct unloading *u, int archive_fd, struct err *err)
 	return r;
 }
 
+/*
+ * Of a file, the size is known before it is read. A compressed one gets larger, but
+ * no smaller by more than its padding; a pipe says nothing.
+ */
+static int check_file(int archive_fd, int incoming_fd, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(archive_fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0; /* reading it will tell */
+	return room_check_copy(incoming_fd, (uint64_t)st.st_size, err);
+}
+
 /**
  * source_read_archive() - copy an archive's files out, to have them by name
  * @s: all zero; released by source_done(), whatever this returned
@@ -169,7 +201,10 @@ int source_read_archive(struct source *s, int archive_fd, int incoming_fd, uint6
 
 	s->dirfd = incoming_fd;
 	s->archive = true;
-	r = u.a ? unload(&u, archive_fd, err) : err_set(err, ENOMEM, "read the archive: out of memory");
+	r = u.a ? check_file(archive_fd, incoming_fd, err) :
+		  err_set(err, ENOMEM, "read the archive: out of memory");
+	if (r == 0)
+		r = unload(&u, archive_fd, err);
 	archive_read_free(u.a);
 	return r;
 }
