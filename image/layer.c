@@ -17,6 +17,7 @@
 #define WHITEOUT   ".wh."
 #define OPAQUE	   ".wh..wh..opq"
 #define AUFS	   ".wh..wh." /* what else aufs has left: no whiteouts */
+#define FS_BLOCK_BYTES 4096
 #define LINK_MAX_BYTES 4095
 #define DEPTH_MAX      256 /* directories in each other */
 #define ID_LIMIT   INT64_C(4294967294)
@@ -27,7 +28,7 @@ struct layer_reader {
 	bool empty; /* of no bytes at all */
 	struct hash hash;
 	struct layer_limits limits;
-	uint64_t stream_bytes, claimed_bytes, inodes;
+	uint64_t stream_bytes, claimed_bytes, taken_bytes, inodes;
 	uint64_t content_bytes, content_at; /* of the entry: size, and read so far */
 	char link[PATH_MAX]; /* cleaned target of a hard link */
 	struct err failed; /* of the stream, found while libarchive called us */
@@ -48,6 +49,17 @@ const char *layer_archive_error(struct archive *a)
 
 /* ------------------------------------------------------------------ the stream */
 
+static int check_stream(const struct layer_reader *l, struct err *err)
+{
+	if (l->stream_bytes > l->limits.bytes)
+		return err_set(err, EFBIG, "more than %llu bytes unpacked",
+			       (unsigned long long)l->limits.bytes);
+	if (l->limits.why && l->stream_bytes > l->limits.taken_bytes)
+		return err_set(err, EFBIG, "more than %llu bytes unpacked%s",
+			       (unsigned long long)l->limits.taken_bytes, l->limits.why);
+	return 0;
+}
+
 /* The next piece of it, hashed; 0 at its end, -1 with @failed filled. */
 static la_ssize_t next_piece(struct layer_reader *l, const void **buf)
 {
@@ -61,9 +73,8 @@ static la_ssize_t next_piece(struct layer_reader *l, const void **buf)
 		(void)err_set(&l->failed, EBADMSG, "decompress: %s",
 			      layer_archive_error(l->outer));
 	l->stream_bytes += n;
-	if (l->failed.code == 0 && l->stream_bytes > l->limits.bytes)
-		(void)err_set(&l->failed, EFBIG, "more than %llu bytes unpacked%s",
-			      (unsigned long long)l->limits.bytes, l->limits.why ?: "");
+	if (l->failed.code == 0)
+		(void)check_stream(l, &l->failed); /* it is told below */
 	if (l->failed.code)
 		return -1;
 	hash_add(&l->hash, *buf, n);
@@ -304,6 +315,45 @@ static int take_whiteout(struct layer_entry *out, bool *skip, struct err *err)
 	return 0;
 }
 
+/*
+ * What a file takes of the disk: of a sparse one, the blocks that its pieces touch,
+ * or many small ones would take much more than they count.
+ */
+static uint64_t taken_by(struct archive_entry *e, uint64_t size)
+{
+	la_int64_t at, n;
+	uint64_t taken = 0;
+
+	if (archive_entry_sparse_reset(e) == 0)
+		return size;
+	while (archive_entry_sparse_next(e, &at, &n) == ARCHIVE_OK && taken < size) {
+		if (at < 0 || n < 0 || (uint64_t)n > size)
+			return size; /* layer_data() refuses it */
+		if (n > 0)
+			taken += ((uint64_t)at % FS_BLOCK_BYTES + (uint64_t)n + FS_BLOCK_BYTES - 1) /
+				 FS_BLOCK_BYTES * FS_BLOCK_BYTES;
+	}
+	return taken < size ? taken : size;
+}
+
+/* The entry's content, against what there may be of it. */
+static int count_content(struct layer_reader *l, const struct layer_entry *e, struct err *err)
+{
+	uint64_t taken = taken_by(l->entry, e->size);
+
+	if (e->size > l->limits.bytes - l->claimed_bytes)
+		return err_set(err, EFBIG, "entry '%.200s': more than %llu bytes in all", e->path,
+			       (unsigned long long)l->limits.bytes);
+	if (l->limits.why && taken > l->limits.taken_bytes - l->taken_bytes)
+		return err_set(err, EFBIG, "entry '%.200s': more than %llu bytes in all%s", e->path,
+			       (unsigned long long)l->limits.taken_bytes, l->limits.why);
+	l->claimed_bytes += e->size;
+	l->taken_bytes += taken;
+	l->content_bytes = e->size;
+	l->content_at = 0;
+	return 0;
+}
+
 static int take_entry(struct layer_reader *l, struct layer_entry *out, bool *skip, struct err *err)
 {
 	struct archive_entry *e = l->entry;
@@ -326,13 +376,12 @@ static int take_entry(struct layer_reader *l, struct layer_entry *out, bool *ski
 		r = take_whiteout(out, skip, err);
 	if (r < 0)
 		return r;
-	if (size < 0 || (uint64_t)size > l->limits.bytes - l->claimed_bytes)
-		return err_set(err, EFBIG, "entry '%.200s': more than %llu bytes in all%s", path,
-			       (unsigned long long)l->limits.bytes, l->limits.why ?: "");
+	if (size < 0)
+		return refuse(err, path, "its size is no valid one");
 	out->size = out->kind == LAYER_FILE ? (uint64_t)size : 0;
-	l->claimed_bytes += out->size;
-	l->content_bytes = out->size;
-	l->content_at = 0;
+	r = count_content(l, out, err);
+	if (r < 0)
+		return r;
 	if (!out->path[0] && out->kind != LAYER_DIRECTORY)
 		return refuse(err, path, "the root is no directory");
 	return 0;

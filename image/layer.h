@@ -20,16 +20,19 @@
  * compression off, and only the one that the media type names; the second
  * reads the tar of what comes out. Between them the stream is hashed, so the
  * layer's diff id is that of the very bytes that were read as entries, and its
- * length is bounded.
+ * length is bounded. A sparse file counts as what it claims to be, since whoever
+ * copies or verifies it reads as much, and as what it takes, since that is what a
+ * budget of the disk is about.
  *
  * An entry that comes out of here has a path that is relative, without ".."
  * or empty names; ids and times are in range. Whether the path leads through a
  * link is for whoever opens it to see to (image/tree.h).
  */
 struct layer_limits {
-	uint64_t bytes;	 /* of the uncompressed stream, and of the files that it claims */
+	uint64_t bytes;	 /* of the uncompressed stream, and of the files as large as they claim */
 	uint64_t inodes; /* entries, and directories that their paths imply */
-	const char *why; /* the bytes are no more, to end the refusal; or NULL */
+	uint64_t taken_bytes; /* of the stream, and of the files but for their holes; with @why */
+	const char *why; /* these are no more, to end the refusal; NULL: they are not bounded */
 };
 
 enum layer_kind {

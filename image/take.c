@@ -121,11 +121,11 @@ static int wrong_diff_id(struct err *err, const struct digest *is, const struct 
 static struct layer_limits layer_limits(const struct take *t)
 {
 	struct layer_limits limits = t->left;
-	uint64_t room = room_budget_left(&t->args->limits.room, t->need.packed_bytes,
+	uint64_t room = room_budget_left(&t->room, t->need.packed_bytes,
 					 t->unpacked_bytes);
 
-	if (room < limits.bytes) {
-		limits.bytes = room;
+	if (room < UINT64_MAX) {
+		limits.taken_bytes = room;
 		limits.why = "; the image store's budget has no room for more";
 	}
 	return limits;
@@ -158,7 +158,7 @@ static int unpack(struct take *t, const struct image_descriptor *layer, const st
 	if (!digest_equal(&got.diff_id, want))
 		return wrong_diff_id(err, &got.diff_id, want);
 	t->unpacked_bytes += got.bytes;
-	t->left.bytes -= got.bytes < t->left.bytes ? got.bytes : t->left.bytes;
+	t->left.bytes -= got.claimed_bytes < t->left.bytes ? got.claimed_bytes : t->left.bytes;
 	t->left.inodes -= got.inodes < t->left.inodes ? got.inodes : t->left.inodes;
 	return 0;
 }

@@ -131,6 +131,7 @@ static int write_content(struct unpack *u, int fd, const struct layer_entry *e, 
 		}
 		end_at = offset;
 	}
+	u->result.claimed_bytes += e->size;
 	/* A sparse file may end in a hole. */
 	if ((uint64_t)end_at != e->size && ftruncate(fd, (off_t)e->size) < 0)
 		return entry_error(err, e, "set its size");

@@ -28,7 +28,9 @@ struct unpack_args {
 
 struct unpack_result {
 	struct digest diff_id;
-	uint64_t bytes, inodes; /* of files' contents; entries and implied directories */
+	uint64_t bytes; /* of files' contents, holes left out */
+	uint64_t claimed_bytes; /* with them */
+	uint64_t inodes; /* entries, and implied directories */
 };
 
 int unpack_layer(struct unpack_result *out, const struct unpack_args *args, struct err *err);

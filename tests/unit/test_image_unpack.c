@@ -31,22 +31,32 @@ struct tree_rig {
 	int root_fd;
 };
 
-static void rig_unpack(struct tree_rig *rig, const struct bytes *blob, enum image_media media)
+static int rig_try(struct tree_rig *rig, const struct bytes *blob, enum image_media media,
+		   const struct layer_limits *limits, struct err *err)
 {
-	struct unpack_args how = { .media = media, .limits = import_limits_default.layers };
+	struct unpack_args how = { .media = media, .limits = *limits };
 	struct bytes list = { 0 };
-	struct err err = { 0 };
+	int r;
 
 	world_open(&rig->world);
 	rig->root_fd = rig->world.source_fd;
 	how.root_fd = rig->root_fd;
 	how.blob_fd = bytes_open(blob);
 	how.opaque_fd = bytes_open(&list);
-	if (unpack_layer(&rig->result, &how, &err) < 0 ||
-	    unpack_mark_opaque(how.root_fd, how.opaque_fd, &err) < 0)
-		fail_msg("%s", err.msg);
+	r = unpack_layer(&rig->result, &how, err);
+	if (r == 0)
+		r = unpack_mark_opaque(how.root_fd, how.opaque_fd, err);
 	close_fd(&how.blob_fd);
 	close_fd(&how.opaque_fd);
+	return r;
+}
+
+static void rig_unpack(struct tree_rig *rig, const struct bytes *blob, enum image_media media)
+{
+	struct err err = { 0 };
+
+	if (rig_try(rig, blob, media, &import_limits_default.layers, &err) < 0)
+		fail_msg("%s", err.msg);
 }
 
 static void rig_init(struct tree_rig *rig, const struct tar_entry *entries)
@@ -314,6 +324,41 @@ static void unpack__sparse_file__pieces_where_they_belong(void **state)
 	rig_done(&rig);
 }
 
+/* Its two pieces take a block each, of the 3 MiB that it claims. */
+static void unpack__sparse_file__counts_as_what_it_takes_and_what_it_claims(void **state)
+{
+	static const struct {
+		struct layer_limits limits;
+		const char *refusal;
+	} cases[] = {
+		{ { .bytes = 3145728, .inodes = 9, .taken_bytes = 8192, .why = "; why" }, NULL },
+		{ { .bytes = 3145728, .inodes = 9, .taken_bytes = 8191, .why = "; why" },
+		  "entry 'sparse': more than 8191 bytes in all; why" },
+		{ { .bytes = 3145727, .inodes = 9, .taken_bytes = 8192, .why = "; why" },
+		  "entry 'sparse': more than 3145727 bytes in all" },
+		{ { .bytes = 3145728, .inodes = 9, .taken_bytes = 1024, .why = "; why" },
+		  "more than 1024 bytes unpacked; why" },
+	};
+	struct bytes tar = { 0 };
+
+	(void)state;
+	fill_sparse(&tar);
+	tar_end(&tar);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct tree_rig rig;
+		struct err err = { 0 };
+		int r = rig_try(&rig, &tar, IMAGE_MEDIA_TAR, &cases[i].limits, &err);
+
+		assert_int_equal(r, cases[i].refusal ? -EFBIG : 0);
+		if (cases[i].refusal)
+			assert_non_null(strstr(err.msg, cases[i].refusal));
+		else
+			assert_int_equal(rig.result.claimed_bytes, 3145728);
+		rig_done(&rig);
+	}
+	bytes_done(&tar);
+}
+
 static void unpack__each_compression__the_same_diff_id(void **state)
 {
 	struct bytes tar = { 0 };
@@ -359,6 +404,7 @@ int main(void)
 		cmocka_unit_test(unpack__whiteouts__devices_0_0_and_opaque_directories),
 		cmocka_unit_test(unpack__extended_attributes__those_of_programs_only),
 		cmocka_unit_test(unpack__sparse_file__pieces_where_they_belong),
+		cmocka_unit_test(unpack__sparse_file__counts_as_what_it_takes_and_what_it_claims),
 		cmocka_unit_test(unpack__each_compression__the_same_diff_id),
 		cmocka_unit_test(unpack__empty_layers__nothing_and_no_error),
 	};
