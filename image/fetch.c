@@ -22,6 +22,7 @@
 struct fetch {
 	const struct fetch_args *args;
 	struct worker_progress *progress;
+	struct room room; /* beside what the store has of it */
 	struct http http;
 	int blobs_fd;			   /* of the layout */
 	char registry[IMAGE_NAME_MAX + 1]; /* the parts of the name */
@@ -122,11 +123,13 @@ static int descend(struct fetch *f, struct registry *r, struct registry_document
 /* ----------------------------------------------------------------------------- blobs */
 
 /* Unless it is here already, or on the list. */
-static int want(const struct fetch *f, const struct image_descriptor *d,
+static int want(struct fetch *f, const struct image_descriptor *d,
 		struct image_descriptor *list, unsigned *n, uint64_t *bytes)
 {
-	if (has(f, &d->digest))
+	if (has(f, &d->digest)) {
+		room_claim(&f->room, &d->digest);
 		return 0;
+	}
 	for (unsigned i = 0; i < *n; i++)
 		if (digest_equal(&list[i].digest, &d->digest))
 			return 0;
@@ -152,7 +155,7 @@ static int check_room(const struct fetch *f, const struct image_descriptor *list
 	/* No sum overflows: all blobs together are bounded (want()). */
 	r = room_check_disk(f->args->layout_fd, need.packed_bytes + largest + need.unpacked_bytes,
 			    &need, err);
-	return r < 0 ? r : room_check_budget(&f->args->room, &need, err);
+	return r < 0 ? r : room_check_budget(&f->room, &need, err);
 }
 
 static int get_blobs(struct fetch *f, struct registry *r, const struct registry_document *doc,
@@ -292,7 +295,7 @@ static void split_name(struct fetch *f)
  */
 int fetch_image(const struct fetch_args *args, struct worker_progress *progress, struct err *err)
 {
-	struct fetch f = { .args = args, .progress = progress };
+	struct fetch f = { .args = args, .progress = progress, .room = args->room };
 	cleanup_close int blobs = -EBADF;
 	int r;
 

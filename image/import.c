@@ -126,7 +126,9 @@ static bool is_verified(const struct import_args *args)
 	return args->policy && args->policy->key_n > 0;
 }
 
-static int check_taken(const struct image_writer *w, const struct room *room, struct err *err)
+/* The worker's word can only add to what its parent knows and measures. */
+static int check_taken(const struct image_writer *w, const struct import_result *result,
+		       const struct room *room, struct err *err)
 {
 	uint64_t bytes;
 	int r;
@@ -134,7 +136,7 @@ static int check_taken(const struct image_writer *w, const struct room *room, st
 	if (room->budget_bytes == ROOM_NO_BUDGET)
 		return 0;
 	r = image_usage_of_job(&bytes, w, err);
-	return r < 0 ? r : room_check_taken(room, bytes, err);
+	return r < 0 ? r : room_check_taken(room, result->claimed_bytes, bytes, err);
 }
 
 /* The store's index as it is to be. */
@@ -176,7 +178,7 @@ static int run(struct job *job, struct image_writer *w, const struct import_args
 	if (r == 0)
 		r = settle_path(job->shared, err);
 	if (r == 0)
-		r = check_taken(w, &args->limits.room, err);
+		r = check_taken(w, job->shared, &args->limits.room, err);
 	/* A name that cannot be had is known before anything is put in place. */
 	if (r == 0)
 		r = enter_all(&index, w, job->shared, args, err);

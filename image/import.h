@@ -67,6 +67,7 @@ struct import_result {
 	struct image_entry entries[IMPORT_IMAGES_MAX]; /* one for each name */
 	unsigned signed_n;
 	struct import_signed signed_images[IMPORT_IMAGES_MAX];
+	uint64_t claimed_bytes; /* what they share with images that may go (image/room.h) */
 };
 
 int image_import_job(struct import_result *out, struct image_writer *w,

@@ -18,6 +18,29 @@ static unsigned long long mib(uint64_t bytes)
 }
 
 /**
+ * room_claim() - a blob that the store has is one that must stay, if it was not
+ * @room: in a worker, whose memory is its own
+ */
+void room_claim(struct room *room, const struct digest *blob)
+{
+	json_int_t bytes = json_integer_value(json_object_get(room->losable, blob->hex));
+
+	if (bytes <= 0)
+		return;
+	room->kept_bytes = sum(room->kept_bytes, (uint64_t)bytes);
+	(void)json_object_del(room->losable, blob->hex); /* it is there */
+}
+
+/**
+ * room_done() - free what it has a list of
+ */
+void room_done(struct room *room)
+{
+	json_decref(room->losable);
+	room->losable = NULL;
+}
+
+/**
  * room_add() - one more blob, and the layer that it is, if it is one
  */
 void room_add(struct room_need *need, const struct image_descriptor *d)
@@ -29,27 +52,6 @@ void room_add(struct room_need *need, const struct image_descriptor *d)
 		return;
 	for (uint64_t i = 0; i < times; i++)
 		need->unpacked_bytes = sum(need->unpacked_bytes, d->size);
-}
-
-/**
- * room_check_disk() - whether a file system has room
- * @fd: of anything on it
- * @bytes: to be written
- * @need: what it is for
- *
- * Return: 0; -ENOSPC or -errno with @err filled.
- */
-int room_check_disk(int fd, uint64_t bytes, const struct room_need *need, struct err *err)
-{
-	uint64_t room = 0;
-	int r = free_bytes(&room, fd, err);
-
-	if (r < 0 || bytes <= room)
-		return r;
-	return err_set(err, ENOSPC,
-		       "it needs about %llu MiB (%llu MiB of blobs, about %llu MiB unpacked), and "
-		       "%llu MiB are free",
-		       mib(bytes), mib(need->packed_bytes), mib(need->unpacked_bytes), mib(room));
 }
 
 static int free_bytes(uint64_t *out, int fd, struct err *err)
@@ -77,6 +79,27 @@ int room_check_copy(int fd, uint64_t bytes, struct err *err)
 		return r;
 	return err_set(err, ENOSPC, "it has %llu MiB to be copied, and %llu MiB are free", mib(bytes),
 		       mib(room));
+}
+
+/**
+ * room_check_disk() - whether a file system has room
+ * @fd: of anything on it
+ * @bytes: to be written
+ * @need: what it is for
+ *
+ * Return: 0; -ENOSPC or -errno with @err filled.
+ */
+int room_check_disk(int fd, uint64_t bytes, const struct room_need *need, struct err *err)
+{
+	uint64_t room = 0;
+	int r = free_bytes(&room, fd, err);
+
+	if (r < 0 || bytes <= room)
+		return r;
+	return err_set(err, ENOSPC,
+		       "it needs about %llu MiB (%llu MiB of blobs, about %llu MiB unpacked), and "
+		       "%llu MiB are free",
+		       mib(bytes), mib(need->packed_bytes), mib(need->unpacked_bytes), mib(room));
 }
 
 /**
@@ -117,15 +140,18 @@ uint64_t room_budget_left(const struct room *room, uint64_t packed, uint64_t unp
 
 /**
  * room_check_taken() - whether what has come fits into the budget beside what must stay
+ * @claimed: bytes of the store's that stay with it
  * @bytes: that it takes of the disk
  *
  * Return: 0, or -EDQUOT with @err filled.
  */
-int room_check_taken(const struct room *room, uint64_t bytes, struct err *err)
+int room_check_taken(const struct room *room, uint64_t claimed, uint64_t bytes, struct err *err)
 {
-	if (bytes == 0 || sum(room->kept_bytes, bytes) <= room->budget_bytes)
+	uint64_t kept = sum(room->kept_bytes, claimed);
+
+	if (bytes == 0 || sum(kept, bytes) <= room->budget_bytes)
 		return 0;
 	return err_set(err, EDQUOT, "it takes %llu MiB, and the image store's budget of %llu MiB has "
 		       "%llu MiB of what must stay", mib(bytes), mib(room->budget_bytes),
-		       mib(room->kept_bytes));
+		       mib(kept));
 }

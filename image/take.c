@@ -234,16 +234,19 @@ static int check_room(struct take *t, const struct image_manifest *m, struct err
 		const struct image_descriptor *l = &m->layers[i];
 
 		t->progress->total_bytes += l->size;
-		if (in_store(t, &l->digest))
+		if (in_store(t, &l->digest)) {
+			room_claim(&t->room, &l->digest);
 			continue;
+		}
 		room_add(&need, l);
 		room_add(&t->need, l);
 		largest = l->size > largest ? l->size : largest;
 	}
+	t->result->claimed_bytes = t->room.kept_bytes - t->args->limits.room.kept_bytes;
 	bytes = copied_bytes(t, &need, largest);
 	bytes = bytes > UINT64_MAX - need.unpacked_bytes ? UINT64_MAX : bytes + need.unpacked_bytes;
 	r = room_check_disk(t->w->job_fd, bytes, &need, err);
-	return r < 0 ? r : room_check_budget(&t->args->limits.room, &t->need, err);
+	return r < 0 ? r : room_check_budget(&t->room, &t->need, err);
 }
 
 /* Layer @i is the source's file @names[i], or the blob of its digest. */
@@ -654,6 +657,7 @@ int take_images(struct take *t, struct err *err)
 
 	t->source.dirfd = t->args->source_fd;
 	t->source.consume = t->args->consume;
+	t->room = t->args->limits.room;
 	if (!t->args->directory)
 		r = source_read_archive(&t->source, t->args->source_fd, t->w->job_incoming_fd,
 					t->args->limits.source_bytes, err);

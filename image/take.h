@@ -14,6 +14,7 @@ struct take {
 	const struct image_writer *w;
 	struct source source;
 	struct worker_progress *progress;
+	struct room room;	  /* beside what the store has of the images so far */
 	struct room_need need;	  /* of the images so far */
 	uint64_t unpacked_bytes;  /* of these */
 	struct layer_limits left; /* of what the image may still unpack */

@@ -78,31 +78,45 @@ static int measure(uint64_t *out, const struct image_writer *w, char kind, const
 	return 0;
 }
 
-/* @by: 1 or -1. */
-static int count(struct image_usage *u, char kind, const struct digest *d, int by, struct err *err)
-{
+struct counted {
 	char key[DIGEST_HEX_LEN + 2];
 	uint64_t bytes;
 	json_int_t users;
-	int r = 0;
+};
 
-	snprintf(key, sizeof(key), "%c%s", kind, d->hex);
-	bytes = (uint64_t)json_integer_value(json_object_get(u->bytes, key));
-	users = json_integer_value(json_object_get(u->users, key));
-	if (!json_object_get(u->bytes, key)) {
-		r = measure(&bytes, u->w, kind, d->hex, err);
-		if (r < 0)
-			return r;
-		r = json_object_set_new(u->bytes, key, json_integer((json_int_t)bytes));
-	}
-	if (r == 0)
-		r = json_object_set_new(u->users, key, json_integer(users + by));
+/* Measured once. */
+static int look_at(struct counted *out, struct image_usage *u, char kind, const struct digest *d,
+		   struct err *err)
+{
+	int r;
+
+	snprintf(out->key, sizeof(out->key), "%c%s", kind, d->hex);
+	out->bytes = (uint64_t)json_integer_value(json_object_get(u->bytes, out->key));
+	out->users = json_integer_value(json_object_get(u->users, out->key));
+	if (json_object_get(u->bytes, out->key))
+		return 0;
+	r = measure(&out->bytes, u->w, kind, d->hex, err);
 	if (r < 0)
+		return r;
+	if (json_object_set_new(u->bytes, out->key, json_integer((json_int_t)out->bytes)) < 0)
 		return err_set(err, ENOMEM, "measure the images: out of memory");
-	if (by > 0 && users == 0)
-		u->total += bytes;
-	else if (by < 0 && users == 1)
-		u->total -= bytes;
+	return 0;
+}
+
+/* @by: 1 or -1. */
+static int count(struct image_usage *u, char kind, const struct digest *d, int by, struct err *err)
+{
+	struct counted is;
+	int r = look_at(&is, u, kind, d, err);
+
+	if (r < 0)
+		return r;
+	if (json_object_set_new(u->users, is.key, json_integer(is.users + by)) < 0)
+		return err_set(err, ENOMEM, "measure the images: out of memory");
+	if (by > 0 && is.users == 0)
+		u->total += is.bytes;
+	else if (by < 0 && is.users == 1)
+		u->total -= is.bytes;
 	return 0;
 }
 
@@ -156,6 +170,44 @@ int image_usage_add(struct image_usage *u, const struct digest *id, struct err *
 int image_usage_drop(struct image_usage *u, const struct digest *id, struct err *err)
 {
 	return count_image(u, id, -1, err);
+}
+
+static int add_layer(json_t *out, struct image_usage *u, const struct digest *blob,
+		     const struct digest *layer, struct err *err)
+{
+	struct counted packed, unpacked;
+	uint64_t bytes = 0;
+	int r = look_at(&packed, u, 'b', blob, err);
+
+	if (r == 0)
+		r = look_at(&unpacked, u, 'l', layer, err);
+	if (r < 0)
+		return r;
+	bytes += packed.users == 0 ? packed.bytes : 0;
+	bytes += unpacked.users == 0 ? unpacked.bytes : 0;
+	return json_object_set_new(out, blob->hex, json_integer((json_int_t)bytes)) < 0 ?
+		       err_set(err, ENOMEM, "measure the images: out of memory") : 0;
+}
+
+/**
+ * image_usage_beside() - what an image has that none of those has that were counted
+ * @out: an object; gets for each layer, by its blob in hexadecimal, the bytes of both
+ *
+ * Return: as image_usage_add(), and nothing that was counted changes.
+ */
+int image_usage_beside(json_t *out, struct image_usage *u, const struct digest *id,
+		       struct err *err)
+{
+	struct image image;
+	int r = image_load(&image, &u->w->store, id, err);
+
+	if (r < 0)
+		return r;
+	for (unsigned i = 0; r == 0 && i < image.manifest.layer_n; i++)
+		r = add_layer(out, u, &image.manifest.layers[i].digest, &image.config->diff_ids[i],
+			      err);
+	image_done(&image);
+	return r;
 }
 
 /**

@@ -68,8 +68,24 @@ static int count_set(struct image_usage *u, const json_t *set, const json_t *but
 
 /* ------------------------------------------------------------------ before a load */
 
-static int measure_kept(uint64_t *out, const struct uses *uses, const struct image_writer *w,
-			const json_t *keep, struct err *err)
+/* What the other images have. One that is damaged has nothing that could be shared. */
+static int measure_others(struct room *out, struct image_usage *u, struct err *err)
+{
+	json_auto_t *index = NULL;
+	const json_t *e;
+	struct digest id;
+	size_t i;
+	int r = image_store_index(&index, &u->w->store, err);
+
+	out->losable = r < 0 ? NULL : json_object();
+	json_array_foreach(json_object_get(index, "manifests"), i, e)
+		if (r != -ENOMEM && image_index_digest(e, &id))
+			r = image_usage_beside(out->losable, u, &id, err);
+	return r == -ENOMEM || !index ? r : 0;
+}
+
+static int measure(struct room *out, const struct uses *uses, const struct image_writer *w,
+		   const json_t *keep, struct err *err)
 {
 	struct image_usage u;
 	int r = image_usage_begin(&u, w, err);
@@ -78,13 +94,16 @@ static int measure_kept(uint64_t *out, const struct uses *uses, const struct ima
 		r = count_set(&u, uses->pods, NULL, err);
 	if (r == 0)
 		r = count_set(&u, keep, uses->pods, err);
-	*out = u.total;
+	out->kept_bytes = u.total;
+	if (r == 0)
+		r = measure_others(out, &u, err);
 	image_usage_done(&u);
 	return r;
 }
 
 /**
  * budget_room() - what a load has to fit into
+ * @out: released by room_done(), whatever this returned
  *
  * Return: 0 or -errno with @err filled.
  */
@@ -104,7 +123,7 @@ int budget_room(struct room *out, const struct paths *paths, const struct image_
 		return r;
 	r = uses_collect(&uses, paths, &stores, err);
 	if (r == 0)
-		r = measure_kept(&out->kept_bytes, &uses, w, keep, err);
+		r = measure(out, &uses, w, keep, err);
 	uses_done(&uses);
 	image_stores_close(&stores);
 	return r < 0 ? err_wrap(err, r, "the image store's budget") : 0;

@@ -43,6 +43,7 @@ static int import_here(struct import_result *out, struct import_args *args,
 		r = budget_room(&args->limits.room, paths, &w, NULL, err);
 	if (r == 0)
 		r = image_import(out, &w, args, err);
+	room_done(&args->limits.room);
 	image_writer_close(&w);
 	return r;
 }

@@ -171,14 +171,17 @@ int pull_one(struct pull *p, const char *name, struct err *err)
 		return err_set(err, EINVAL, "'%.200s' is not the name of an image in a registry",
 			       name);
 	r = budget_room(&p->args.limits.room, &p->paths, &p->w, p->keep, err);
-	if (r < 0)
+	if (r < 0) {
+		room_done(&p->args.limits.room);
 		return r;
+	}
 	progress_begin(&progress, p->ctl->errors);
 	p->args.ref = &ref;
 	p->args.watch = progress_watch;
 	p->args.watch_ctx = &progress;
 	r = image_pull(p->result, &p->w, &p->args, err);
 	progress_end(&progress);
+	room_done(&p->args.limits.room);
 	for (unsigned i = 0; r == 0 && i < p->result->n; i++)
 		keep_id(p, &p->result->entries[i].id);
 	return r < 0 ? err_wrap(err, r, "pull '%.200s'", name) : 0;
