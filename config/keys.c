@@ -23,9 +23,12 @@ static const char *const policy_words[] = { "always", "on-failure", "never", NUL
 static const char *const mode_words[] = { "bridge", "none", "host", NULL };
 static const char *const writable_words[] = { "tmpfs", "yes", "no", NULL };
 static const char *const new_privs_words[] = { "yes", "no", NULL };
+static const char *const driver_words[] = { "file", "journald", "both", "passthrough", NULL };
 static const char *const pull_words[] = { "never", "missing", NULL };
 static_assert(PULL_NEVER == 0 && PULL_MISSING == 1, "see above");
 static_assert(RESTART_ALWAYS == 0 && RESTART_ON_FAILURE == 1 && RESTART_NEVER == 2, "see above");
+static_assert(LOG_FILE == 0 && LOG_JOURNALD == 1 && LOG_BOTH == 2 && LOG_PASSTHROUGH == 3,
+	      "see above");
 static_assert(NETNS_BRIDGE == 0 && NETNS_NONE == 1 && NETNS_HOST == 2, "see above");
 static_assert(CONTAINER_WRITABLE_TMPFS == 0 && CONTAINER_WRITABLE_DISK == 1 &&
 		      CONTAINER_WRITABLE_NO == 2, "see above");
@@ -90,7 +93,20 @@ static_assert(CONTAINER_WRITABLE_TMPFS == 0 && CONTAINER_WRITABLE_DISK == 1 &&
 	  .about = "A log file that would grow past this is rotated." },                        \
 	{ "LogMaxFiles", section_, LIVE, &config_type_count, "N", FALLBACK("5"), .min = "1",    \
 	  .max = "1000", .since = SINCE, CONTAINER_MEMBER(log.max_files),                       \
-	  .about = "Log files of a container, the current one included." }
+	  .about = "Log files of a container, the current one included." },                     \
+	{ "LogDriver", section_, LIVE, &config_type_choice,                                     \
+	  "file|journald|both|passthrough", driver_words, FALLBACK("file"), .since = SINCE,     \
+	  .restart_word = LOG_PASSTHROUGH, CONTAINER_MEMBER(log.driver),                        \
+	  .about = "Where the output goes: the container's log file, systemd's journal, both, " \
+		   "or straight to podd's own output." },                                       \
+	{ "LogRateLimitIntervalSec", section_, LIVE, &config_type_duration, "DURATION",         \
+	  FALLBACK("30s"), .max = "1y", .unit = "seconds", .since = SINCE,                      \
+	  CONTAINER_MEMBER(log.rate_interval_ns),                                               \
+	  .about = "Interval of LogRateLimitBurst=; 0: no limit." },                            \
+	{ "LogRateLimitBurst", section_, LIVE, &config_type_count, "N", FALLBACK("10000"),      \
+	  .max = "1000000000", .since = SINCE, CONTAINER_MEMBER(log.rate_burst),                \
+	  .about = "Lines of a container that the journal gets in one interval, the others are " \
+		   "dropped and counted; 0: no limit." }
 
 #define OWN(text)    .fallback = text
 #define OF_POD(text) .inherit = true
@@ -249,6 +265,21 @@ bool config_key_is_default(const struct config_key *key, const void *object)
 	if (key->type->clear)
 		key->type->clear((char *)fresh + key->offset);
 	return given == unsaid;
+}
+
+/**
+ * config_key_restarts() - whether only a restart puts the value that an object has of
+ * a key into force, and out of it
+ * @object: as for config_key_digest()
+ */
+bool config_key_restarts(const struct config_key *key, const void *object)
+{
+	unsigned word = 0;
+
+	if (!key->restart_word)
+		return key->change == CONFIG_CHANGE_RESTART;
+	memcpy(&word, (const char *)object + key->offset, sizeof(word));
+	return word == key->restart_word;
 }
 
 /**

@@ -33,6 +33,7 @@ struct config_key {
 	const char *fallback;     /* the default, as it would be written; NULL: none */
 	const char *min, *max;    /* as they would be written, NULL: no bound */
 	const char *unit;         /* of a bare number, or NULL */
+	unsigned restart_word;    /* number of a word that only a restart puts into force; or 0 */
 	uint64_t infinity;        /* what "infinity" is stored as; 0: it is refused */
 	bool list;                /* assignments add up, an empty one starts over */
 	bool required;
@@ -44,7 +45,7 @@ struct config_key {
 };
 
 /* In the order of the man page: by section. */
-#define CONFIG_KEY_N 51
+#define CONFIG_KEY_N 57
 extern const struct config_key config_keys[CONFIG_KEY_N];
 extern const char *const config_section_names[CONFIG_SECTION_N];
 
@@ -54,5 +55,6 @@ const char *config_section_nearest(const char *name);
 int config_key_reset(const struct config_key *key, void *member);
 
 #define CONFIG_DIGEST_START UINT64_C(0xcbf29ce484222325)
+bool config_key_restarts(const struct config_key *key, const void *object);
 bool config_key_is_default(const struct config_key *key, const void *object);
 uint64_t config_key_digest(const struct config_key *key, const void *object, uint64_t h);

@@ -23,9 +23,14 @@ struct restart_spec {
 	uint64_t reset_ns; /* RestartResetSec=: running so long forgets all failures */
 };
 
+enum log_driver { LOG_FILE, LOG_JOURNALD, LOG_BOTH, LOG_PASSTHROUGH };
+
 struct log_spec {
 	uint64_t max_bytes; /* LogMaxSize=: rotate when the file would pass it */
 	unsigned max_files; /* LogMaxFiles=: the current one included, at least 1 */
+	enum log_driver driver;
+	uint64_t rate_interval_ns; /* LogRateLimitIntervalSec=; 0: no limit */
+	unsigned rate_burst;	   /* LogRateLimitBurst=: entries of the journal; 0: no limit */
 };
 
 /*

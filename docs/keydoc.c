@@ -63,6 +63,8 @@ static void print_man(enum config_section section)
 		print_fact("A change of it, reloaded, ", k->section == CONFIG_NETWORK &&
 			   k->change == CONFIG_CHANGE_RESTART ? "restarts all containers" :
 								changes[k->change]);
+		print_fact("A change from or to it restarts the container: ",
+			   k->restart_word ? k->words[k->restart_word] : NULL);
 		print_fact("Since podd ", k->since);
 	}
 }

@@ -117,7 +117,7 @@ static json_t *warnings(const struct pod *pod)
 						   (unsigned long long)lost.lines,
 						   (unsigned long long)lost.bytes,
 						   lost.why ? ": " : "",
-						   lost.why ? strerror(lost.why) : ""));
+						   lost.why ? log_lost_reason(&lost) : ""));
 	}
 	return list;
 }

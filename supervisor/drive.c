@@ -355,17 +355,21 @@ void drive_member_exited(struct member *m, int wait_status, bool oom)
 }
 
 /**
- * drive_log_dropped() - lines of a container do not get into its log; @why: errno
+ * drive_log_dropped() - lines of a container do not get into its log
+ * @lost: with its errno
  */
-void drive_log_dropped(struct member *m, int why)
+void drive_log_dropped(struct member *m, const struct log_lost *lost)
 {
 	struct pod *pod = pod_of(m);
 	const char *name = m->spec->run.name;
 	struct err err;
 
-	(void)err_set(&err, why, "log '%s/%s.log': %s: lines are dropped and counted",
-		      pod->spec->name, name,
-		      why == EINVAL ? "it is no regular file" : strerror(why));
+	if (lost->journal)
+		(void)err_set(&err, lost->why, "journal: %s: lines are dropped and counted",
+			      log_lost_reason(lost));
+	else
+		(void)err_set(&err, lost->why, "log '%s/%s.log': %s: lines are dropped and counted",
+			      pod->spec->name, name, log_lost_reason(lost));
 	add_event(pod, &(struct event){
 			       .kind = EVENT_LOG_DROPPED, .container = name, .message = err.msg });
 	say(SAY_WARNING, "pod '%s': container '%s': %s", pod->spec->name, name, err.msg);

@@ -25,13 +25,25 @@ struct batch {
 
 #define HEAD_TAG (CRI_HEAD_SIZE - 2)
 
-/* A line, or as much of it as makes a record. */
-struct piece {
-	const char *text;
-	size_t text_n;
-	size_t taken; /* bytes of the tail, the newline included */
-	bool partial;
+#define DRAIN_MAX_NS  NSEC_PER_SEC
+#define DRAIN_WAIT_MS 100
+
+/* How to go through a tail: the same for the journal and for the file. */
+struct move {
+	bool end;   /* no more will come, so that what has no newline is a line too */
+	bool hold;  /* what the journal does not take may wait for it */
+	int file_r; /* why the file cannot be written, or 0 */
 };
+
+static bool uses_file(const struct log *log)
+{
+	return log->file.spec.driver != LOG_JOURNALD;
+}
+
+static bool uses_journal(const struct log *log)
+{
+	return log->file.spec.driver == LOG_JOURNALD || log->file.spec.driver == LOG_BOTH;
+}
 
 static void batch_init(struct batch *batch, struct log *log, enum cri_stream stream,
 		       uint64_t realtime_ns)
@@ -111,7 +123,7 @@ static bool in_line(const struct batch *batch)
 }
 
 /* Return: 0, or -errno when @piece or something before it was not written. */
-static int batch_add(struct batch *batch, const struct piece *piece)
+static int batch_add(struct batch *batch, const struct log_line *piece)
 {
 	struct log *log = batch->log;
 	size_t size = CRI_HEAD_SIZE + piece->text_n + 1;
@@ -136,21 +148,21 @@ static int batch_add(struct batch *batch, const struct piece *piece)
 	return 0;
 }
 
-/* @end: no more will come, so that what has no newline is a line too. */
-static bool next_piece(struct piece *out, const char *p, size_t n, bool end)
+/* Return: bytes that it takes, the newline included; 0: there is no further one. */
+static size_t next_piece(struct log_line *out, const char *p, size_t n, bool end)
 {
 	size_t reach = n > CRI_TEXT_MAX ? CRI_TEXT_MAX + 1 : n;
 	const char *newline = n ? memchr(p, '\n', reach) : NULL;
 
 	if (newline)
-		*out = (struct piece){ p, (size_t)(newline - p), (size_t)(newline - p) + 1, false };
+		*out = (struct log_line){ p, (size_t)(newline - p), false };
 	else if (n > CRI_TEXT_MAX)
-		*out = (struct piece){ p, CRI_TEXT_MAX, CRI_TEXT_MAX, true };
+		*out = (struct log_line){ p, CRI_TEXT_MAX, true };
 	else if (end && n > 0)
-		*out = (struct piece){ p, n, n, false };
+		*out = (struct log_line){ p, n, false };
 	else
-		return false;
-	return true;
+		return 0;
+	return out->text_n + (newline != NULL);
 }
 
 /* One whole record, alone. What became of it is for the caller to count and commit. */
@@ -160,7 +172,7 @@ static int append_record(struct log *log, enum cri_stream stream, const char *te
 	int r;
 
 	batch_init(&batch, log, stream, clock_realtime_ns());
-	r = batch_add(&batch, &(struct piece){ .text = text, .text_n = n });
+	r = batch_add(&batch, &(struct log_line){ .text = text, .text_n = n });
 	if (r == 0)
 		r = log_file_append(&log->file, &log->buffer, batch.records, &batch.n);
 	if (r == 0)
@@ -205,32 +217,101 @@ static int tell_lost(struct log *log)
 }
 
 /*
- * The stream's tail to the log, as far as it has whole lines. @r: why the file
- * cannot be written, or 0; after a failure the rest of the tail is dropped.
+ * What the journal has not got of the stream's whole lines. Each is noted as soon as
+ * it is sent. After a failure that is not waited out the rest of the tail is dropped.
+ *
+ * Return: whether all of it was dealt with; else it is to be tried again.
  */
-static void write_tail(struct log *log, enum cri_stream stream, bool end, int r)
+static bool send_tail(struct log *log, enum cri_stream stream, const struct move *move)
+{
+	struct log_buffer *b = &log->buffer;
+	uint32_t *ahead = &b->now_journal.ahead[stream], skip = *ahead;
+	const char *p = log_buffer_bytes(b, stream);
+	const char *end = p + (b->now.tails[stream].end - b->now.tails[stream].start);
+	struct log_line piece;
+	size_t taken;
+	int r = 0;
+
+	for (; (taken = next_piece(&piece, p, (size_t)(end - p), move->end)); p += taken) {
+		if (skip > 0) {
+			skip--;
+			continue;
+		}
+		if (r == 0)
+			r = log_journal_put(&log->journal, b, stream, &piece);
+		if (r < 0 && move->hold && !journal_is_given_up(log->journal.journal))
+			return false;
+		if (r < 0)
+			log_journal_count_lost(b, &piece, r);
+		++*ahead;
+		log_buffer_commit(b);
+	}
+	return true;
+}
+
+/*
+ * Out of the tail what the journal has, or all whole lines without one, and into the
+ * file. After a failure of that the rest is dropped.
+ */
+static void write_tail(struct log *log, enum cri_stream stream, const struct move *move)
 {
 	struct log_state *s = &log->buffer.now;
 	struct log_tail *t = &s->tails[stream];
+	uint32_t *ahead = &log->buffer.now_journal.ahead[stream];
 	const char *p = log_buffer_bytes(&log->buffer, stream);
+	struct log_line piece;
 	struct batch batch;
-	struct piece piece;
+	int r = move->file_r;
+	size_t taken;
 
-	if (r == 0)
+	if (r == 0 && uses_file(log))
 		r = tell_lost(log);
 	batch_init(&batch, log, stream, s->read_realtime_ns);
-	for (; next_piece(&piece, p, t->end - t->start, end); p += piece.taken) {
-		if (r == 0)
+	while ((!uses_journal(log) || *ahead > 0) &&
+	       (taken = next_piece(&piece, p, t->end - t->start, move->end))) {
+		if (r == 0 && uses_file(log))
 			r = batch_add(&batch, &piece);
 		if (r < 0)
-			count_lost(s, !piece.partial, piece.taken, r);
-		t->start += (uint32_t)piece.taken;
+			count_lost(s, !piece.partial, taken, r);
+		t->start += (uint32_t)taken;
+		*ahead -= *ahead > 0;
+		p += taken;
 	}
 	if (batch.n > 0)
 		(void)batch_append(&batch); /* what it could not write is counted */
 	if (t->start == t->end)
 		t->start = t->end = 0;
 	log_buffer_commit(&log->buffer);
+}
+
+/* Return: as send_tail(). */
+static bool move_tail(struct log *log, enum cri_stream stream, const struct move *move)
+{
+	bool all = !uses_journal(log) || send_tail(log, stream, move);
+
+	write_tail(log, stream, move);
+	return all;
+}
+
+static bool tails_are_empty(const struct log *log)
+{
+	for (int i = 0; i < CRI_STREAMS; i++)
+		if (log->buffer.now.tails[i].start != log->buffer.now.tails[i].end)
+			return false;
+	return true;
+}
+
+/* With passthrough only if somebody still writes to the pipes. */
+static bool needs_file(const struct log *log)
+{
+	return uses_file(log) &&
+	       (log->file.spec.driver != LOG_PASSTHROUGH || !tails_are_empty(log));
+}
+
+/* Return: 0, or -errno why there is no file to write to. */
+static int check_file(struct log *log)
+{
+	return needs_file(log) ? log_file_check(&log->file, &log->buffer) : 0;
 }
 
 /**
@@ -280,6 +361,8 @@ int log_open(struct log *log, const struct log_params *params, struct err *err)
 
 	*log = (struct log){
 		.file = { params->dirfd, params->name, params->spec, -EBADF },
+		.journal = { &params->shared->journal, params->pod, params->name, params->spec,
+			     params->attempt },
 		.shared = params->shared,
 	};
 	for (int i = 0; i < CRI_STREAMS; i++)
@@ -288,16 +371,20 @@ int log_open(struct log *log, const struct log_params *params, struct err *err)
 	if (r < 0)
 		return err_wrap(err, r, "log of container '%s'", params->name);
 	/* Not cut before the redo: it writes the same bytes once more. */
-	r = log_file_open(&log->file, &log->buffer);
+	r = needs_file(log) ? log_file_open(&log->file, &log->buffer) : 0;
 	for (int i = 0; i < CRI_STREAMS; i++)
-		write_tail(log, i, false, r);
+		log->flows[i].held =
+			!move_tail(log, i, &(struct move){ .hold = true, .file_r = r });
 	if (log->file.fd >= 0 && log_file_cut(&log->file, &log->buffer) < 0)
 		close_fd(&log->file.fd); /* the next batch tries again */
 	return 0;
 }
 
-/* Return: bytes that were read; 0 when there are none, also when there never will be. */
-static size_t pump_batch(struct log *log, enum cri_stream stream)
+/*
+ * For a stream that is not held. Return: bytes that were read; 0 when there are none,
+ * also when there never will be.
+ */
+static size_t read_batch(struct log *log, enum cri_stream stream)
 {
 	struct log_flow *flow = &log->flows[stream];
 	char text[128];
@@ -312,10 +399,40 @@ static size_t pump_batch(struct log *log, enum cri_stream stream)
 			 stream == CRI_STDOUT ? "stdout" : "stderr", strerror((int)-n));
 		log_note(log, text);
 	}
-	if (n <= 0)
-		return 0;
-	write_tail(log, stream, false, log_file_check(&log->file, &log->buffer));
-	return (size_t)n;
+	return n > 0 ? (size_t)n : 0;
+}
+
+/* Whether the application would soon wait for its pipe to be read. */
+static bool is_nearly_full(int pipe_fd)
+{
+	int size = fcntl(pipe_fd, F_GETPIPE_SZ), pending = 0;
+
+	return ioctl(pipe_fd, FIONREAD, &pending) == 0 && pending > size / 4 * 3;
+}
+
+/* What the journal has left in the tail, once more. Return: whether it is still held. */
+static bool is_held(struct log *log, enum cri_stream stream)
+{
+	struct log_flow *flow = &log->flows[stream];
+
+	if (flow->held)
+		flow->held = !move_tail(log, stream,
+					&(struct move){ .hold = !is_nearly_full(flow->pipe_fd),
+							.file_r = check_file(log) });
+	return flow->held;
+}
+
+/* Return: when the journal must be told of dropped lines; it was when the time has come. */
+static uint64_t tell_journal(struct log *log, uint64_t now_ns)
+{
+	uint64_t due = LOG_NEVER_NS;
+
+	if (uses_journal(log))
+		due = log_journal_due_ns(&log->journal, &log->buffer, now_ns);
+	if (due > 0)
+		return due;
+	(void)log_journal_tell(&log->journal, &log->buffer); /* else the next line does */
+	return LOG_NEVER_NS;
 }
 
 /* Return: when the memory of a burst is to go back; it has when the time has come. */
@@ -342,18 +459,57 @@ static uint64_t trim(struct log *log, uint64_t now_ns)
 struct log_next log_pump(struct log *log, enum cri_stream stream, uint64_t now_boottime_ns)
 {
 	struct log_flow *flow = &log->flows[stream];
+	uint64_t trim_in, tell_in;
 	size_t n;
 
 	if (now_boottime_ns < flow->rest_ns)
 		return (struct log_next){ false, flow->rest_ns - now_boottime_ns };
-	n = pump_batch(log, stream);
-	if (n >= LOG_LARGE_READ) {
+	if (is_held(log, stream))
+		return (struct log_next){ false, LOG_RETRY_NS };
+	n = read_batch(log, stream);
+	if (n > 0)
+		flow->held = !move_tail(log, stream, &(struct move){ .hold = true,
+								     .file_r = check_file(log) });
+	if (n >= LOG_LARGE_READ)
 		log->trim_ns = now_boottime_ns + LOG_TRIM_NS;
+	if (flow->held)
+		return (struct log_next){ false, LOG_RETRY_NS };
+	if (n >= LOG_LARGE_READ)
 		return (struct log_next){ true, 0 };
-	}
 	if (n > 0)
 		flow->rest_ns = now_boottime_ns + LOG_REST_NS;
-	return (struct log_next){ !flow->broken, trim(log, now_boottime_ns) };
+	trim_in = trim(log, now_boottime_ns);
+	tell_in = tell_journal(log, now_boottime_ns);
+	return (struct log_next){ !flow->broken, trim_in < tell_in ? trim_in : tell_in };
+}
+
+/* As long as the journal takes something, it is waited for; but not for ever. */
+static void drain_tail(struct log *log, enum cri_stream stream, bool end, uint64_t until_ns)
+{
+	struct move move = { .end = end, .hold = true, .file_r = check_file(log) };
+
+	while (!move_tail(log, stream, &move))
+		move.hold = clock_boottime_ns() < until_ns &&
+			    journal_wait(log->journal.journal, DRAIN_WAIT_MS);
+	log->flows[stream].held = false;
+}
+
+static void drain_stream(struct log *log, enum cri_stream stream, uint64_t until_ns)
+{
+	size_t left, n;
+	int pending;
+
+	if (log->flows[stream].held)
+		drain_tail(log, stream, false, until_ns);
+	if (ioctl(log->flows[stream].pipe_fd, FIONREAD, &pending) < 0)
+		pending = 0;
+	for (left = (size_t)pending; left > 0; left -= n < left ? n : left) {
+		n = read_batch(log, stream);
+		if (n == 0)
+			break;
+		drain_tail(log, stream, false, until_ns);
+	}
+	drain_tail(log, stream, true, until_ns);
 }
 
 /**
@@ -361,23 +517,26 @@ struct log_next log_pump(struct log *log, enum cri_stream stream, uint64_t now_b
  *
  * For when a container has ended: its last line counts as ended too. Takes what
  * was in the pipes at the call and not more, so that it ends whoever still
- * writes.
+ * writes. A journal that is full is waited for, up to DRAIN_MAX_NS and not longer
+ * than DRAIN_WAIT_MS without a line that it takes; then lines are dropped.
  */
 void log_drain(struct log *log)
 {
-	for (int i = 0; i < CRI_STREAMS; i++) {
-		size_t left, n;
-		int pending;
+	uint64_t until_ns = clock_boottime_ns() + DRAIN_MAX_NS;
 
-		if (ioctl(log->flows[i].pipe_fd, FIONREAD, &pending) < 0)
-			pending = 0;
-		for (left = (size_t)pending; left > 0; left -= n < left ? n : left) {
-			n = pump_batch(log, i);
-			if (n == 0)
-				break;
-		}
-		write_tail(log, i, true, log_file_check(&log->file, &log->buffer));
-	}
+	for (int i = 0; i < CRI_STREAMS; i++)
+		drain_stream(log, i, until_ns);
+	if (uses_journal(log))
+		(void)log_journal_tell(&log->journal, &log->buffer); /* else the next line does */
+}
+
+static void note_in_journal(struct log *log, const char *line)
+{
+	const struct log_line lost = { line, strlen(line), false };
+	int r = log_journal_note(&log->journal, &log->buffer, line);
+
+	if (r < 0)
+		log_journal_count_lost(&log->buffer, &lost, r);
 }
 
 /**
@@ -387,20 +546,44 @@ void log_drain(struct log *log)
 void log_note(struct log *log, const char *text)
 {
 	char line[sizeof("podd: ") + sizeof(((struct err *)0)->msg)];
-	int r = log_file_check(&log->file, &log->buffer);
+	int r = check_file(log);
 	int n = snprintf(line, sizeof(line), "podd: %s", text);
 
 	if (n >= (int)sizeof(line))
 		n = sizeof(line) - 1;
 	for (char *p = line; (p = strchr(p, '\n'));)
 		*p = ' ';
-	if (r == 0)
+	if (uses_journal(log))
+		note_in_journal(log, line);
+	if (r == 0 && uses_file(log))
 		r = tell_lost(log);
-	if (r == 0)
+	if (r == 0 && uses_file(log))
 		r = append_note(log, line, (size_t)n);
 	if (r < 0)
 		count_lost(&log->buffer.now, 1, (uint64_t)n + 1, r);
 	log_buffer_commit(&log->buffer);
+}
+
+/**
+ * log_attempt() - which start of the container the next lines are of
+ * @attempt: 1 for the first; for the journal
+ */
+void log_attempt(struct log *log, uint32_t attempt)
+{
+	log->journal.attempt = attempt;
+}
+
+/**
+ * log_respec() - go on with other settings
+ * @name: of the container, @pod: of its pod; the same, in memory that is borrowed from now on
+ */
+void log_respec(struct log *log, const char *name, const char *pod, const struct log_spec *spec)
+{
+	log->file.name = log->journal.name = name;
+	log->journal.pod = pod;
+	log->file.spec = log->journal.spec = *spec;
+	if (!uses_file(log))
+		close_fd(&log->file.fd);
 }
 
 /**
@@ -409,9 +592,26 @@ void log_note(struct log *log, const char *text)
 struct log_lost log_lost(const struct log *log)
 {
 	const struct log_state *s = &log->buffer.now;
+	const struct log_journal_state *j = &log->buffer.now_journal;
+	struct log_lost lost = { s->lost_lines_total, s->lost_bytes_total, 0, false };
 
-	return (struct log_lost){ s->lost_lines_total, s->lost_bytes_total,
-				  s->lost_lines || s->lost_bytes ? (int)s->lost_errno : 0 };
+	if (uses_file(log) && (s->lost_lines || s->lost_bytes)) {
+		lost.why = (int)s->lost_errno;
+	} else if (uses_journal(log) && (j->lost_lines || j->lost_bytes)) {
+		lost.why = (int)j->lost_errno;
+		lost.journal = true;
+	}
+	return lost;
+}
+
+/**
+ * log_lost_reason() - what to say for its errno, which is not 0
+ */
+const char *log_lost_reason(const struct log_lost *lost)
+{
+	if (lost->journal)
+		return log_journal_reason(lost->why);
+	return lost->why == EINVAL ? "it is no regular file" : strerror(lost->why);
 }
 
 /**

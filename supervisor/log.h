@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The log pump: a container's stdout and stderr to its log file, exactly once. */
+/* The log pump: a container's stdout and stderr to its log file, exactly once, or the journal. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,6 +7,7 @@
 
 #include "supervisor/log_buffer.h"
 #include "supervisor/log_file.h"
+#include "supervisor/log_journal.h"
 
 /*
  * Theory of operation
@@ -22,6 +23,14 @@
  * A line waits in the buffer until its newline comes, or until it is longer
  * than CRI_TEXT_MAX and leaves in pieces; log_drain() ends it.
  *
+ * With LogDriver=journald or both, lines go to the journal first (log_journal.h). The
+ * buffer says how many of its lines the journal has, which is committed after each:
+ * then they leave the buffer, into the file or as they are. What the journal does not
+ * take stays in the buffer and the pipe, and is tried again every LOG_RETRY_NS, until
+ * the pipe gets full or JOURNAL_PATIENCE_NS have passed; then it is dropped, counted
+ * and told as for the file. With LogDriver=passthrough nobody writes to the pipes but
+ * a process from before a reload; its lines go to the file.
+ *
  * The application never waits for the disk: what cannot be written is dropped,
  * counted, and told in one record as soon as writing works again. Records of
  * podd's own are on stderr, tag F, and start with "podd: ".
@@ -33,6 +42,7 @@
  * millisecond are one batch. After a large read the next round is now.
  */
 #define LOG_REST_NS    UINT64_C(1000000)    /* the pipe must hold rate x rest: 256 MB/s */
+#define LOG_RETRY_NS   UINT64_C(10000000)   /* and what is left of it: rate x this */
 #define LOG_TRIM_NS    UINT64_C(1000000000) /* after a burst its memory is kept so long */
 #define LOG_NEVER_NS   UINT64_MAX
 #define LOG_LARGE_READ (16 * 1024)
@@ -41,6 +51,8 @@
 struct log_params {
 	int dirfd;        /* of the pod's logs; borrowed as long as the log is open */
 	const char *name; /* of the container; borrowed likewise */
+	const char *pod; /* its name; borrowed likewise */
+	uint32_t attempt; /* which start of the container it is: log_attempt() */
 	struct log_spec spec;
 	int buffer_fd;             /* from log_buffer_create(); borrowed for the call */
 	int pipe_fds[CRI_STREAMS]; /* read ends; borrowed as long as the log is open */
@@ -56,12 +68,14 @@ struct log_next {
 struct log_flow {
 	int pipe_fd;
 	bool broken;      /* its pipe cannot be read any more */
+	bool held;        /* its tail waits for the journal: no read before that is empty */
 	uint64_t rest_ns; /* boottime: not to be read before */
 };
 
 struct log {
 	struct log_buffer buffer;
 	struct log_file file;
+	struct log_journal journal;
 	struct log_shared *shared;
 	struct log_flow flows[CRI_STREAMS];
 	uint64_t trim_ns; /* boottime: burst's memory goes back then */
@@ -70,6 +84,7 @@ struct log {
 struct log_lost {
 	uint64_t lines, bytes;
 	int why; /* errno of what the log does not tell of yet; 0: it tells of all */
+	bool journal; /* that is the journal, else the file */
 };
 
 int log_pipe_create(int *read_out, int *write_out, struct err *err);
@@ -77,5 +92,8 @@ int log_open(struct log *log, const struct log_params *params, struct err *err);
 struct log_next log_pump(struct log *log, enum cri_stream stream, uint64_t now_boottime_ns);
 void log_drain(struct log *log);
 void log_note(struct log *log, const char *text);
+void log_attempt(struct log *log, uint32_t attempt);
+void log_respec(struct log *log, const char *name, const char *pod, const struct log_spec *spec);
 struct log_lost log_lost(const struct log *log);
+const char *log_lost_reason(const struct log_lost *lost);
 void log_close(struct log *log);

@@ -24,10 +24,12 @@ struct log_page {
 	uint32_t version;
 	uint32_t current; /* which of @states counts */
 	struct log_state states[2];
+	struct log_journal_state journals[2]; /* which counts, @current says, too */
 };
 _Static_assert(sizeof(struct log_page) <= LOG_BUFFER_HEADER, "the regions start behind it");
 _Static_assert(sizeof(struct log_tail) == 16, "layout shared with other versions");
 _Static_assert(sizeof(struct log_state) == 96, "layout shared with other versions");
+_Static_assert(sizeof(struct log_journal_state) == 56, "layout shared with other versions");
 
 /* A line that is not ended yet must leave room to read on, once it is at the front. */
 _Static_assert(LOG_BUFFER_REGION - LOG_BUFFER_HEADER >= 3 * CRI_TEXT_MAX, "room to read");
@@ -83,6 +85,7 @@ int log_shared_open(struct log_shared *out, struct err *err)
 		close_peek(&shared);
 		return r;
 	}
+	journal_init(&shared.journal, -EBADF);
 	*out = shared;
 	return 0;
 }
@@ -93,6 +96,7 @@ int log_shared_open(struct log_shared *out, struct err *err)
 void log_shared_close(struct log_shared *shared)
 {
 	close_peek(shared);
+	journal_close(&shared->journal);
 	(void)munmap(shared->records, LOG_BATCH_SIZE); /* fails only on a wrong address */
 	shared->records = NULL;
 }
@@ -141,6 +145,15 @@ static bool state_makes_sense(const struct log_state *s)
 	return counts_make_sense(s);
 }
 
+static bool journal_makes_sense(const struct log_journal_state *s, const struct log_state *of)
+{
+	for (int i = 0; i < CRI_STREAMS; i++)
+		if (s->ahead[i] > of->tails[i].end - of->tails[i].start || s->open_priority[i] > 8)
+			return false;
+	return s->lost_bytes <= of->lost_bytes_total && s->lost_lines <= of->lost_lines_total &&
+	       s->lost_errno <= ERRNO_MAX;
+}
+
 /* Until the magic is there, a buffer has two states that say nothing. */
 static bool is_unopened(const struct log_page *page)
 {
@@ -158,7 +171,8 @@ static int check_page(const struct log_page *page, struct err *err)
 		return err_set(err, EPROTO, "the log buffer has version %u, this podd knows %u",
 			       page->version, LOG_BUFFER_VERSION);
 	if (page->magic != LOG_BUFFER_MAGIC || page->current >= ARRAY_SIZE(page->states) ||
-	    !state_makes_sense(&page->states[page->current]))
+	    !state_makes_sense(&page->states[page->current]) ||
+	    !journal_makes_sense(&page->journals[page->current], &page->states[page->current]))
 		return err_set(err, EPROTO, "the log buffer is damaged");
 	return 0;
 }
@@ -182,6 +196,7 @@ static void load_state(struct log_buffer *b)
 
 	if (page->magic == LOG_BUFFER_MAGIC) {
 		b->now = page->states[page->current];
+		b->now_journal = page->journals[page->current];
 		settle_reads(b);
 		b->touched = true; /* by the last podd; how far, nobody knows */
 		return;
@@ -256,6 +271,7 @@ void log_buffer_commit(struct log_buffer *b)
 
 	LOG_STEP();
 	b->page->states[other] = b->now;
+	b->page->journals[other] = b->now_journal;
 	LOG_STEP();
 	__atomic_store_n(&b->page->current, other, __ATOMIC_RELEASE);
 	LOG_STEP();

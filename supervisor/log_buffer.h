@@ -10,6 +10,7 @@
 #include "base/cri.h"
 #include "base/err.h"
 #include "base/fault.h"
+#include "supervisor/journal.h"
 
 /*
  * Theory of operation
@@ -79,9 +80,26 @@ struct log_state {
 	struct log_tail tails[CRI_STREAMS];
 };
 
+/*
+ * What log_journal.h knows, flipped together with the state. It lies where a podd that
+ * has no journal leaves zeros, which say that nothing was sent.
+ */
+struct log_journal_state {
+	uint64_t entries;    /* sent */
+	uint64_t lost_lines; /* dropped and not told in the journal yet */
+	uint64_t lost_bytes;
+	uint64_t window_ns;	    /* boottime: LogRateLimitIntervalSec= counts from here; 0: never */
+	uint32_t window_n;	    /* entries since then */
+	uint32_t lost_errno;	    /* why the last one was dropped */
+	uint32_t ahead[CRI_STREAMS]; /* pieces of the tail that the journal has and the tail too */
+	uint8_t open_priority[CRI_STREAMS]; /* of the line whose next piece follows, + 1; or 0 */
+	uint8_t unused[6];
+};
+
 struct log_buffer {
 	struct log_page *page; /* the mapping */
 	struct log_state now;  /* the working copy: counts when it is committed */
+	struct log_journal_state now_journal; /* likewise */
 	bool touched;          /* more pages than a quiet container needs: log_buffer_trim() */
 };
 
@@ -89,6 +107,7 @@ struct log_buffer {
 struct log_shared {
 	int peek_read_fd, peek_write_fd; /* a pipe to look into others by tee(2) */
 	char *records;                   /* LOG_BATCH_SIZE bytes: records on their way to a file */
+	struct journal journal;
 };
 
 /* Tests put a kill here, between every two steps that a later podd could tell apart. */

@@ -33,12 +33,12 @@ static const int pipe_of[CRI_STREAMS] = {
 static void tell_dropped(struct member *m)
 {
 	uint64_t now = clock_boottime_ns();
-	int why = log_lost(&m->log).why;
+	const struct log_lost lost = log_lost(&m->log);
 
-	if (why == 0 || (m->dropping_told_ns && now - m->dropping_told_ns < TELL_DROPPED_NS))
+	if (lost.why == 0 || (m->dropping_told_ns && now - m->dropping_told_ns < TELL_DROPPED_NS))
 		return;
 	m->dropping_told_ns = now;
-	m->host->log_dropped(m, why);
+	m->host->log_dropped(m, &lost);
 }
 
 static void pump(struct member_stream *s)
@@ -89,6 +89,8 @@ static int open_log(struct member *m, struct err *err)
 	const struct log_params params = {
 		.dirfd = m->host->log_dirfd,
 		.name = m->spec->run.name,
+		.pod = m->host->pod_spec->name,
+		.attempt = m->slot->generation,
 		.spec = m->spec->log,
 		.buffer_fd = fds[PAUSE_LOG_BUFFER],
 		.pipe_fds = { [CRI_STDOUT] = fds[PAUSE_LOG_STDOUT_READ],
@@ -396,6 +398,16 @@ int member_make_root(struct member *m, const char **stage, struct err *err)
 	return 0;
 }
 
+/* Whoever has a terminal open can type into it (TIOCSTI). */
+static int check_passthrough(struct err *err)
+{
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+		if (isatty(fd))
+			return err_set(err, ENOTSUP, "LogDriver=passthrough: podd's %s is a terminal",
+				       fd == STDOUT_FILENO ? "stdout" : "stderr");
+	return 0;
+}
+
 /**
  * member_spawn() - start the container's process, its root is there
  * @stage: on failure, the name of the stage that failed; a constant
@@ -408,9 +420,14 @@ int member_spawn(struct member *m, const char **stage, struct err *err)
 	const struct container_spec *run = &m->spec->run;
 	const int *fds = m->host->pause->logs[m->place];
 	struct container_started started = { .stage = "spawn" };
+	const bool passthrough = m->spec->log.driver == LOG_PASSTHROUGH;
 	struct container_process p;
 	int r;
 
+	*stage = "log";
+	r = passthrough ? check_passthrough(err) : 0;
+	if (r < 0)
+		return err_wrap(err, r, "container '%s'", run->name);
 	p = (struct container_process){
 		.argv = run->argv,
 		.env = run->env ? run->env : no_env,
@@ -421,8 +438,9 @@ int member_spawn(struct member *m, const char **stage, struct err *err)
 		.pause_pidfd = m->host->pause->pidfd,
 		.mntns_fd = m->mntns_fd,
 		.cgroup_fd = m->cgroup.dirfd,
-		.stdio = { -EBADF, fds[PAUSE_LOG_STDOUT_WRITE], fds[PAUSE_LOG_STDERR_WRITE] },
-		.own_stdio = true,
+		.stdio = { -EBADF, passthrough ? STDOUT_FILENO : fds[PAUSE_LOG_STDOUT_WRITE],
+			   passthrough ? STDERR_FILENO : fds[PAUSE_LOG_STDERR_WRITE] },
+		.own_stdio = !passthrough,
 		.slot = m->slot,
 	};
 	(void)cgroup_oom_kills(&m->cgroup, &m->oom_kills, NULL); /* 0 without a controller */
@@ -431,6 +449,7 @@ int member_spawn(struct member *m, const char **stage, struct err *err)
 	(void)fcntl(fds[PAUSE_LOG_STDOUT_WRITE], F_SETFL, 0);
 	(void)fcntl(fds[PAUSE_LOG_STDERR_WRITE], F_SETFL, 0);
 	m->slot->generation++;
+	log_attempt(&m->log, m->slot->generation);
 	__atomic_store_n(&m->slot->state, BOARD_STARTING, __ATOMIC_RELEASE);
 	fault_kill("slot-starting");
 	r = fault_at("spawn") ? fault_error("spawn", err) : container_spawn(&started, &p, err);
@@ -454,8 +473,7 @@ int member_spawn(struct member *m, const char **stage, struct err *err)
 void member_respec(struct member *m, const struct pod_container *spec)
 {
 	m->spec = spec;
-	m->log.file.name = spec->run.name;
-	m->log.file.spec = spec->log;
+	log_respec(&m->log, spec->run.name, m->host->pod_spec->name, &spec->log);
 	m->outdated = m->definition != plan_definition(m->host->pod_spec, spec);
 }
 

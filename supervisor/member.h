@@ -28,8 +28,8 @@
  */
 struct member;
 
-/* Lines are being dropped; @why: errno. */
-typedef void member_log_dropped_fn(struct member *m, int why);
+/* Lines are being dropped. */
+typedef void member_log_dropped_fn(struct member *m, const struct log_lost *lost);
 typedef void member_exited_fn(struct member *m, int wait_status, bool oom);
 typedef void member_timer_fn(struct member *m);
 

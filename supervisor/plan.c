@@ -56,9 +56,11 @@ uint64_t plan_definition(const struct pod_spec *spec, const struct pod_container
 
 	for (size_t i = 0; i < CONFIG_KEY_N; i++) {
 		const struct config_key *key = &config_keys[i];
+		const void *object = is_of_pod(key) ? (const void *)spec : container;
 
-		if (key->change == CONFIG_CHANGE_RESTART)
-			h = add_key(key, is_of_pod(key) ? (const void *)spec : container, h);
+		/* What [Pod] sets for all containers is in their own keys. */
+		if ((is_of_pod(key) || is_of_container(key)) && config_key_restarts(key, object))
+			h = add_key(key, object, h);
 	}
 	return h;
 }
@@ -102,7 +104,7 @@ static void compare_containers(struct plan_container *out, const struct pod_cont
 		if (!is_of_container(key) || !differs(key, old, new))
 			continue;
 		out->key[i] = true;
-		if (key->change == CONFIG_CHANGE_RESTART)
+		if (config_key_restarts(key, old) || config_key_restarts(key, new))
 			out->action = PLAN_RESTART;
 		else if (out->action == PLAN_UNCHANGED)
 			out->action = PLAN_LIVE;

@@ -393,6 +393,7 @@ static int prepare_members(struct pod *pod, struct err *err)
 {
 	int r = log_shared_open(&pod->log_shared, err);
 
+	pod->log_shared.journal.run_dirfd = pod->paths->run;
 	etc_compose(&pod->etc, pod->spec, pod->lease.address);
 	pod->files = (struct container_files){
 		.hostname = pod->etc.hostname,
@@ -512,6 +513,7 @@ int pod_start(struct pod *pod, struct pod_spec *spec, const struct paths *paths,
 	pod->lease = NETNS_LEASE_NONE;
 	pause_init(&pod->pause);
 	pod->log_shared.peek_read_fd = pod->log_shared.peek_write_fd = -EBADF;
+	journal_init(&pod->log_shared.journal, -EBADF);
 	pod->started_realtime_ns = clock_realtime_ns();
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
 		int r = steps[i].run(pod, err);

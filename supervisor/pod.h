@@ -121,7 +121,7 @@ int drive_status(const struct pod *pod);
 void drive_commit(struct pod *pod);
 int pod_explain(const struct pod *pod, int r, struct err *err);
 void drive_member_exited(struct member *m, int wait_status, bool oom);
-void drive_log_dropped(struct member *m, int why);
+void drive_log_dropped(struct member *m, const struct log_lost *lost);
 void drive_member_timer(struct member *m);
 
 extern const struct control_ops answer_ops;

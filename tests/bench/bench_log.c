@@ -142,8 +142,12 @@ static void measure(const char *what, int writers, int lines_per_write, bool our
 		die("set up");
 	run.dirfd = open(path, O_DIRECTORY | O_CLOEXEC);
 	for (int w = 0; w < writers; w++) {
-		struct log_params p = { run.dirfd,          name[w], { UINT64_MAX, 5 }, -EBADF,
-					{ -EBADF, -EBADF }, &shared };
+		struct log_params p = { .dirfd = run.dirfd,
+					.name = name[w],
+					.spec = { .max_bytes = UINT64_MAX, .max_files = 5 },
+					.buffer_fd = -EBADF,
+					.pipe_fds = { -EBADF, -EBADF },
+					.shared = &shared };
 
 		snprintf(name[w], sizeof(name[w]), "c%d", w);
 		if (log_pipe_create(&run.rd[w], &run.wr[w], NULL) < 0 ||

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,7 +30,7 @@ static void log_step(void)
 #include "supervisor/log_buffer.c"
 #include "supervisor/log_file.c"
 #include "supervisor/log.c"
-#include "tests/unit/test_log.h"
+#include "tests/unit/test_journal.h"
 
 /* One podd after the other; each is a child of the test, which plays the pause. */
 
@@ -198,6 +199,114 @@ static void podd_killed__while_rotating__newest_files_kept_in_order(void **state
 	}
 }
 
+/* ---------------------------------------------------------------- the journal */
+
+/*
+ * What has come to journald, checked as it comes: the lines in their order, none
+ * missing, and one that comes again is the last one, with the same number.
+ */
+struct arrived {
+	struct journald d;
+	unsigned next; /* line */
+	unsigned again;
+};
+
+static void receive_all(struct arrived *a)
+{
+	struct bytes got = { 0 };
+	char expect[32];
+
+	while (journald_receive(&a->d, &got, NULL)) {
+		const char *number = field(&got, "PODD_LINE");
+
+		assert_non_null(number);
+		if (a->next && strtoul(number, NULL, 10) == a->next) {
+			a->next--;
+			a->again++;
+		}
+		snprintf(expect, sizeof(expect), "%u", a->next + 1);
+		assert_field(&got, "PODD_LINE", expect);
+		snprintf(expect, sizeof(expect), "line %u", a->next++);
+		assert_field(&got, "MESSAGE", expect);
+	}
+	bytes_done(&got);
+}
+
+/* As podd_killed_at(), with journald at work. */
+static bool killed_beside_journald(struct rig *rig, struct arrived *a, long steps)
+{
+	pid_t pid = fork();
+	struct pollfd fds[2];
+	int status;
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		steps_left = steps;
+		run_podd(rig, true);
+	}
+	fds[0] = (struct pollfd){ a->d.fd, POLLIN, 0 };
+	fds[1] = (struct pollfd){ (int)syscall(SYS_pidfd_open, pid, 0), POLLIN, 0 };
+	assert_true(fds[1].fd >= 0);
+	do {
+		assert_true(poll(fds, 2, -1) > 0);
+		receive_all(a);
+	} while (!fds[1].revents);
+	close(fds[1].fd);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	receive_all(a);
+	assert_true(WIFSIGNALED(status) || status == 0);
+	return WIFSIGNALED(status);
+}
+
+#define JOURNAL_LINES 120
+
+static void kill_beside_journald(enum log_driver driver, long first, long second, unsigned *again,
+				 bool *killed)
+{
+	struct bytes all = { 0 };
+	struct arrived a = { 0 };
+	char line[32];
+	struct rig rig;
+
+	rig_init(&rig, LARGE, 1);
+	journald_init(&a.d, &rig);
+	rig.spec.driver = driver;
+	for (int i = 0; i < JOURNAL_LINES; i++)
+		bytes_add(&all, line, (size_t)snprintf(line, sizeof(line), "line %d\n", i));
+	all.n -= 1; /* the last one has no newline */
+	assert_int_equal(write(rig.wr[CRI_STDOUT], all.p, all.n), all.n);
+	*killed = killed_beside_journald(&rig, &a, first);
+	if (second >= 0)
+		(void)killed_beside_journald(&rig, &a, second);
+	assert_false(killed_beside_journald(&rig, &a, -1));
+	assert_int_equal(a.next, JOURNAL_LINES);
+	assert_true(a.again <= (unsigned)*killed + (second >= 0));
+	*again += a.again;
+	if (driver == LOG_BOTH)
+		assert_stream_bytes(&rig, CRI_STDOUT, all.p, all.n + 1); /* \n: still there */
+	journald_done(&a.d);
+	bytes_done(&all);
+	rig_done(&rig);
+}
+
+static void podd_killed__at_each_step_to_the_journal__one_entry_twice_at_most(void **state)
+{
+	static const enum log_driver drivers[] = { LOG_JOURNALD, LOG_BOTH };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(drivers); i++) {
+		unsigned again = 0;
+		bool killed = true;
+		long step;
+
+		for (step = 0; killed; step++)
+			kill_beside_journald(drivers[i], step, step % 3 ? step * 7 % 31 : -1, &again,
+					     &killed);
+		print_message("%ld steps, %u entries twice\n", step, again);
+		assert_true(step > JOURNAL_LINES && again > 0);
+	}
+}
+
 #define KILLS 300
 
 static void podd_killed__at_random_moments_of_a_flood__every_line_once(void **state)
@@ -279,6 +388,7 @@ int main(void)
 		cmocka_unit_test(podd_killed__at_each_step__nothing_lost_doubled_or_torn),
 		cmocka_unit_test(podd_killed__at_each_step_and_its_heir_too__nothing_lost),
 		cmocka_unit_test(podd_killed__while_rotating__newest_files_kept_in_order),
+		cmocka_unit_test(podd_killed__at_each_step_to_the_journal__one_entry_twice_at_most),
 		cmocka_unit_test(podd_killed__at_random_moments_of_a_flood__every_line_once),
 	};
 

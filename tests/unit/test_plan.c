@@ -73,6 +73,9 @@ static const struct row {
 	{ CONFIG_POD, "RestartResetSec", "1s", "2s", BOTH, PLAN_LIVE, false },
 	{ CONFIG_POD, "LogMaxSize", "1M", "2M", BOTH, PLAN_LIVE, false },
 	{ CONFIG_POD, "LogMaxFiles", "1", "2", BOTH, PLAN_LIVE, false },
+	{ CONFIG_POD, "LogDriver", "file", "both", BOTH, PLAN_LIVE, false },
+	{ CONFIG_POD, "LogRateLimitIntervalSec", "1s", "0", BOTH, PLAN_LIVE, false },
+	{ CONFIG_POD, "LogRateLimitBurst", "1", "0", BOTH, PLAN_LIVE, false },
 	{ CONFIG_NETWORK, "Mode", "bridge", "none", POD, PLAN_UNCHANGED, true },
 	{ CONFIG_NETWORK, "Bridge", "br0", "br", POD, PLAN_UNCHANGED, true },
 	{ CONFIG_NETWORK, "Subnet", "10.77.0.0/22", "10.77.0.0/23", POD, PLAN_UNCHANGED, true },
@@ -106,6 +109,9 @@ static const struct row {
 	{ CONFIG_CONTAINER, "RestartResetSec", "1s", "infinity", A, PLAN_LIVE, false },
 	{ CONFIG_CONTAINER, "LogMaxSize", "1M", "2M", A, PLAN_LIVE, false },
 	{ CONFIG_CONTAINER, "LogMaxFiles", "1", "2", A, PLAN_LIVE, false },
+	{ CONFIG_CONTAINER, "LogDriver", "journald", "file", A, PLAN_LIVE, false },
+	{ CONFIG_CONTAINER, "LogRateLimitIntervalSec", "1s", "2s", A, PLAN_LIVE, false },
+	{ CONFIG_CONTAINER, "LogRateLimitBurst", "1", "2", A, PLAN_LIVE, false },
 };
 
 static const struct row *row_of(const struct config_key *key)
@@ -211,6 +217,11 @@ static void plan__containers_come_go_and_move__each_told(void **state)
 		{ C("a"), C("b"), "b start, a stop", false, true },
 		{ C("a") C("b") C("c"), C("c") C("d") C("a"),
 		  "c unchanged, d start, a unchanged, b stop", true, true },
+		{ C("a") C("b"), C("a") "LogDriver=passthrough\n" C("b"), "a restart, b unchanged",
+		  false, true },
+		{ C("a") "LogDriver=passthrough\n", C("a") "LogDriver=both\n", "a restart", false, true },
+		{ "[Pod]\nLogDriver=passthrough\n" C("a"), "[Pod]\nLogDriver=passthrough\n" C("a")
+		  "LogDriver=file\n" C("b"), "a restart, b start", false, true },
 		{ C("a") "User=1\n", C("a") "User=2\nTasksMax=9\n" C("b"),
 		  "a restart, b start", false, true },
 	};
