@@ -2,7 +2,8 @@
 #
 # Variables: BUILD=dir  CC=  CFLAGS=  SAN=address,undefined  STATIC=1  SHARED=1  WERROR=1  V=1
 
-VERSION  := 0.1.0
+# Told once, in the changelog of the Debian package.
+VERSION  ?= $(shell sed -n '1s/.*(\([^)-]*\).*/\1/p' debian/changelog)
 BUILD    ?= build$(if $(SAN),-san)$(if $(STATIC),-static)$(if $(FAULTS),-faults)
 PREFIX   ?= /usr/local
 CC       ?= gcc
@@ -15,10 +16,10 @@ WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wol
 	    -Wpointer-arith -Wwrite-strings -Wvla -Wimplicit-fallthrough
 OPT      ?= $(if $(SAN),-O1,-O2) -g
 CFLAGS   ?= $(OPT)
-# Given by hand or by a packager's environment, CFLAGS adds to these.
-ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -DPODD_VERSION='"$(VERSION)"' -I. -I$(BUILD)/gen $(WARN) \
+# Given by hand or by a packager's environment, CPPFLAGS and CFLAGS add to these.
+ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -I. -I$(BUILD)/gen $(WARN) \
 	    $(if $(WERROR),-Werror) $(if $(FAULTS),-DPODD_FAULTS) $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer) \
-	    -fPIE -fstack-protector-strong -ffunction-sections -fdata-sections -MMD -MP $(shell $(PKG_CONFIG) --cflags $(LIBS) 2>/dev/null) $(CFLAGS)
+	    -fPIE -fstack-protector-strong -ffunction-sections -fdata-sections -MMD -MP $(shell $(PKG_CONFIG) --cflags $(LIBS) 2>/dev/null) $(CPPFLAGS) $(CFLAGS)
 # The four small libraries are linked in: shared, each costs every podd 12 KiB of
 # its own and a part of its start. The libc too, into podd: 60 KiB a pod, and it
 # uses nothing that needs one at run time (NSS, iconv, dlopen), whatever the
@@ -56,7 +57,13 @@ PROGRAMS := $(BUILD)/podd $(BUILD)/podctl $(BUILD)/podd-image $(BUILD)/pod-pause
 all: $(PROGRAMS)
 	@$(if $(STATIC),tools/sizes $(PROGRAMS)$(if $(IMAGE_LACKS), && echo "podd-image is not static: no static library of $(IMAGE_LACKS)"),:)
 
-$(BUILD)/%.o: %.c
+# Rewritten for another version only: what includes it is built anew then.
+VERSION_H := $(BUILD)/gen/version.h
+$(VERSION_H): FORCE
+	@mkdir -p $(@D)
+	@echo '#define PODD_VERSION "$(VERSION)"' | cmp -s - $@ || echo '#define PODD_VERSION "$(VERSION)"' >$@
+
+$(BUILD)/%.o: %.c | $(VERSION_H)
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
@@ -139,6 +146,8 @@ tests: $(UNIT) $(TEST_TOOLS)
 ## make check-vm     the tests in a virtual machine with systemd and cgroup v2
 check-vm: all docs tests
 	$(Q)rm -rf $(BUILD)/dest && $(MAKE) -s install DESTDIR=$(BUILD)/dest >/dev/null
+	$(Q)rm -f $(BUILD)/deb/*.deb # of this version and a later one; without them their test is skipped
+	$(Q)$(MAKE) --no-print-directory deb && $(MAKE) --no-print-directory deb VERSION=+next || true
 	$(Q)BUILD=$(abspath $(BUILD)) TEST_TIMEOUT=1800 tests/run $(abspath tests/vm/run)
 
 ## make fuzz         the parsers under libFuzzer, with clang: of images 60 s, others FUZZ_SECONDS=20
@@ -225,6 +234,11 @@ uninstall:
 		echo "$$new" | while read -r d; do rmdir "$$d" 2>/dev/null; done; true
 	@echo "uninstalled from $(dest)"
 
+## make deb          Debian packages into build/deb (VERSION=1.2: of another version)
+deb:
+	$(Q)tools/deps deb
+	$(Q)tools/deb $(abspath $(BUILD))/deb $(VERSION)
+
 ## make clean        remove the build directories
 clean:
 	rm -rf build build-*
@@ -233,7 +247,8 @@ help:
 	@sed -n 's/^## //p' Makefile
 	@echo; sed -n '3,/^$$/s/^# //p' Makefile
 
-.PHONY: all torture leaks kill-points run check unit tests check-vm fuzz fuzzers bench docs install uninstall clean help
+.PHONY: all torture leaks kill-points run check unit tests check-vm fuzz fuzzers bench docs install uninstall deb clean \
+	FORCE help
 .DELETE_ON_ERROR:
 
 -include $(LIB_OBJ:.o=.d) $(CTL_OBJ:.o=.d) $(IMAGE_OBJ:.o=.d) $(BUILD)/supervisor/main.d $(BUILD)/ctl/main.d \

@@ -283,7 +283,8 @@ static int open_stdio(struct start *s)
 	}
 	/* So that a program that is not root can open /dev/stdout by name. */
 	for (int i = 1; i < 3 && s->p->own_stdio; i++)
-		(void)fchown(s->stdio[i], s->ids.uid, s->ids.gid);
+		if (fchown(s->stdio[i], s->ids.uid, s->ids.gid) < 0)
+			continue; /* it still has the descriptor */
 	return 0;
 }
 

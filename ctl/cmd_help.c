@@ -4,6 +4,7 @@
 
 #include "config/keys.h"
 #include "ctl/ctl.h"
+#include "version.h"
 
 static const struct option common_only[] = { CTL_COMMON_OPTIONS };
 

@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "config/keys.h"
+#include "version.h"
 
 /*
  * Theory of operation

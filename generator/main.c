@@ -15,6 +15,7 @@
 #include "generator/report.h"
 #include "generator/source.h"
 #include "generator/unit.h"
+#include "version.h"
 
 /*
  * Theory of operation

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "version.h"
 
 #define CONNECT_S     15
 #define STALL_BYTES_S 1024

@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/nearest.h"
 #include "supervisor/control_client.h"
+#include "version.h"
 
 static const char service_description[] =
 	"# Provided by every Varlink service: what it is and what it can do.\n"

@@ -20,6 +20,7 @@
 #include "supervisor/say.h"
 #include "supervisor/upgrade.h"
 #include "supervisor/watchdog.h"
+#include "version.h"
 
 /* Documented in podd(8). */
 enum exit_status {

@@ -10,6 +10,7 @@
 
 #include "base/varlink.h"
 #include "tests/unit/test_control.h"
+#include "version.h"
 
 static void get_info__any_client__describes_itself(void **state)
 {

@@ -211,16 +211,6 @@ static void podctl__usage__has_no_option_that_is_not_offered(void **state)
 	}
 }
 
-static void podd__version__is_that_of_the_program(void **state)
-{
-	char *text = page("docs/man", "podd.8");
-
-	(void)state;
-	if (!strstr(text, "\"podd " PODD_VERSION "\""))
-		fail_msg("podd.8 is not of version " PODD_VERSION);
-	free(text);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -229,7 +219,6 @@ int main(void)
 		cmocka_unit_test(podctl__commands__are_those_of_the_table),
 		cmocka_unit_test(podctl__options__are_those_it_takes),
 		cmocka_unit_test(podctl__usage__has_no_option_that_is_not_offered),
-		cmocka_unit_test(podd__version__is_that_of_the_program),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
