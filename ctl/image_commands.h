@@ -14,8 +14,9 @@
 	    "[--authfile FILE] [--timeout SECONDS] [--retries N] [--policy POLICY] "              \
 	    CTL_IMAGE_LIMITS " NAME...", "take images from registries",                           \
 	    "--authfile --timeout --retries --policy --max-bytes --max-files")                    \
-	ROW(update, "[--back] [--no-wait] [--authfile FILE] POD",                                 \
-	    "fetch what a pod's images are now, and try them", "--back --no-wait --authfile")     \
+	ROW(update, "[--back] [--no-wait] [--retry] [--authfile FILE] POD",                       \
+	    "fetch what a pod's images are now, and try them",                                    \
+	    "--back --no-wait --retry --authfile")                                                \
 	ROW(list, "", "the images of this host", "")                                              \
 	ROW(inspect, "[--policy POLICY] IMAGE", "all that is known about an image, as JSON",       \
 	    "--policy")                                                                          \

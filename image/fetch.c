@@ -223,6 +223,8 @@ static int fetch_from(struct fetch *f, struct registry *r, struct err *err)
 	}
 	if (ret == 0)
 		ret = descend(f, r, &doc, err);
+	if (ret == 0 && f->args->unwanted && digest_equal(&doc.digest, f->args->unwanted))
+		ret = err_set(err, EALREADY, "it is the image '" DIGEST_PREFIX "%s'", doc.digest.hex);
 	/* Before its layers: an image that is not signed need not be fetched. */
 	if (ret == 0)
 		ret = fetch_signatures(&signatures, &more, &first.digest, f->args->needs_signature, err);
@@ -265,9 +267,12 @@ static int try_all(struct fetch *f, struct err *err)
 {
 	const struct registry_config *c = registries_find(f->args->registries, f->registry);
 
-	for (size_t i = 0; c && i < c->mirror_n; i++)
-		if (try_place(f, c->mirrors[i], err) == 0)
-			return 0;
+	for (size_t i = 0; c && i < c->mirror_n; i++) {
+		int r = try_place(f, c->mirrors[i], err);
+
+		if (r == 0 || r == -EALREADY)
+			return r;
+	}
 	return try_place(f, f->registry, err);
 }
 
@@ -291,7 +296,7 @@ static void split_name(struct fetch *f)
  * fetch_image() - what a reference means, as a layout
  * @args: @ref of IMAGE_REF_NAME
  *
- * Return: 0 or -errno with @err filled.
+ * Return: 0; -EALREADY: it is @args->unwanted; or -errno; @err is filled.
  */
 int fetch_image(const struct fetch_args *args, struct worker_progress *progress, struct err *err)
 {

@@ -14,7 +14,8 @@
  *
  * What a reference means is asked of the mirrors first, in their order, and then
  * of the registry itself; whoever fails, in whatever way, is passed over, and the
- * last one's failure is the pull's. What came whole from one is not asked of the
+ * last one's failure is the pull's. One that has the image that nobody wants has
+ * answered. What came whole from one is not asked of the
  * next.
  *
  * The result is an OCI layout with one image and its signatures, which is then
@@ -24,6 +25,7 @@ struct fetch_args {
 	const struct image_ref *ref;
 	const struct registries *registries;
 	const struct auth *auth;
+	const struct digest *unwanted; /* an image that ends it with -EALREADY; or NULL */
 	int store_blobs_fd; /* not fetched when it is in here already */
 	int layout_fd;	    /* an empty directory */
 	unsigned stall_s, retries; /* image/http.h */

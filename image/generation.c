@@ -56,7 +56,8 @@ static bool read_image(struct generation *g, const json_t *image)
 	to = &g->images[g->n++];
 	snprintf(to->name, sizeof(to->name), "%s", name);
 	return read_digest(&to->now, image, "now") && read_digest(&to->before, image, "before") &&
-	       read_digest(&to->trial, image, "trial") && to->now.hex[0];
+	       read_digest(&to->trial, image, "trial") &&
+	       read_digest(&to->failed, image, "failed") && to->now.hex[0];
 }
 
 static bool read_state(struct generation *g, const char *word)
@@ -121,10 +122,11 @@ char *generation_print(const struct generation *g)
 
 	for (unsigned i = 0; i < g->n; i++) {
 		const struct generation_image *m = &g->images[i];
-		json_t *image = json_pack("{s:o, s:o*, s:o*, s:o*}", "name",
+		json_t *image = json_pack("{s:o, s:o*, s:o*, s:o*, s:o*}", "name",
 					  json_text_string(m->name), "now", digest_json(&m->now),
 					  "before", digest_json(&m->before), "trial",
-					  digest_json(&m->trial));
+					  digest_json(&m->trial), "failed",
+					  digest_json(&m->failed));
 
 		if (json_array_append_new(images, image) < 0)
 			return NULL;
@@ -331,6 +333,16 @@ int generation_try(struct generation *g, const char *name, const struct digest *
 }
 
 /**
+ * generation_try_former() - put the one before on trial
+ * @m: of @g, with one before; what the pod runs is what it goes back from
+ */
+void generation_try_former(struct generation *g, struct generation_image *m)
+{
+	m->failed = m->now;
+	(void)generation_try(g, m->name, &m->before); /* it is there */
+}
+
+/**
  * generation_keep() - what is on trial has passed
  * @now_ns: CLOCK_REALTIME
  */
@@ -343,6 +355,8 @@ void generation_keep(struct generation *g, uint64_t now_ns)
 			continue;
 		m->before = m->now;
 		m->now = m->trial;
+		if (digest_equal(&m->failed, &m->now))
+			m->failed.hex[0] = '\0';
 	}
 	g->state = GENERATION_KEEPING;
 	g->since_ns = now_ns;
@@ -356,6 +370,9 @@ void generation_keep(struct generation *g, uint64_t now_ns)
  */
 void generation_go_back(struct generation *g, const char *reason, uint64_t now_ns)
 {
+	for (unsigned i = 0; i < g->n; i++)
+		if (g->images[i].trial.hex[0])
+			g->images[i].failed = g->images[i].trial;
 	g->state = GENERATION_BACK;
 	g->since_ns = now_ns;
 	g->kept = false;

@@ -14,8 +14,8 @@
  * Theory of operation
  *
  * A pod that uses images has a file var/lib/podd/generations/NAME: for each name
- * of an image the digest that the pod runs, the one before that, and during an
- * update the one that is on trial. podd alone writes it (it holds the pod's lock),
+ * of an image the digest that the pod runs, the one before that, during an update
+ * the one that is on trial, and the last one that the pod went back from. podd alone writes it (it holds the pod's lock),
  * in one step and through to the disk. So it is the one truth about an update:
  *
  *	settled	a name means what the store says
@@ -29,6 +29,9 @@
  * (image/settle.h), which takes its writer's lock and is done in the background,
  * again after a crash. A name that an operator has meanwhile given to a third
  * image is left to that.
+ *
+ * What a pod went back from is remembered, and not kept: whoever updates it by a
+ * timer asks for an image that failed again and again, until its name moves.
  *
  * The marker is the file "trial" in the pod's run directory: it dies with the boot
  * and with the pod, and so does the trial. After either the former generation
@@ -57,6 +60,7 @@ struct generation_image {
 	char name[IMAGE_NAME_MAX + 1]; /* as struct image_ref has it */
 	struct digest now, before; /* of manifests; or empty */
 	struct digest trial; /* or empty: no part of the update that is under way */
+	struct digest failed; /* what it went back from last; or empty */
 };
 
 struct generation {
@@ -89,6 +93,7 @@ int generation_note(struct generation *g, const char *name, const struct digest 
 int generation_try(struct generation *g, const char *name, const struct digest *trial);
 void generation_keep(struct generation *g, uint64_t now_ns);
 void generation_go_back(struct generation *g, const char *reason, uint64_t now_ns);
+void generation_try_former(struct generation *g, struct generation_image *m);
 void generation_settle(struct generation *g);
 const char *generation_state_name(enum generation_state state);
 

@@ -44,6 +44,7 @@ static int fetch(struct image_writer *w, const struct pull_args *args, struct er
 	struct job job = {
 		.fetch = {
 			.ref = args->ref,
+			.unwanted = args->unwanted,
 			.registries = args->registries,
 			.auth = args->auth,
 			.store_blobs_fd = w->blobs_fd,
@@ -99,7 +100,8 @@ static int take(struct import_result *out, struct image_writer *w, const struct 
  * @w: open
  * @args: @ref of IMAGE_REF_NAME
  *
- * Return: 0 or -errno with @err filled; no image has changed then.
+ * Return: 0; -EALREADY: it is @args->unwanted; or -errno with @err filled; no image
+ * has changed then.
  */
 int image_pull(struct import_result *out, struct image_writer *w, const struct pull_args *args,
 	       struct err *err)

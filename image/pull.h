@@ -23,6 +23,7 @@ struct pull_args {
 	const struct image_ref *ref;
 	const struct registries *registries; /* with their CAs */
 	const struct auth *auth;
+	const struct digest *unwanted; /* an image that is not to be fetched; or NULL */
 	bool nameless; /* no name moves; the image gets none if it is new */
 	unsigned stall_s, retries; /* image/http.h */
 	const struct image_policy *policy; /* or NULL: any image will do */

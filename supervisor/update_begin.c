@@ -61,7 +61,7 @@ static int take_former(struct generation *g, const struct pod *pod, struct err *
 
 	for (size_t i = 0; i < pod->spec->container_n; i++) {
 		const char *text = pod->spec->containers[i].image.name;
-		const struct generation_image *m;
+		struct generation_image *m;
 		struct image_ref ref;
 
 		if (!text || image_ref_parse(&ref, text, NULL) < 0 || ref.digest.hex[0])
@@ -69,7 +69,7 @@ static int take_former(struct generation *g, const struct pod *pod, struct err *
 		m = generation_find(g, ref.name);
 		if (!m || !m->before.hex[0] || m->trial.hex[0])
 			continue;
-		(void)generation_try(g, m->name, &m->before); /* it is there */
+		generation_try_former(g, m);
 		n++;
 	}
 	return n > 0 ? n : err_set(err, ENOENT, "no former image of it is known");

@@ -92,13 +92,15 @@ static json_t *describe_images(const struct generation *g)
 	for (unsigned i = 0; i < g->n; i++) {
 		const struct generation_image *m = &g->images[i];
 		char now[DIGEST_TEXT_SIZE], before[DIGEST_TEXT_SIZE], trial[DIGEST_TEXT_SIZE];
+		char failed[DIGEST_TEXT_SIZE];
 
 		(void)json_array_append_new( /* too short only without memory */
 			images,
-			json_pack("{s:o, s:s, s:s*, s:s*}", "name", json_text_string(m->name), "now",
+			json_pack("{s:o, s:s, s:s*, s:s*, s:s*}", "name", json_text_string(m->name), "now",
 				  digest_text(&m->now, now), "before",
 				  m->before.hex[0] ? digest_text(&m->before, before) : NULL, "trial",
-				  m->trial.hex[0] ? digest_text(&m->trial, trial) : NULL));
+				  m->trial.hex[0] ? digest_text(&m->trial, trial) : NULL, "failed",
+				  m->failed.hex[0] ? digest_text(&m->failed, failed) : NULL));
 	}
 	return images;
 }

@@ -15,12 +15,14 @@
 
 #define UPDATE_VERSION 1
 
-enum { OPT_BACK = CTL_OPT_FIRST, OPT_NO_WAIT, OPT_SETTLE, OPT_AUTHFILE };
+enum { OPT_BACK = CTL_OPT_FIRST, OPT_NO_WAIT, OPT_RETRY, OPT_SETTLE, OPT_AUTHFILE };
 
 struct request {
 	struct ctl *ctl;
 	const char *pod, *authfile;
-	bool back, no_wait, settle;
+	bool back, no_wait, retry, settle;
+	json_t *failed; /* a name -> the digest that the pod went back from; the caller's */
+	struct digest unwanted; /* of the name in hand */
 	json_t *images; /* strings NAME@DIGEST, the caller's */
 	struct conn conn;
 };
@@ -70,6 +72,21 @@ static int list_names(json_t *names, const json_t *status, struct err *err)
 		       0 : err_set(err, ENOENT, "no container has an image by a name that could move");
 }
 
+/* What is not tried again unasked. */
+static void list_failed(json_t *failed, const json_t *status)
+{
+	const json_t *m;
+	size_t i;
+
+	json_array_foreach(json_object_get(json_object_get(status, "update"), "images"), i, m) {
+		const char *name = json_string_value(json_object_get(m, "name"));
+		json_t *digest = json_object_get(m, "failed");
+
+		if (name && digest) /* short: no memory */
+			(void)json_object_set(failed, name, digest);
+	}
+}
+
 /* ------------------------------------------------------------------ what is there */
 
 static int look_up_path(struct digest *out, const struct paths *paths, const char *name,
@@ -86,19 +103,35 @@ static int look_up_path(struct digest *out, const struct paths *paths, const cha
 	return r;
 }
 
+static int tell_failed(const struct request *q, const char *name)
+{
+	char clean[IMAGE_NAME_MAX * 4 + 1];
+
+	fprintf(q->ctl->errors, "podctl: pod '%s': '%s' is still the image that it went back from; "
+		"--retry tries it again\n", q->pod, text_clean(clean, sizeof(clean), name));
+	return 0;
+}
+
 static int fetch_one(struct request *q, struct pull *p, const char *name, struct err *err)
 {
+	const char *failed = json_string_value(json_object_get(q->failed, name));
+	bool has_failed = failed && digest_parse(&q->unwanted, failed);
 	char digest[DIGEST_TEXT_SIZE];
 	struct digest id;
 	int r = 0;
 
 	if (name[0] == '/') {
 		r = look_up_path(&id, &p->paths, name, err);
+		if (r == 0 && has_failed && digest_equal(&id, &q->unwanted))
+			r = -EALREADY;
 	} else {
 		*p->result = (struct import_result){ .n = 0 };
+		p->args.unwanted = has_failed ? &q->unwanted : NULL;
 		r = pull_one(p, name, err);
 		id = p->result->entries[0].id;
 	}
+	if (r == -EALREADY)
+		return tell_failed(q, name);
 	if (r < 0)
 		return r;
 	(void)json_array_append_new(q->images, json_sprintf("%s@%s", name, digest_text(&id, digest)));
@@ -262,19 +295,22 @@ static int fetch_all(struct request *q, struct err *err)
 		r = refuse_busy(pod, err);
 	if (r == 0)
 		r = list_names(names, pod, err);
+	if (!q->retry)
+		list_failed(q->failed, pod);
 	return r < 0 ? r :
 		       fetch(q, names, json_string_value(json_object_get(pod, "image_policy")), err);
 }
 
 static int update(struct request *q)
 {
-	json_auto_t *images = json_array(), *answer = NULL;
+	json_auto_t *images = json_array(), *failed = json_object(), *answer = NULL;
 	struct err err = { 0 };
 	int code = ctl_connect(q->ctl, q->pod, &q->conn), r = 0;
 
 	if (code)
 		return code;
 	q->images = images;
+	q->failed = failed;
 	if (!q->back) {
 		r = fetch_all(q, &err);
 		if (r < 0)
@@ -321,6 +357,7 @@ int cmd_image_update(struct ctl *ctl, int argc, char **argv)
 {
 	static const struct option longs[] = { { "back", no_argument, NULL, OPT_BACK },
 					       { "no-wait", no_argument, NULL, OPT_NO_WAIT },
+					       { "retry", no_argument, NULL, OPT_RETRY },
 					       { "settle", no_argument, NULL, OPT_SETTLE },
 					       { "authfile", required_argument, NULL, OPT_AUTHFILE },
 					       CTL_COMMON_OPTIONS };
@@ -330,6 +367,7 @@ int cmd_image_update(struct ctl *ctl, int argc, char **argv)
 	while ((c = ctl_option(ctl, argc, argv, ":", longs)) > 0) {
 		q.back |= c == OPT_BACK;
 		q.no_wait |= c == OPT_NO_WAIT;
+		q.retry |= c == OPT_RETRY;
 		q.settle |= c == OPT_SETTLE;
 		if (c == OPT_AUTHFILE)
 			q.authfile = optarg;

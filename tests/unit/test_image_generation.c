@@ -156,7 +156,9 @@ static void generation__note_try_keep_back__move_the_digests(void **state)
 	assert_true(digest_equal(&g.images[0].now, &a));
 	assert_string_equal(g.reason, "why");
 	assert_int_equal(g.since_ns, 3);
+	assert_true(digest_equal(&g.images[0].failed, &b));
 	generation_settle(&g);
+	assert_true(digest_equal(&g.images[0].failed, &b));
 	assert_false(g.images[0].trial.hex[0]);
 	assert_int_equal(generation_try(&g, APP, &b), 0);
 	assert_string_equal(g.reason, "");
@@ -164,6 +166,13 @@ static void generation__note_try_keep_back__move_the_digests(void **state)
 	assert_true(g.kept && g.state == GENERATION_KEEPING && g.since_ns == 4);
 	assert_true(digest_equal(&g.images[0].now, &b));
 	assert_true(digest_equal(&g.images[0].before, &a));
+	assert_false(g.images[0].failed.hex[0]);
+	generation_settle(&g);
+	generation_try_former(&g, &g.images[0]);
+	assert_true(digest_equal(&g.images[0].trial, &a));
+	assert_true(digest_equal(&g.images[0].failed, &b));
+	generation_keep(&g, 5);
+	assert_true(digest_equal(&g.images[0].failed, &b));
 	for (unsigned i = 1; i < GENERATION_IMAGES_MAX; i++) {
 		char name[16];
 
