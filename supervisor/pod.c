@@ -198,8 +198,10 @@ int pod_open_disk(struct pod *pod, const struct pod_spec *spec, struct err *err)
 static int admit_images(struct pod *pod, struct err *err)
 {
 	const struct admission_question question = { .spec = pod->spec, .paths = pod->paths };
+	int r = pod->adopting && former_runs_file(pod) ? 0 :
+							 admission_ask(&question, pod->loop, err);
 
-	return pod->adopting && former_runs_file(pod) ? 0 : admission_ask(&question, pod->loop, err);
+	return r == -EACCES && pod->update.on_trial ? update_refused(pod, err) : r;
 }
 
 static int open_disk(struct pod *pod, struct err *err)

@@ -176,14 +176,10 @@ static void go_back(struct pod *pod)
 	finish_way_back(pod);
 }
 
-/**
- * update_fail() - the trial is over, and was no success: go back
- */
-void update_fail(struct pod *pod, const char *reason)
+static void note_failure(struct pod *pod, const char *reason)
 {
 	struct update *u = &pod->update;
 	struct generation_marker m = { .failed = true };
-	struct err err = { 0 };
 
 	fault_kill("update-failing");
 	snprintf(u->reason, sizeof(u->reason), "%s", reason);
@@ -192,11 +188,19 @@ void update_fail(struct pod *pod, const char *reason)
 	u->failed = true;
 	loop_timer_clear(pod->loop, &u->timer);
 	/* Either says that it is over; a full tmpfs lets go at least. */
-	if (generation_marker_write(&m, pod->run_fd, &err) < 0)
+	if (generation_marker_write(&m, pod->run_fd, NULL) < 0)
 		(void)generation_marker_remove(pod->run_fd, NULL);
 	fault_kill("update-failed");
+}
+
+/**
+ * update_fail() - the trial is over, and was no success: go back
+ */
+void update_fail(struct pod *pod, const char *reason)
+{
+	note_failure(pod, reason);
 	update_publish(pod, SAY_WARNING, "failed", reason);
-	if (u->begun) /* else update_started() does it */
+	if (pod->update.begun) /* else update_started() does it */
 		go_back(pod);
 }
 
@@ -379,6 +383,31 @@ int update_open(struct pod *pod, struct err *err)
 	u->deadline_ns = m.deadline_ns;
 	snprintf(u->reason, sizeof(u->reason), "%s", m.reason);
 	return 0;
+}
+
+/**
+ * update_refused() - a pod to adopt has images on trial that its policy refuses by now
+ * @err: why; without another failure it is no error any more
+ *
+ * A trial that has failed: the former ones ran, and the pod goes back to them.
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int update_refused(struct pod *pod, struct err *err)
+{
+	struct pod_spec *spec;
+	char reason[GENERATION_REASON_MAX];
+	int r;
+
+	snprintf(reason, sizeof(reason), "%.250s", err->msg);
+	*err = (struct err){ 0 };
+	note_failure(pod, reason);
+	say(SAY_WARNING, "pod '%s': update: failed: %s", pod->spec->name, reason);
+	r = update_load(&spec, pod, err);
+	if (r < 0)
+		return r;
+	pod->spec = pod->own_spec = spec; /* the first one is the caller's, and stays */
+	return images_pin(spec, pod->run_fd, pod->paths, true, err);
 }
 
 /* The trial is gone with its pod, or its podd had only begun with it. */

@@ -67,6 +67,7 @@ struct update {
 };
 
 int update_open(struct pod *pod, struct err *err);
+int update_refused(struct pod *pod, struct err *err);
 void update_started(struct pod *pod);
 void update_close(struct pod *pod);
 void update_note(struct pod *pod);
