@@ -405,6 +405,40 @@ static int add_id(char *text, size_t size, const char *id)
 	return snprintf(text + n, size - n, "%s\n", id) < (int)(size - n) ? 0 : -E2BIG;
 }
 
+static int add_digest(char *text, size_t size, const struct digest *d)
+{
+	char id[DIGEST_TEXT_SIZE];
+
+	return d->hex[0] ? add_id(text, size, digest_text(d, id)) : 0;
+}
+
+/**
+ * images_unpin() - of all images that were pinned, keep those that the pod may still need
+ * @spec: whose images all of its containers run
+ * @g: whose images the pod may go to; or NULL: none
+ *
+ * Return: 0 or -errno with @err filled; then more are pinned.
+ */
+int images_unpin(const struct pod_spec *spec, const struct generation *g, int run_fd,
+		 struct err *err)
+{
+	char text[IMAGE_PINS_MAX] = "";
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < spec->container_n; i++)
+		r = add_id(text, sizeof(text), spec->containers[i].image.id);
+	for (unsigned i = 0; g && r == 0 && i < g->n; i++) {
+		r = add_digest(text, sizeof(text), &g->images[i].now);
+		if (r == 0)
+			r = add_digest(text, sizeof(text), &g->images[i].before);
+		if (r == 0)
+			r = add_digest(text, sizeof(text), &g->images[i].trial);
+	}
+	if (r < 0)
+		return err_set(err, E2BIG, "the pod has too many images");
+	return io_replace_file(run_fd, IMAGE_PINS_FILE, text, strlen(text), err);
+}
+
 /* The image is still there: its id was pinned before. */
 static json_t *make_entry(const struct pod_container *c, const struct image_stores *stores,
 			  struct err *err)

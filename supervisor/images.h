@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/paths.h"
 #include "config/spec.h"
+#include "image/generation.h"
 
 /*
  * Theory of operation
@@ -22,7 +23,8 @@
  * The pin: before anything is mounted, the ids are written to "images" in the
  * pod's run directory, and the images looked for once more. Who removes images
  * takes the name away first and reads the pins then, so one of the two sees the
- * other (image/pins.h).
+ * other (image/pins.h). Pins are let go when each container runs what the spec has
+ * for it; the pod's generations stay pinned.
  */
 bool images_used(const struct pod_spec *spec);
 int images_missing(const char *out[POD_CONTAINERS_MAX], const struct pod_spec *spec,
@@ -30,5 +32,7 @@ int images_missing(const char *out[POD_CONTAINERS_MAX], const struct pod_spec *s
 int images_look_up(struct pod_spec *spec, const struct paths *paths, struct err *err);
 int images_adopt(struct pod_spec *spec, int run_fd, const struct paths *paths, struct err *err);
 int images_check(const char *text, const struct paths *paths, struct err *err);
+int images_unpin(const struct pod_spec *spec, const struct generation *g, int run_fd,
+		 struct err *err);
 int images_pin(const struct pod_spec *spec, int run_fd, const struct paths *paths, bool adopting,
 	       struct err *err);

@@ -257,8 +257,10 @@ int reload_apply(struct pod *pod, struct pod_spec *spec_take, struct err *err)
 	}
 	take_spec(pod, spec_take);
 	follow_file(pod);
+	pod->update.overpinned = true;
 	tell_all(pod, true);
 	update_note(pod);
+	update_let_go(pod); /* at once, where no container is started anew */
 	return 0;
 }
 

@@ -322,6 +322,38 @@ static bool is_ready(const struct pod *pod)
 	return pod->machine.state == POD_RUNNING;
 }
 
+static bool all_current(const struct pod *pod)
+{
+	for (unsigned i = 0; i < pod->machine.n; i++)
+		if (pod->machine.containers[i].leaving || pod->members[i]->outdated)
+			return false;
+	return true;
+}
+
+/**
+ * update_let_go() - unpin the images that no container has any more
+ *
+ * Where it cannot be told which these are, or that cannot be written, they stay.
+ */
+void update_let_go(struct pod *pod)
+{
+	struct update *u = &pod->update;
+	struct err err = { 0 };
+	cleanup_free struct generation *g = NULL;
+
+	if (!u->overpinned || !u->begun || pod->stepping || !all_current(pod))
+		return;
+	u->overpinned = false;
+	if (!images_used(pod->spec))
+		return;
+	g = update_file_read(pod, &err);
+	if (!g && err.code != ENOENT)
+		return;
+	err = (struct err){ 0 };
+	if (images_unpin(pod->spec, g, pod->run_fd, &err) < 0)
+		update_warn(pod, &err);
+}
+
 /**
  * update_check() - start or stop the clock of a trial, after each step of the machine
  */
@@ -330,6 +362,8 @@ void update_check(struct pod *pod)
 	struct update *u = &pod->update;
 	struct err err = { 0 };
 	bool ready;
+
+	update_let_go(pod);
 
 	if (!u->on_trial || !u->begun || pod->stepping)
 		return;
@@ -433,11 +467,12 @@ void update_started(struct pod *pod)
 	struct update *u = &pod->update;
 	enum generation_state state = state_of(pod);
 
-	u->begun = true;
+	u->begun = u->overpinned = true;
 	if (state != GENERATION_TRIAL && (u->on_trial || u->failed))
 		end_trial(pod); /* all but that was done */
 	if (state == GENERATION_SETTLED) {
 		update_note(pod);
+		update_let_go(pod);
 		return;
 	}
 	if (u->on_trial)

@@ -64,6 +64,7 @@ struct update {
 	const char *outcome; /* "kept" or "back", to be told once the names are set; or NULL */
 	char blocked[GENERATION_REASON_MAX]; /* why the way back, or the names, have to wait */
 	struct helper helper;
+	bool overpinned; /* more images may be pinned than the pod needs */
 };
 
 int update_open(struct pod *pod, struct err *err);
@@ -76,4 +77,5 @@ bool update_is_under_way(const struct pod *pod);
 bool update_exited(struct member *m, int wait_status, bool oom);
 bool update_start_failed(struct member *m);
 void update_check(struct pod *pod);
+void update_let_go(struct pod *pod);
 json_t *update_describe(const struct pod *pod);

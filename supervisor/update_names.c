@@ -37,6 +37,8 @@ static void settled(struct helper *h, int status, const char *last_line)
 	}
 	update_unblock(pod);
 	fault_kill("update-settled");
+	pod->update.overpinned = true;
+	update_let_go(pod);
 	update_tell_outcome(pod);
 }
 

@@ -16,6 +16,8 @@ for v in old new; do
 	derive base $v --config.cmd sh --config.cmd -c --config.cmd "$run"
 	layer $v "echo $v >srv/version"
 done
+derive base third --config.cmd sh --config.cmd -c --config.cmd "$run"
+layer third 'echo third >srv/version'
 derive new bad --config.cmd sh --config.cmd -c --config.cmd 'exit 7'
 derive new gone --config.cmd /bin/nothing
 
