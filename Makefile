@@ -9,7 +9,7 @@ PREFIX   ?= /usr/local
 CC       ?= gcc
 PKG_CONFIG ?= pkg-config
 
-MODULES  := base config image cgroup netns container supervisor
+MODULES  := base config image cgroup netns container seccomp supervisor
 LIBS     := libnl-3.0 liburing inih jansson
 
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
@@ -52,7 +52,8 @@ CTL_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(call sources,ctl))
 IMAGE_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard ctl/image/*.c))
 GEN_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard generator/*.c))
 UNIT    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/kernel/test_*.c))
-PROGRAMS := $(BUILD)/podd $(BUILD)/podctl $(BUILD)/podd-image $(BUILD)/pod-pause $(BUILD)/podd-generator
+PROGRAMS := $(BUILD)/podd $(BUILD)/podctl $(BUILD)/podd-image $(BUILD)/podd-seccomp $(BUILD)/pod-pause \
+	    $(BUILD)/podd-generator
 
 all: $(PROGRAMS)
 	@$(if $(STATIC),tools/sizes $(PROGRAMS)$(if $(IMAGE_LACKS), && echo "podd-image is not static: no static library of $(IMAGE_LACKS)"),:)
@@ -91,6 +92,20 @@ $(BUILD)/podd-image: $(IMAGE_OBJ) $(CTL_OBJ) $(BUILD)/libpodd.a
 	$(Q)$(CC) $(ALL_CFLAGS) -Wl,--gc-sections $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS) -o $@ $^ \
 		-Wl,--as-needed $(IMAGE_LIBS)
 
+# Compiles profiles of seccomp, for podd and, when that is built, its own one. Not
+# with libpodd.a, which needs the header.
+SECCOMP_LIBS := $(if $(SHARED),,-Wl,-Bstatic) -lseccomp -ljansson $(if $(SHARED)$(STATIC),,-Wl,-Bdynamic)
+SECCOMP_OBJ := $(foreach m,base seccomp,$(patsubst %.c,$(BUILD)/%.o,$(call sources,$(m)))) $(BUILD)/seccomp/main.o
+$(BUILD)/podd-seccomp: $(SECCOMP_OBJ)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(SECCOMP_LIBS)
+$(BUILD)/seccomp/main.o: seccomp/default.json
+$(BUILD)/gen/seccomp_default.h: $(BUILD)/podd-seccomp
+	@mkdir -p $(@D)
+	$(call say,GEN)
+	$(Q)$< header >$@
+$(BUILD)/container/filter.o: $(BUILD)/gen/seccomp_default.h
+
 # No libc, no relocations, no sanitizer: one page of code and its stack.
 PAUSE_CFLAGS := -std=gnu17 -I. $(WARN) $(if $(WERROR),-Werror) -Os -ffreestanding -fno-stack-protector -fno-pic \
 	    -fno-asynchronous-unwind-tables -fcf-protection=none -nostdlib -static
@@ -104,6 +119,8 @@ $(BUILD)/tests/%: tests/%.c $(CTL_OBJ) $(BUILD)/libpodd.a
 	$(call say,TEST)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(CTL_OBJ) $(BUILD)/libpodd.a \
 		-lcmocka $(LDLIBS)
+
+$(BUILD)/tests/unit/test_seccomp: LDLIBS += $(SECCOMP_LIBS)
 
 # Static, for roots that have no libc.
 $(BUILD)/tests/integration/probe: tests/integration/probe.c
@@ -204,6 +221,7 @@ leaks: all
 EXAMPLES := $(shell find examples -type f ! -path examples/run | LC_ALL=C sort)
 FILES    := $(BUILD)/podd:bin/podd $(BUILD)/podctl:bin/podctl \
 	    $(BUILD)/pod-pause:lib/podd/pod-pause $(BUILD)/podd-image:lib/podd/podd-image \
+	    $(BUILD)/podd-seccomp:lib/podd/podd-seccomp seccomp/default.json:share/podd/seccomp.json \
 	    $(BUILD)/docs/man/podd.pod.5:share/man/man5/podd.pod.5 \
 	    docs/man/podctl.1:share/man/man1/podctl.1 docs/man/podctl-image.1:share/man/man1/podctl-image.1 \
 	    docs/man/podd.8:share/man/man8/podd.8 \
@@ -251,5 +269,5 @@ help:
 	FORCE help
 .DELETE_ON_ERROR:
 
--include $(LIB_OBJ:.o=.d) $(CTL_OBJ:.o=.d) $(IMAGE_OBJ:.o=.d) $(BUILD)/supervisor/main.d $(BUILD)/ctl/main.d \
+-include $(LIB_OBJ:.o=.d) $(BUILD)/seccomp/main.d $(CTL_OBJ:.o=.d) $(IMAGE_OBJ:.o=.d) $(BUILD)/supervisor/main.d $(BUILD)/ctl/main.d \
 	 $(GEN_OBJ:.o=.d) $(UNIT:=.d) $(TEST_TOOLS:=.d) $(FUZZ:=.d) $(BUILD)/docs/keydoc.d

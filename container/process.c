@@ -52,6 +52,7 @@ struct start {
 	int slave_fd;
 	int master_fd;
 	int pidfd;
+	pid_t pid; /* B's, in the pod's namespace */
 	const char *stage; /* NULL once the program runs */
 	struct err *err;   /* @told */
 	struct err told;
@@ -116,12 +117,17 @@ static int take_identity(struct start *s)
 	return identity_become(&s->ids, &s->p->capabilities, s->p->allow_new_privs, s->err);
 }
 
-/* After no_new_privs, and last of all: what follows must pass the filter. */
+/*
+ * After no_new_privs, and last of all. What follows must pass the filter, which may
+ * be anybody's: rt_sigprocmask and execve, of which the first is looked at, and so
+ * little that getpid(2) comes before.
+ */
 static int load_filter(struct start *s)
 {
 	const struct sock_fprog prog = { .len = s->p->filter.len,
 					 .filter = (struct sock_filter *)s->p->filter.program };
 
+	s->pid = getpid();
 	if (prog.len == 0)
 		return 0;
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) < 0)
@@ -145,7 +151,7 @@ static int enter_slot(struct start *s)
 {
 	if (!s->p->slot)
 		return 0;
-	s->p->slot->pid = getpid();
+	s->p->slot->pid = s->pid;
 	__atomic_store_n(&s->p->slot->state, BOARD_RUNNING, __ATOMIC_RELEASE);
 	return 0;
 }
@@ -157,7 +163,8 @@ static int exec_path(struct start *s, const char *path)
 	/* Blocked since before the clone; handlers: CLONE_CLEAR_SIGHAND; none is
 	 * ignored in the caller, as container.h asks for. */
 	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	if (sigprocmask(SIG_SETMASK, &none, NULL) < 0) /* the filter: nobody could stop it */
+		return -errno;
 	s->stage = NULL;
 	(void)execve(path, s->p->argv, s->env);
 	s->stage = "exec";

@@ -31,6 +31,21 @@ struct container_capabilities {
 	uint64_t add, drop;
 };
 
+enum container_seccomp_mode {
+	CONTAINER_SECCOMP_DEFAULT,
+	CONTAINER_SECCOMP_UNCONFINED,
+	CONTAINER_SECCOMP_FILE, /* a profile of the host's */
+};
+
+struct container_seccomp {
+	enum container_seccomp_mode mode;
+	char *path; /* of the profile; NULL: none */
+	/* Filled when the profile was compiled, see container_filter_is_external(). */
+	void *program; /* struct sock_filter */
+	unsigned short program_n;
+	uint64_t content; /* a digest of the file */
+};
+
 /* Owned by whoever built it; container/ only reads it. */
 struct container_spec {
 	char *name;
@@ -47,4 +62,5 @@ struct container_spec {
 	char *user;  /* "UID", "NAME", either with ":GID" or ":GROUP"; NULL: 0:0 */
 	struct container_capabilities capabilities;
 	bool allow_new_privs; /* NoNewPrivileges=no */
+	struct container_seccomp seccomp;
 };

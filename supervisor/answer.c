@@ -9,6 +9,7 @@
 
 #include "base/fault.h"
 #include "base/fd.h"
+#include "container/filter.h"
 #include "supervisor/describe.h"
 #include "supervisor/freeze.h"
 #include "supervisor/pod.h"
@@ -193,7 +194,7 @@ static int spawn_session(struct pod *pod, struct session *s, const struct contro
 	const struct member *m = pod->members[index_of(pod, exec->container)];
 	const struct container_spec *run = &m->spec->run;
 	cleanup_free char **env = merge_environment(exec->env, run->env);
-	const struct container_process p = {
+	struct container_process p = {
 		.argv = exec->argv,
 		.env = env,
 		.cwd = exec->cwd ? exec->cwd : run->cwd,
@@ -223,6 +224,9 @@ static int spawn_session(struct pod *pod, struct session *s, const struct contro
 			       "on", exec->container, pod->spec->name, exec->container);
 	if (cgroup_is_frozen(&m->cgroup))
 		return err_set(err, EBUSY, "container '%s' is frozen, not by podd", exec->container);
+	r = container_filter_find(&p.filter, run, err);
+	if (r < 0)
+		return err_wrap(err, r, "container '%s'", exec->container);
 	s->slot->generation++;
 	__atomic_store_n(&s->slot->state, BOARD_STARTING, __ATOMIC_RELEASE);
 	fault_kill("session-starting");

@@ -16,6 +16,7 @@
 #include "base/io.h"
 #include "base/sys.h"
 #include "base/fault.h"
+#include "container/filter.h"
 #include "supervisor/plan.h"
 
 #define REMOVE_TIMEOUT_MS 1000
@@ -452,7 +453,9 @@ int member_spawn(struct member *m, const char **stage, struct err *err)
 	log_attempt(&m->log, m->slot->generation);
 	__atomic_store_n(&m->slot->state, BOARD_STARTING, __ATOMIC_RELEASE);
 	fault_kill("slot-starting");
-	r = fault_at("spawn") ? fault_error("spawn", err) : container_spawn(&started, &p, err);
+	r = container_filter_find(&p.filter, run, err);
+	if (r == 0)
+		r = fault_at("spawn") ? fault_error("spawn", err) : container_spawn(&started, &p, err);
 	fault_kill("spawned");
 	if (r < 0) {
 		__atomic_store_n(&m->slot->state, BOARD_FREE, __ATOMIC_RELEASE);

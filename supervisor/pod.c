@@ -25,6 +25,7 @@
 #include "supervisor/plan.h"
 #include "supervisor/reload.h"
 #include "supervisor/say.h"
+#include "supervisor/seccomp_files.h"
 
 #define SHM_SIZE	UINT64_C(67108864) /* 64 MiB, as the other engines have it */
 #define LOCK_TIMEOUT_MS	 1000
@@ -163,6 +164,10 @@ static int find_images(struct pod *pod, struct err *err)
 		r = pod->adopting && !update_is_under_way(pod) ?
 			    images_adopt(spec, pod->run_fd, pod->paths, err) :
 			    images_look_up(spec, pod->paths, err);
+	if (r == 0 && pod->adopting)
+		seccomp_files_adopt(spec);
+	else if (r == 0)
+		r = seccomp_files_load(spec, err);
 	return r < 0 ? r : images_pin(spec, pod->run_fd, pod->paths, pod->adopting, err);
 }
 

@@ -10,6 +10,7 @@
 #include "supervisor/notify.h"
 #include "supervisor/pod.h"
 #include "supervisor/say.h"
+#include "supervisor/seccomp_files.h"
 
 #define DOCUMENT_VERSION 1
 
@@ -203,6 +204,11 @@ static int begin(struct pod *pod, enum reload_kind kind, bool may_fetch, struct 
 		return 0;
 	}
 	config_diags_done(diags);
+	r = seccomp_files_load(spec, err);
+	if (r < 0) {
+		pod_spec_free(spec);
+		return err_wrap(err, r, "reload");
+	}
 	r = images_look_up(spec, pod->paths, err);
 	if (r < 0) {
 		r = may_fetch ? fetch(pod, spec, kind, r, err) : r;

@@ -14,6 +14,7 @@
 #include "config/load.h"
 #include "config/signal.h"
 #include "supervisor/images.h"
+#include "supervisor/seccomp_files.h"
 #include "supervisor/reload.h"
 
 /* Between two tries of what is blocked. */
@@ -110,6 +111,8 @@ int update_load(struct pod_spec **out, const struct pod *pod, struct err *err)
 	config_diags_done(diags);
 	if (r == 0)
 		r = images_look_up(spec, pod->paths, err);
+	if (r == 0)
+		r = seccomp_files_load(spec, err);
 	if (r < 0)
 		pod_spec_free(spec);
 	else

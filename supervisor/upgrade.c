@@ -28,6 +28,7 @@
 #include "supervisor/plan.h"
 #include "supervisor/pod.h"
 #include "supervisor/say.h"
+#include "supervisor/seccomp_files.h"
 
 /* For a podd to load and print two lines, on a busy machine: podd stands still. */
 #define ANSWER_TIMEOUT_MS 5000
@@ -53,6 +54,8 @@ static int check_file(const struct pod *pod, struct err *err)
 		r = err_set(err, EINVAL, "%s", config_diags_line(diags, 0, line, sizeof(line)));
 	if (r == 0)
 		r = images_adopt(spec, pod->run_fd, pod->paths, err);
+	if (r == 0)
+		r = seccomp_files_load(spec, err);
 	if (r == 0) {
 		plan_make(plan, pod->spec, spec, NULL);
 		if (plan->any)

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* podd-seccomp: profiles into programs, for podd and at its build. */
+#include <errno.h>
+#include <grp.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "seccomp/profile.h"
+
+/*
+ * Theory of operation
+ *
+ *   podd-seccomp compile CAPS <FILE   the program of a profile, as seccomp(2) takes it
+ *   podd-seccomp default CAPS         that of podd's own profile, which is in here
+ *   podd-seccomp header               the same without capabilities, as C
+ *
+ * CAPS is a mask in hex. podd has neither libseccomp nor a parser of profiles in its
+ * memory: it executes this once for a file and keeps the program. It is started as
+ * root with nothing but three descriptors, and gives all else up before it reads.
+ * The last line of stderr says why there is none.
+ */
+#define NOBODY	     65534
+#define MEMORY_BYTES (UINT64_C(256) * 1024 * 1024)
+#define CPU_SECONDS  5
+
+/* From seccomp/default.json, as it is. */
+extern const char default_profile[], default_profile_end[];
+__asm__(".section .rodata\n"
+	".global default_profile, default_profile_end\n"
+	"default_profile:\n"
+	".incbin \"seccomp/default.json\"\n"
+	"default_profile_end:\n"
+	".byte 0\n"
+	".previous\n");
+
+/* Nothing here asks for a privilege: a profile is a file that somebody got from somewhere. */
+static int give_up_privileges(struct err *err)
+{
+	const struct rlimit memory = { MEMORY_BYTES, MEMORY_BYTES }, cpu = { CPU_SECONDS, CPU_SECONDS },
+			    none = { 0, 0 };
+
+	if (geteuid() == 0 &&
+	    (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
+	     setresuid(NOBODY, NOBODY, NOBODY) < 0))
+		return err_sys(err, "become nobody");
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return err_sys(err, "set no_new_privs");
+#ifndef __SANITIZE_ADDRESS__ /* which maps terabytes */
+	if (setrlimit(RLIMIT_AS, &memory) < 0)
+		return err_sys(err, "limit the memory");
+#endif
+	(void)memory;
+	if (setrlimit(RLIMIT_CPU, &cpu) < 0 || setrlimit(RLIMIT_NPROC, &none) < 0)
+		return err_sys(err, "set limits");
+	return 0;
+}
+
+static int read_input(char **out, size_t *n, struct err *err)
+{
+	const size_t room = SECCOMP_FILE_MAX + 1; /* one more shows that it is too long */
+	char *text = malloc(room);
+	ssize_t got = 1;
+
+	if (!text)
+		return err_set(err, ENOMEM, "out of memory");
+	for (*n = 0; got > 0 && *n < room; *n += got > 0 ? (size_t)got : 0)
+		got = read(STDIN_FILENO, text + *n, room - *n);
+	*out = text;
+	return got < 0 ? err_sys(err, "read the profile") : 0;
+}
+
+static int build(struct seccomp_program *p, uint64_t *seen, const char *text, size_t n,
+		 uint64_t capabilities, struct err *err)
+{
+	struct seccomp_profile *profile = NULL;
+	struct seccomp_target target;
+	int r = seccomp_target_here(&target, capabilities, err);
+
+	if (r == 0)
+		r = seccomp_profile_parse(&profile, text, n, &target, err);
+	if (r == 0)
+		r = seccomp_compile(p, profile, err);
+	if (r == 0)
+		*seen = profile->capabilities_seen;
+	seccomp_profile_free(profile);
+	return r;
+}
+
+static int print_header(const struct seccomp_program *p, uint64_t seen)
+{
+	printf("/* Made by podd-seccomp of seccomp/default.json. */\n"
+	       "#define DEFAULT_CAPABILITIES UINT64_C(0x%" PRIx64 ") /* on which more depends */\n"
+	       "static const struct sock_filter default_program[] = {\n", seen);
+	for (size_t i = 0; i < p->n; i++)
+		printf("\t{ 0x%x, %u, %u, 0x%x },\n", p->insns[i].code, p->insns[i].jt,
+		       p->insns[i].jf, p->insns[i].k);
+	printf("};\n");
+	return fflush(stdout) == 0 ? 0 : 1;
+}
+
+static int fail(const struct err *err)
+{
+	fprintf(stderr, "%s\n", err->msg);
+	return 1;
+}
+
+static int usage(void)
+{
+	fprintf(stderr, "Usage: podd-seccomp compile CAPS <FILE | default CAPS | header\n");
+	return 2;
+}
+
+static int write_program(const struct seccomp_program *p, struct err *err)
+{
+	int r = io_write_all(STDOUT_FILENO, p->insns, p->n * sizeof(p->insns[0]));
+
+	return r < 0 ? err_set(err, -r, "write the program: %s", strerror(-r)) : 0;
+}
+
+int main(int argc, char *argv[])
+{
+	static struct seccomp_program program;
+	bool header = argc == 2 && strcmp(argv[1], "header") == 0;
+	bool file = argc == 3 && strcmp(argv[1], "compile") == 0;
+	size_t n = (size_t)(default_profile_end - default_profile);
+	uint64_t capabilities = 0, seen = 0;
+	cleanup_free char *input = NULL;
+	struct err err = { 0 };
+	int r = 0;
+
+	if (!header && !file && (argc != 3 || strcmp(argv[1], "default") != 0))
+		return usage();
+	if (!header) {
+		capabilities = strtoull(argv[2], NULL, 16);
+		r = give_up_privileges(&err);
+	}
+	if (r == 0 && file)
+		r = read_input(&input, &n, &err);
+	if (r == 0)
+		r = build(&program, &seen, file ? input : default_profile, n, capabilities, &err);
+	if (r == 0 && header)
+		return print_header(&program, seen);
+	if (r == 0)
+		r = write_program(&program, &err);
+	return r < 0 ? fail(&err) : 0;
+}
