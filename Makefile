@@ -120,7 +120,7 @@ $(BUILD)/tests/%: tests/%.c $(CTL_OBJ) $(BUILD)/libpodd.a
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(CTL_OBJ) $(BUILD)/libpodd.a \
 		-lcmocka $(LDLIBS)
 
-$(BUILD)/tests/unit/test_seccomp: LDLIBS += $(SECCOMP_LIBS)
+$(BUILD)/tests/unit/test_seccomp $(BUILD)/fuzz_seccomp: LDLIBS += $(SECCOMP_LIBS)
 
 # Static, for roots that have no libc.
 $(BUILD)/tests/integration/probe: tests/integration/probe.c
