@@ -251,6 +251,7 @@ static int try_place(struct fetch *f, const char *place, struct err *err)
 	int ret;
 
 	snprintf(host, sizeof(host), "%.*s", (int)n, place);
+	snprintf(f->progress->host, sizeof(f->progress->host), "%.*s", WORKER_HOST_MAX - 1, host);
 	snprintf(repository, sizeof(repository), "%s%s%s", place[n] ? place + n + 1 : "",
 		 place[n] ? "/" : "", f->repository);
 	ret = auth_find(basic, f->args->auth, host, repository, err);

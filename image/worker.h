@@ -25,6 +25,8 @@
  */
 #define WORKER_NETWORK_UID 65534 /* "nobody", in every distribution */
 
+#define WORKER_HOST_MAX 256
+
 struct worker_limits {
 	uint64_t memory_bytes;
 	unsigned cpu_seconds;
@@ -35,6 +37,7 @@ struct worker_progress {
 	uint64_t done_bytes, total_bytes; /* of blobs */
 	uint32_t layer, layer_n;	  /* in hand, from 1; 0: none yet */
 	bool fetching;			  /* the layers are blobs that come from a registry */
+	char host[WORKER_HOST_MAX];	  /* which that is, for people; the worker's word */
 	struct err err;			  /* of a worker that failed */
 };
 

@@ -120,6 +120,9 @@ struct progress {
 	bool fetching;	/* told last */
 	uint32_t layer; /* told last */
 	uint64_t began_ns;
+	char host[WORKER_HOST_MAX]; /* that is waited for */
+	uint64_t waits_ns;	    /* since when */
+	bool told_host;
 };
 
 void progress_begin(struct progress *p, FILE *out);

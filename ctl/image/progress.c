@@ -6,10 +6,14 @@
 
 #include "base/clock.h"
 #include "ctl/image/image.h"
+#include "ctl/text.h"
 
 #define BAR_WIDTH 30
 /* It is looked at so often; what was done by the first look took as long, at most. */
 #define RATE_MIN_NS (100 * NSEC_PER_MSEC)
+/* A host that answers sooner is not worth a word. */
+#define WAIT_TERMINAL_NS (1 * NSEC_PER_SEC)
+#define WAIT_NS		 (3 * NSEC_PER_SEC)
 
 /**
  * size_text() - a number of bytes for people
@@ -61,6 +65,28 @@ static void draw(struct progress *p, const struct worker_progress *now)
 	p->shown = true;
 }
 
+/* Nothing is known yet of what will come. */
+static void wait_for_host(struct progress *p, const struct worker_progress *now)
+{
+	char host[WORKER_HOST_MAX], clean[WORKER_HOST_MAX * 4 + 1];
+	uint64_t now_ns = clock_boottime_ns();
+
+	snprintf(host, sizeof(host), "%.*s", (int)sizeof(host) - 1, now->host);
+	if (strcmp(p->host, host) != 0) {
+		snprintf(p->host, sizeof(p->host), "%s", host);
+		p->waits_ns = now_ns;
+		p->told_host = false;
+	}
+	if (!host[0] || p->told_host ||
+	    now_ns - p->waits_ns < (p->terminal ? WAIT_TERMINAL_NS : WAIT_NS))
+		return;
+	fprintf(p->out, p->terminal ? "\r\033[Kwaiting for %s" : "waiting for %s\n",
+		text_clean(clean, sizeof(clean), host));
+	(void)fflush(p->out);
+	p->told_host = true;
+	p->shown |= p->terminal;
+}
+
 /**
  * progress_watch() - a worker_watch_fn: show what has changed
  */
@@ -69,8 +95,10 @@ void progress_watch(void *progress, const struct worker_progress *now)
 	struct progress *p = progress;
 	char all[16];
 
-	if (now->layer == 0)
+	if (now->layer == 0) {
+		wait_for_host(p, now);
 		return;
+	}
 	if (p->terminal) {
 		if (now->fetching != p->fetching) /* the bytes count anew */
 			p->began_ns = clock_boottime_ns();

@@ -270,6 +270,13 @@ static void stall(const struct request *q)
 		(void)pause();
 }
 
+static void silent(const struct request *q)
+{
+	(void)q;
+	for (;;)
+		(void)pause();
+}
+
 static void to_elsewhere(const struct request *q)
 {
 	char more[512];
@@ -401,6 +408,7 @@ static const struct {
 	{ "endless", endless },
 	{ "long-blob", long_blob },
 	{ "stall", stall },
+	{ "silent", silent },
 	{ "to-elsewhere", to_elsewhere },
 	{ "to-itself", to_itself },
 	{ "to-a-file", to_a_file },

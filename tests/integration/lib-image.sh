@@ -55,7 +55,7 @@ declines() {
 	local status=0 said before
 	before=$(entered)
 	said=$(image "${@:2}" 2>&1 >/dev/null) || status=$?
-	said=$(grep -Ev '^(layer|fetch) ' <<<"$said" || true) # how far it has come
+	said=$(grep -Ev '^(layer|fetch|waiting for) ' <<<"$said" || true) # how far it has come
 	is "$status" 1 "$said"
 	like "$said" "$1"
 	is "$(wc -l <<<"$said")" 1 "$said"
