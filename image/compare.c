@@ -287,7 +287,8 @@ static int compare_stat(const struct stat *st, const struct layer_entry *e, stru
 		return compare_differs(err, e->path, "its size");
 	if (e->kind == LAYER_DEVICE && st->st_rdev != e->device)
 		return compare_differs(err, e->path, "its device");
-	if (st->st_mtim.tv_sec != e->mtime.tv_sec)
+	if (st->st_mtim.tv_sec != e->mtime.tv_sec &&
+	    (st->st_mtim.tv_sec != INT32_MAX || e->mtime.tv_sec < INT32_MAX)) /* it holds no more */
 		return compare_differs(err, e->path, "its time");
 	return 0;
 }

@@ -354,6 +354,16 @@ static int count_content(struct layer_reader *l, const struct layer_entry *e, st
 	return 0;
 }
 
+/* As near as each file system comes to it that has room for the years after 2038. */
+static struct timespec mtime_of(struct archive_entry *e)
+{
+	struct timespec t = { archive_entry_mtime(e), archive_entry_mtime_nsec(e) };
+
+	if (t.tv_sec > LAYER_TIME_MAX)
+		return (struct timespec){ LAYER_TIME_MAX, 0 };
+	return t.tv_sec < INT32_MIN ? (struct timespec){ INT32_MIN, 0 } : t;
+}
+
 static int take_entry(struct layer_reader *l, struct layer_entry *out, bool *skip, struct err *err)
 {
 	struct archive_entry *e = l->entry;
@@ -368,7 +378,7 @@ static int take_entry(struct layer_reader *l, struct layer_entry *out, bool *ski
 	if (wrong)
 		return refuse(err, path, wrong);
 	out->mode = archive_entry_mode(e);
-	out->mtime = (struct timespec){ archive_entry_mtime(e), archive_entry_mtime_nsec(e) };
+	out->mtime = mtime_of(e);
 	r = take_ids(out, e, path, err);
 	if (r == 0)
 		r = take_kind(out, l, path, err);

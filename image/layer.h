@@ -25,7 +25,7 @@
  * budget of the disk is about.
  *
  * An entry that comes out of here has a path that is relative, without ".."
- * or empty names; ids and times are in range. Whether the path leads through a
+ * or empty names; ids are in range, and times are those that file systems can hold. Whether the path leads through a
  * link is for whoever opens it to see to (image/tree.h).
  */
 struct layer_limits {
@@ -34,6 +34,9 @@ struct layer_limits {
 	uint64_t taken_bytes; /* of the stream, and of the files but for their holes; with @why */
 	const char *why; /* these are no more, to end the refusal; NULL: they are not bounded */
 };
+
+/* ext4's last second, in 2446 (kernel: Documentation/filesystems/ext4, "Inode Timestamps"). */
+#define LAYER_TIME_MAX INT64_C(15032385535)
 
 enum layer_kind {
 	LAYER_FILE,

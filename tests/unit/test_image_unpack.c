@@ -278,6 +278,26 @@ static void unpack__extended_attributes__those_of_programs_only(void **state)
 	rig_done(&rig);
 }
 
+static void unpack__times_that_no_disk_holds__the_nearest(void **state)
+{
+	static const struct tar_entry entries[] = {
+		{ .name = "far", .pax = { "mtime=4611686018427387904.5" } },
+		{ .name = "early", .pax = { "mtime=-4611686018427387904" } },
+		{ .name = "last", .pax = { "mtime=15032385535" } },
+		{ .name = "first", .pax = { "mtime=-2147483648" } },
+		{ 0 },
+	};
+	struct tree_rig rig;
+
+	(void)state;
+	rig_init(&rig, entries);
+	assert_int_equal(look(&rig, "far").st_mtime, LAYER_TIME_MAX);
+	assert_int_equal(look(&rig, "last").st_mtime, LAYER_TIME_MAX);
+	assert_int_equal(look(&rig, "early").st_mtime, INT32_MIN);
+	assert_int_equal(look(&rig, "first").st_mtime, INT32_MIN);
+	rig_done(&rig);
+}
+
 static const struct {
 	uint64_t offset;
 	const char *data;
@@ -403,6 +423,7 @@ int main(void)
 		cmocka_unit_test(unpack__files_of_each_kind__as_the_layer_says),
 		cmocka_unit_test(unpack__whiteouts__devices_0_0_and_opaque_directories),
 		cmocka_unit_test(unpack__extended_attributes__those_of_programs_only),
+		cmocka_unit_test(unpack__times_that_no_disk_holds__the_nearest),
 		cmocka_unit_test(unpack__sparse_file__pieces_where_they_belong),
 		cmocka_unit_test(unpack__sparse_file__counts_as_what_it_takes_and_what_it_claims),
 		cmocka_unit_test(unpack__each_compression__the_same_diff_id),
