@@ -2,6 +2,7 @@
 /* Finding and reading images in the stores of the search path. */
 #include "image/store.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -112,10 +113,38 @@ int image_store_read(char **out, size_t *n, const struct image_store *store,
 	return read_whole(out, n, store, name, err);
 }
 
+/* Whether there are any: its own list is the first thing that a store gets. */
+static bool has_blobs(const struct image_store *store)
+{
+	int fd = openat(store->dirfd, "blobs/sha256", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *d = NULL;
+
+	if (!dir) {
+		close_fd(&fd);
+		return false;
+	}
+	while ((d = readdir(dir)) && d->d_name[0] == '.')
+		;
+	(void)closedir(dir);
+	return d;
+}
+
+static int no_index(json_t **out, const struct image_store *store, struct err *err)
+{
+	if (store->dirfd >= 0 && has_blobs(store))
+		return err_set(err, EBADMSG, "'index.json' in the image store '%s': it is gone, but not "
+			       "the blobs", store->path);
+	*out = json_pack("{s:i, s:[]}", "schemaVersion", 2, "manifests");
+	return *out ? 0 : err_set(err, ENOMEM, "read the image store: out of memory");
+}
+
 /**
  * image_store_index() - the store's index.json
  * @out: an object with a list "manifests", the caller's; an empty one when the
  *       store holds nothing yet
+ *
+ * One that is gone where there are blobs is damaged (-EBADMSG).
  *
  * Return: 0 or -errno with @err filled.
  */
@@ -128,10 +157,8 @@ int image_store_index(json_t **out, const struct image_store *store, struct err 
 
 	if (store->dirfd >= 0)
 		r = read_whole(&text, &n, store, "index.json", err);
-	if (r == -ENOENT) {
-		*out = json_pack("{s:i, s:[]}", "schemaVersion", 2, "manifests");
-		return *out ? 0 : err_set(err, ENOMEM, "read the image store: out of memory");
-	}
+	if (r == -ENOENT)
+		return no_index(out, store, err);
 	if (r == 0)
 		r = json_text_parse(&index, text, n, err);
 	if (r == 0 && !json_is_array(json_object_get(index, "manifests"))) {

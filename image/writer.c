@@ -23,6 +23,7 @@
 #define LOCK_TRIES    50
 #define STAT_BLOCK_BYTES 512 /* st_blocks (inode(7)) */
 #define RESERVE_BYTES (16 * 1024)
+#define NO_IMAGES "{\"schemaVersion\": 2, \"manifests\": []}"
 #define LAYOUT "{\"imageLayoutVersion\":\"1.0.0\"}\n"
 
 static int open_dir(int *out, int parent, const char *name, mode_t mode, struct err *err)
@@ -83,10 +84,23 @@ static void reserve(const struct image_writer *w)
 		bytes -= RESERVE_BYTES;
 }
 
+static bool has(const struct image_writer *w, const char *name)
+{
+	return faccessat(w->store.dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* The list before any blob: where there are blobs and none, it was lost. */
 static int write_layout(struct image_writer *w, struct err *err)
 {
-	if (faccessat(w->store.dirfd, "oci-layout", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	int r = 0;
+
+	if (has(w, "oci-layout"))
 		return 0;
+	if (!has(w, "index.json"))
+		r = io_replace_file_synced(w->store.dirfd, "index.json", NO_IMAGES, strlen(NO_IMAGES),
+					   err);
+	if (r < 0)
+		return r;
 	return io_replace_file_synced(w->store.dirfd, "oci-layout", LAYOUT, strlen(LAYOUT), err);
 }
 
@@ -278,8 +292,7 @@ static bool is_on_disk(const struct image_writer *w, const json_t *index)
 {
 	json_auto_t *now = NULL;
 
-	return faccessat(w->store.dirfd, "index.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       image_store_index(&now, &w->store, NULL) == 0 && json_equal(now, index);
+	return has(w, "index.json") && image_store_index(&now, &w->store, NULL) == 0 && json_equal(now, index);
 }
 
 static int write_list(const struct image_writer *w, const char *text, struct err *err)

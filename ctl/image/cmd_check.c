@@ -143,6 +143,7 @@ static int rebuild(struct fsck *f, const struct err *damage, struct err *err)
 {
 	struct rebuilt found;
 	struct err told;
+	bool was_there = faccessat(f->w.store.dirfd, "index.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 	int r = rebuild_index(&found, &f->index, &f->w, &f->paths, err);
 
 	if (r == 0) /* a check reads it */
@@ -150,9 +151,10 @@ static int rebuild(struct fsck *f, const struct err *damage, struct err *err)
 	if (r < 0)
 		return r;
 	f->rebuilt = f->damaged = true;
-	(void)err_set(&told, damage->code, "%s; it is 'index.json.damaged' now, and in a new one are "
-		      "%u images with %u names: all other names are lost, and what is known of "
-		      "signatures", damage->msg, found.images, found.names);
+	(void)err_set(&told, damage->code, "%s; %sin a new one are %u images with %u names: all other "
+		      "names are lost, and what is known of signatures", damage->msg,
+		      was_there ? "it is 'index.json.damaged' now, and " : "", found.images,
+		      found.names);
 	(void)ctl_fail(f->ctl, CTL_FAILED, &told);
 	return 0;
 }

@@ -34,8 +34,8 @@ static int put_aside(const struct image_writer *w, struct err *err)
 {
 	if (unlinkat(w->store.dirfd, ASIDE, 0) < 0 && errno != ENOENT)
 		return err_sys(err, "remove the older '" ASIDE "'");
-	/* The name stays until there is another file: a store without one is empty. */
-	if (linkat(w->store.dirfd, "index.json", w->store.dirfd, ASIDE, 0) < 0)
+	/* The name stays until there is another file. One that was lost is not there. */
+	if (linkat(w->store.dirfd, "index.json", w->store.dirfd, ASIDE, 0) < 0 && errno != ENOENT)
 		return err_sys(err, "put 'index.json' aside");
 	return 0;
 }
@@ -134,7 +134,7 @@ static void count_names(struct rebuild *b)
 }
 
 /**
- * rebuild_index() - put a damaged index.json aside, and find out what may be in another
+ * rebuild_index() - put a damaged index.json aside, if there is one, and find out what may be in another
  * @out: how much was found
  * @index: receives it, the caller's, to be written and checked
  * @paths: for the pods' files of generations

@@ -62,7 +62,11 @@ declines() {
 	is "$(entered)" "$before"
 }
 # What alone makes images exist.
-entered() { [ ! -e "$store/index.json" ] || echo "$(<"$store/index.json")"; }
+entered() {
+	local text=
+	[ ! -e "$store/index.json" ] || text=$(<"$store/index.json")
+	[[ $text != *'"digest"'* ]] || echo "$text"
+}
 
 # names: all of the store ("-": none), with the first digits of their images
 names() { image list | awk 'NR > 1 { print $1, $2 }' | sort; }
