@@ -13,11 +13,10 @@
 #include "base/strv.h"
 #include "config/load.h"
 #include "config/signal.h"
-#include "image/generation.h"
 #include "image/pins.h"
 #include "image/store.h"
+#include "supervisor/image_names.h"
 #include "supervisor/images_note.h"
-#include "supervisor/say.h"
 
 static int no_memory(struct err *err)
 {
@@ -138,104 +137,37 @@ static int take_image(struct pod_container *c, const struct image_config *image,
 	return r;
 }
 
-/* Of a pod; the file may hold its names to other images than the store does. */
-struct lookup {
-	struct image_stores stores;
-	struct generation *generation; /* or NULL: it holds none */
-	bool on_trial;
-};
-
-/* What the stores say that a name means, the first one that has it; empty: none has. */
-static int find_stored(struct digest *out, const struct lookup *look, const struct image_ref *ref,
-		       struct err *err)
+/* What a container that runs goes on with. */
+static int take_noted(struct pod_container *c, struct images_note_entry *note, struct err *err)
 {
-	const struct image_store *store;
-	int r = image_stores_find(out, &store, &look->stores, ref, err);
-
-	if (r == -ENOENT)
-		out->hex[0] = '\0';
-	return r == -ENOENT ? 0 : r;
-}
-
-/* The image that the pod is held to. Return: 0; -ENOENT: it is to none, or that is gone. */
-static int find_held(struct image *out, const struct lookup *look, const char *name,
-		     struct err *err)
-{
-	const struct digest *held;
-	char text[DIGEST_TEXT_SIZE];
-	struct image_ref ref;
-	struct digest stored;
-	int r = look->generation ? image_ref_parse(&ref, name, err) : -ENOENT;
-
-	if (r < 0)
-		return r;
-	if (ref.digest.hex[0])
-		return -ENOENT;
-	r = find_stored(&stored, look, &ref, err);
-	if (r < 0)
-		return r;
-	held = generation_held(look->generation, look->on_trial, ref.name, &stored);
-	return held ? image_find(out, &look->stores, digest_text(held, text), err) : -ENOENT;
-}
-
-static int find(struct image *out, const struct lookup *look, const struct pod_container *c,
-		struct err *err)
-{
-	int r = find_held(out, look, c->image.name, err);
-
-	return r == -ENOENT ? image_find(out, &look->stores, c->image.name, err) : r;
-}
-
-/* A store before the image's that cannot be read may have another one of that name. */
-static void warn_passed_over(const struct pod_container *c, const struct lookup *look,
-			     const struct image *image)
-{
-	for (const struct image_store *s = look->stores.list; s != image->store; s++) {
-		json_auto_t *index = NULL;
-		struct err why = { 0 };
-
-		if (image_store_index(&index, s, &why) < 0)
-			say(SAY_WARNING, "container '%s': image '%s' is that of '%s': %s, ignoring",
-			    c->run.name, c->image.name, image->store->path, why.msg);
-	}
-}
-
-static int look_up(struct pod_container *c, const struct lookup *look, struct err *err)
-{
-	struct image image;
-	int r = find(&image, look, c, err);
-
-	if (r == 0) {
-		warn_passed_over(c, look, &image);
-		r = images_note_lowers(&c->run.lowers, &image, err);
-		if (r == 0)
-			r = take_image(c, image.config, err);
-		(void)digest_text(&image.id, c->image.id);
-		image_done(&image);
-	}
-	return r < 0 ? err_wrap(err, r, "container '%s'", c->run.name) : 0;
-}
-
-/* A file that cannot be read holds nothing: the pod is to start all the same. */
-static int open_lookup(struct lookup *look, const struct pod_spec *spec, const struct paths *paths,
-		       struct err *err)
-{
-	struct err why = { 0 };
 	int r;
 
-	*look = (struct lookup){ .generation = malloc(sizeof(*look->generation)) };
-	if (!look->generation)
-		return no_memory(err);
-	r = generation_read(look->generation, paths->lib, spec->name, &why);
-	if (r < 0 && r != -ENOENT)
-		say(SAY_WARNING, "pod '%s': %s, ignoring", spec->name, why.msg);
-	if (r < 0 || look->generation->state == GENERATION_SETTLED)
-		free(take_ptr(look->generation));
-	look->on_trial = generation_on_trial(paths->run, spec->name);
-	r = image_stores_open(&look->stores, paths, err);
-	if (r < 0)
-		free(take_ptr(look->generation));
+	c->run.lowers = take_ptr(note->lowers);
+	r = take_image(c, note->config, err);
+	memcpy(c->image.id, note->id, sizeof(note->id));
 	return r;
+}
+
+static int take_stored(struct pod_container *c, const struct image *image, struct err *err)
+{
+	int r = images_note_lowers(&c->run.lowers, image, err);
+
+	if (r == 0)
+		r = take_image(c, image->config, err);
+	(void)digest_text(&image->id, c->image.id);
+	return r;
+}
+
+static int look_up(struct pod_container *c, const struct image_names *names, struct err *err)
+{
+	struct image_meaning m;
+	int r = image_names_find(&m, names, c, err);
+
+	if (r == 0) {
+		r = m.is_noted ? take_noted(c, &m.note, err) : take_stored(c, &m.image, err);
+		image_meaning_done(&m);
+	}
+	return r < 0 ? err_wrap(err, r, "container '%s'", c->run.name) : 0;
 }
 
 static bool is_listed(const char *const *list, int n, const char *name)
@@ -247,13 +179,14 @@ static bool is_listed(const char *const *list, int n, const char *name)
 }
 
 /* Return: 1 when it is to be fetched, 0 when it is there, or -errno with @err filled. */
-static int is_missing(const struct pod_container *c, const struct lookup *look, struct err *err)
+static int is_missing(const struct pod_container *c, const struct image_names *names,
+		      struct err *err)
 {
-	struct image image;
-	int r = find(&image, look, c, err);
+	struct image_meaning m;
+	int r = image_names_find(&m, names, c, err);
 
 	if (r == 0)
-		image_done(&image);
+		image_meaning_done(&m);
 	if (r == -ENOENT && c->pull == PULL_MISSING)
 		return 1;
 	return r < 0 ? err_wrap(err, r, "container '%s'", c->run.name) : 0;
@@ -268,26 +201,46 @@ static int is_missing(const struct pod_container *c, const struct lookup *look, 
 int images_missing(const char *out[POD_CONTAINERS_MAX], const struct pod_spec *spec,
 		   const struct paths *paths, struct err *err)
 {
-	struct lookup look;
+	struct image_names names;
 	int r, n = 0;
 
 	if (!images_used(spec))
 		return 0;
-	r = open_lookup(&look, spec, paths, err);
+	r = image_names_open(&names, spec, paths, err);
 	if (r < 0)
 		return r;
+	names.quiet = true; /* images_look_up() comes, and tells */
 	for (size_t i = 0; r >= 0 && i < spec->container_n; i++) {
 		const struct pod_container *c = &spec->containers[i];
 
 		if (!needs_image(c))
 			continue;
-		r = is_missing(c, &look, err);
+		r = is_missing(c, &names, err);
 		if (r > 0 && !is_listed(out, n, c->image.name))
 			out[n++] = c->image.name;
 	}
-	image_stores_close(&look.stores);
-	free(look.generation);
+	image_names_close(&names);
 	return r < 0 ? r : n;
+}
+
+static int look_all_up(struct pod_spec *spec, const struct paths *paths, int run_fd,
+		       struct err *err)
+{
+	struct image_names names;
+	int r;
+
+	if (!images_used(spec))
+		return 0;
+	r = image_names_open(&names, spec, paths, err);
+	if (r < 0)
+		return r;
+	if (run_fd >= 0)
+		image_names_take_note(&names, spec, run_fd);
+	for (size_t i = 0; r == 0 && i < spec->container_n; i++)
+		if (needs_image(&spec->containers[i]))
+			r = look_up(&spec->containers[i], &names, err);
+	image_names_close(&names);
+	return r;
 }
 
 /**
@@ -298,52 +251,7 @@ int images_missing(const char *out[POD_CONTAINERS_MAX], const struct pod_spec *s
  */
 int images_look_up(struct pod_spec *spec, const struct paths *paths, struct err *err)
 {
-	struct lookup look;
-	int r;
-
-	if (!images_used(spec))
-		return 0;
-	r = open_lookup(&look, spec, paths, err);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; r == 0 && i < spec->container_n; i++)
-		if (needs_image(&spec->containers[i]))
-			r = look_up(&spec->containers[i], &look, err);
-	image_stores_close(&look.stores);
-	free(look.generation);
-	return r;
-}
-
-/* What it runs is what it goes on with, whatever its image's name means now. */
-static int take_noted(struct pod_container *c, const json_t *entry, struct err *err)
-{
-	struct images_note_entry noted;
-	int r = images_note_parse(&noted, entry, err);
-
-	if (r == -EBADMSG) {
-		say(SAY_WARNING, "container '%s': %s, ignoring", c->run.name, err->msg);
-		return 0;
-	}
-	if (r < 0)
-		return r;
-	c->run.lowers = take_ptr(noted.lowers);
-	r = take_image(c, noted.config, err);
-	memcpy(c->image.id, noted.id, sizeof(noted.id));
-	images_note_entry_done(&noted);
-	return r < 0 ? err_wrap(err, r, "container '%s'", c->run.name) : 0;
-}
-
-/* The note of a pod, or an empty one: without it, images are looked up by their
- * names, as for a start. */
-static json_t *note_of(const struct pod_spec *spec, int run_fd)
-{
-	struct err err = { 0 };
-	json_t *entries = NULL;
-	int r = images_note_read(&entries, run_fd, &err);
-
-	if (r < 0 && r != -ENOENT)
-		say(SAY_WARNING, "pod '%s': %s, ignoring", spec->name, err.msg);
-	return r < 0 ? json_array() : entries;
+	return look_all_up(spec, paths, -EBADF, err);
 }
 
 /**
@@ -357,21 +265,7 @@ static json_t *note_of(const struct pod_spec *spec, int run_fd)
  */
 int images_adopt(struct pod_spec *spec, int run_fd, const struct paths *paths, struct err *err)
 {
-	json_t *entries;
-	int r = 0;
-
-	if (!images_used(spec))
-		return 0;
-	entries = note_of(spec, run_fd);
-	for (size_t i = 0; r == 0 && i < spec->container_n; i++) {
-		struct pod_container *c = &spec->containers[i];
-		const json_t *entry = c->image.name ? images_note_find(entries, c) : NULL;
-
-		if (entry)
-			r = take_noted(c, entry, err);
-	}
-	json_decref(entries);
-	return r < 0 ? r : images_look_up(spec, paths, err);
+	return look_all_up(spec, paths, run_fd, err);
 }
 
 /**

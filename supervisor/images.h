@@ -16,9 +16,9 @@
  * a program then, and the id of its image. A file is looked up each time that it
  * is read, so that a reload sees what a name means now; a pod that runs never
  * changes under its hands: a podd that adopts it takes what the note says
- * (supervisor/images_note.h). Nothing is ever fetched here; what could be is told to
- * supervisor/missing.h. While an update is under
- * way, the pod's own file says what a name means (image/generation.h).
+ * (supervisor/images_note.h). Which image a name is, of all who have a word on that, is
+ * said by supervisor/image_names.h. Nothing is ever fetched here; what could be is told
+ * to supervisor/missing.h.
  *
  * The pin: before anything is mounted, the ids are written to "images" in the
  * pod's run directory, and the images looked for once more. Who removes images
