@@ -172,7 +172,7 @@ void varlink_input_done(struct varlink_input *in)
  */
 int varlink_output_put(struct varlink_output *out, const json_t *message, struct err *err)
 {
-	size_t n = json_dumpb(message, NULL, 0, JSON_COMPACT);
+	size_t n = json_dumpb(message, NULL, 0, JSON_COMPACT | JSON_TEXT_REALS);
 	size_t kept = out->end - out->begin;
 	char *p;
 
@@ -189,7 +189,8 @@ int varlink_output_put(struct varlink_output *out, const json_t *message, struct
 	if (!p)
 		return err_sys(err, "send message");
 	out->data = p;
-	(void)json_dumpb(message, p + kept, n, JSON_COMPACT); /* the same n bytes as above */
+	/* The same n bytes as above. */
+	(void)json_dumpb(message, p + kept, n, JSON_COMPACT | JSON_TEXT_REALS);
 	p[kept + n] = '\0';
 	out->end = kept + n + 1;
 	return 0;

@@ -51,6 +51,8 @@ enum cgroup_controller {
 	CGROUP_IO = 1 << 1,
 	CGROUP_MEMORY = 1 << 2,
 	CGROUP_PIDS = 1 << 3,
+	CGROUP_CPUSET = 1 << 4,
+	CGROUP_HUGETLB = 1 << 5,
 };
 
 /* Rows of the table of limits; a set of them is a mask of 1 << row. */
@@ -61,6 +63,10 @@ enum cgroup_limit {
 	CGROUP_LIMIT_CPU_WEIGHT,
 	CGROUP_LIMIT_TASKS_MAX,
 	CGROUP_LIMIT_IO_WEIGHT,
+	CGROUP_LIMIT_OOM_GROUP,
+	CGROUP_LIMIT_CPUS,
+	CGROUP_LIMIT_MEMORY_NODES,
+	CGROUP_LIMIT_HUGE,
 	CGROUP_LIMIT_N,
 };
 
@@ -87,6 +93,15 @@ struct cgroup_stats {
 	uint64_t memory_bytes;
 	uint64_t cpu_usec; /* user and system, since the group was made */
 	uint64_t tasks;    /* threads count too */
+};
+
+/* Pressure stall information, Documentation/accounting/psi.rst. */
+enum cgroup_resource { CGROUP_PRESSURE_CPU, CGROUP_PRESSURE_MEMORY, CGROUP_PRESSURE_IO,
+		       CGROUP_RESOURCE_N };
+struct cgroup_pressure {
+	/* Of the last 10 s, in hundredths of a percent: some tasks waited for it; all did. */
+	unsigned some_avg10, full_avg10;
+	uint64_t some_usec, full_usec; /* since the group was made */
 };
 
 /* root.c: where the groups go */
@@ -130,7 +145,7 @@ bool cgroup_freeze_asked(const struct cgroup *cg);
 int cgroup_wait_empty(const struct cgroup *cg, unsigned timeout_ms, struct err *err);
 int cgroup_remove(int parent_fd, const char *name, unsigned timeout_ms, struct err *err);
 
-/* control.c: limits and numbers */
+/* control.c: limits */
 unsigned cgroup_limits_controllers(const struct cgroup_limits *limits);
 int cgroup_limits_check(const struct cgroup *cg, const struct cgroup_limits *limits,
 			unsigned available, struct err *err);
@@ -139,6 +154,11 @@ int cgroup_limits_apply(const struct cgroup *cg, const struct cgroup_limits *lim
 void cgroup_limits_dropped(struct cgroup_limits *out, const struct cgroup_limits *old,
 			   const struct cgroup_limits *new);
 void cgroup_limits_reset(const struct cgroup *cg, const struct cgroup_limits *keep);
-int cgroup_limit_missing(const struct cgroup *cg, enum cgroup_limit limit, struct err *err);
+int cgroup_limit_missing(const struct cgroup *cg, const struct cgroup_limits *limits,
+			 enum cgroup_limit limit, struct err *err);
+
+/* stats.c: what is counted */
 int cgroup_oom_kills(const struct cgroup *cg, uint64_t *count, struct err *err);
 void cgroup_stats(const struct cgroup *cg, struct cgroup_stats *out);
+bool cgroup_pressure(const struct cgroup *cg, enum cgroup_resource resource,
+		     struct cgroup_pressure *out);

@@ -1,47 +1,58 @@
 /* SPDX-License-Identifier: MIT */
-/* The limits of a group, and the numbers that its controllers count. */
+/* The limits of a group: what there is, and going through it. */
 #include "cgroup/cgroup.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "cgroup/limit.h"
 
-#define CPU_PERIOD_USEC UINT64_C(100000) /* the kernel's default, for cpu.max */
-#define WEIGHT_DEFAULT	100 /* likewise, for cpu.weight and io.weight */
-
-static const struct limit_row {
-	const char *key; /* as in the pod file */
-	const char *file;
-	const char *controller;
-	unsigned bit;
-	size_t offset; /* in struct cgroup_limits */
-} limit_table[] = {
-#define ROW(key, file, controller, bit, member) \
-	{ key, file, controller, bit, offsetof(struct cgroup_limits, member) }
-	[CGROUP_LIMIT_MEMORY_MAX] =
-		ROW("MemoryMax", "memory.max", "memory", CGROUP_MEMORY, memory_max_bytes),
-	[CGROUP_LIMIT_MEMORY_HIGH] =
-		ROW("MemoryHigh", "memory.high", "memory", CGROUP_MEMORY, memory_high_bytes),
-	[CGROUP_LIMIT_CPU_QUOTA] = ROW("CPUQuota", "cpu.max", "cpu", CGROUP_CPU, cpu_quota_usec),
-	[CGROUP_LIMIT_CPU_WEIGHT] = ROW("CPUWeight", "cpu.weight", "cpu", CGROUP_CPU, cpu_weight),
-	[CGROUP_LIMIT_TASKS_MAX] = ROW("TasksMax", "pids.max", "pids", CGROUP_PIDS, tasks_max),
-	[CGROUP_LIMIT_IO_WEIGHT] = ROW("IOWeight", "io.weight", "io", CGROUP_IO, io_weight),
+static const struct limit_row limit_table[] = {
+#define ROW(key, file, controller, bit, member, kind, ...) \
+	{ key, file, controller, bit, offsetof(struct cgroup_limits, member), &limit_##kind, \
+	  __VA_ARGS__ }
+	[CGROUP_LIMIT_MEMORY_MAX] = ROW("MemoryMax", "memory.max", "memory", CGROUP_MEMORY,
+					memory_max_bytes, number, .fallback = LIMIT_MAX),
+	[CGROUP_LIMIT_MEMORY_HIGH] = ROW("MemoryHigh", "memory.high", "memory", CGROUP_MEMORY,
+					 memory_high_bytes, number, .fallback = LIMIT_MAX),
+	[CGROUP_LIMIT_CPU_QUOTA] = ROW("CPUQuota", "cpu.max", "cpu", CGROUP_CPU,
+				       cpu_quota_usec, quota, .fallback = LIMIT_MAX),
+	[CGROUP_LIMIT_CPU_WEIGHT] = ROW("CPUWeight", "cpu.weight", "cpu", CGROUP_CPU,
+					cpu_weight, number, .fallback = 100),
+	[CGROUP_LIMIT_TASKS_MAX] = ROW("TasksMax", "pids.max", "pids", CGROUP_PIDS,
+				       tasks_max, number, .fallback = LIMIT_MAX),
+	[CGROUP_LIMIT_IO_WEIGHT] = ROW("IOWeight", "io.weight", "io", CGROUP_IO,
+				       io_weight, number, .fallback = 100),
+	/* As cgroup_container_create() has it. */
+	[CGROUP_LIMIT_OOM_GROUP] = ROW("OOMPolicy", "memory.oom.group", "memory", CGROUP_MEMORY,
+				       oom_group, number, .fallback = 1),
+	[CGROUP_LIMIT_CPUS] = ROW("AllowedCPUs", "cpuset.cpus", "cpuset", CGROUP_CPUSET, cpus, set,
+				  .host = "/sys/devices/system/cpu/present"),
+	[CGROUP_LIMIT_MEMORY_NODES] = ROW("AllowedMemoryNodes", "cpuset.mems", "cpuset",
+					  CGROUP_CPUSET, memory_nodes, set,
+					  .host = "/sys/devices/system/node/has_memory"),
+	[CGROUP_LIMIT_HUGE] = ROW("HugetlbMax", "hugetlb.SIZE.max", "hugetlb", CGROUP_HUGETLB,
+				  huge, huge, 0),
 #undef ROW
 };
 _Static_assert(ARRAY_SIZE(limit_table) == CGROUP_LIMIT_N, "a row for each limit");
-_Static_assert(sizeof(struct cgroup_limits) == CGROUP_LIMIT_N * sizeof(uint64_t),
+_Static_assert(sizeof(struct cgroup_limits) ==
+		       7 * sizeof(uint64_t) + 2 * sizeof(struct idset) +
+			       CGROUP_HUGE_MAX * sizeof(struct cgroup_huge),
 	       "a row for each member");
 
-static uint64_t limit_value(const struct cgroup_limits *limits, enum cgroup_limit limit)
+static const void *member_of(const struct cgroup_limits *limits, enum cgroup_limit limit)
 {
-	return *(const uint64_t *)((const char *)limits + limit_table[limit].offset);
+	return (const char *)limits + limit_table[limit].offset;
+}
+
+static bool is_said(const struct cgroup_limits *limits, enum cgroup_limit limit)
+{
+	return limit_table[limit].kind->said(member_of(limits, limit));
 }
 
 /**
@@ -54,7 +65,7 @@ unsigned cgroup_limits_controllers(const struct cgroup_limits *limits)
 	unsigned set = 0;
 
 	for (unsigned i = 0; i < CGROUP_LIMIT_N; i++)
-		if (limit_value(limits, i) != LIMIT_UNSET)
+		if (is_said(limits, i))
 			set |= limit_table[i].bit;
 	return set;
 }
@@ -96,15 +107,9 @@ static bool held_back(const struct cgroup *cg, const char *controller, char *pat
 	return false;
 }
 
-/**
- * cgroup_limit_missing() - say why a limit cannot be set on a group
- *
- * Return: -EOPNOTSUPP with @err filled: limit, controller, group, and what
- * the group has instead or which group holds the controller back.
- */
-int cgroup_limit_missing(const struct cgroup *cg, enum cgroup_limit limit, struct err *err)
+/* The controller is not there, or this kernel's has not the file. */
+static int lacks_file(const struct cgroup *cg, const struct limit_row *row, struct err *err)
 {
-	const struct limit_row *row = &limit_table[limit];
 	char have[256], path[256], above[256];
 	ssize_t n = io_read_file(cg->dirfd, "cgroup.controllers", have, sizeof(have), err);
 
@@ -127,32 +132,50 @@ int cgroup_limit_missing(const struct cgroup *cg, enum cgroup_limit limit, struc
 		       row->key, row->controller, path, have[0] ? have : "none");
 }
 
-static int limit_write(const struct cgroup *cg, enum cgroup_limit limit, uint64_t value,
-		       struct err *err)
+/* @available: as for cgroup_limits_check(). 0, or why not. */
+static int can_set(const struct cgroup *cg, const struct limit_row *row, const void *member,
+		   unsigned available, struct err *err)
 {
-	const struct limit_row *row = &limit_table[limit];
-	bool quota = limit == CGROUP_LIMIT_CPU_QUOTA;
-	char text[64], path[256];
-	int r;
+	int r = row->kind->possible ? row->kind->possible(row, member, err) : 0;
 
-	/* In cpu.max the kernel counts per period, the pod file per second. */
-	if (value == LIMIT_MAX)
-		snprintf(text, sizeof(text), "max");
-	else if (quota)
-		snprintf(text, sizeof(text), "%" PRIu64 " %" PRIu64,
-			 value / (1000000 / CPU_PERIOD_USEC), CPU_PERIOD_USEC);
-	else
-		snprintf(text, sizeof(text), "%" PRIu64, value);
-	r = io_write_file(cg->dirfd, row->file, text, err);
-	if (r == 0)
-		return 0;
-	(void)cgroup_path(cg, path, sizeof(path)); /* "?" will do */
-	return err_wrap(err, r, "set %s of cgroup '%s'", row->key, path);
+	if (r < 0 || available & row->bit || row->kind->has_file(cg, row, member))
+		return r;
+	return lacks_file(cg, row, err);
 }
 
-static bool has_file(const struct cgroup *cg, enum cgroup_limit limit)
+/**
+ * cgroup_limit_missing() - say why a limit cannot be set on a group
+ * @limits: what it was to be
+ *
+ * Return: -EOPNOTSUPP with @err filled: what the host lacks; or limit, controller, group,
+ * and what the group has instead or which group holds the controller back; or what the
+ * groups above leave of it. 0: it can be set now.
+ */
+int cgroup_limit_missing(const struct cgroup *cg, const struct cgroup_limits *limits,
+			 enum cgroup_limit limit, struct err *err)
 {
-	return faccessat(cg->dirfd, limit_table[limit].file, F_OK, 0) == 0;
+	const struct limit_row *row = &limit_table[limit];
+	const void *member = member_of(limits, limit);
+	int r = can_set(cg, row, member, 0, err);
+
+	return r == 0 && row->kind->holds ? row->kind->holds(cg, row, member, err) : r;
+}
+
+/* -EOPNOTSUPP: it cannot be set, or has no effect. */
+static int limit_set_one(const struct cgroup *cg, const struct limit_row *row, const void *member,
+			 struct err *err)
+{
+	char path[256];
+	int r = can_set(cg, row, member, 0, err);
+
+	if (r < 0)
+		return r;
+	r = row->kind->write(cg, row, member, err);
+	if (r == 0)
+		return row->kind->holds ? row->kind->holds(cg, row, member, err) : 0;
+	(void)cgroup_path(cg, path, sizeof(path)); /* "?" will do */
+	/* A driver's own EOPNOTSUPP is a failure like any other. */
+	return err_wrap(err, r == -EOPNOTSUPP ? -EIO : r, "set %s of cgroup '%s'", row->key, path);
 }
 
 /**
@@ -160,24 +183,27 @@ static bool has_file(const struct cgroup *cg, enum cgroup_limit limit)
  * @available: controllers that are to be enabled for it, enum cgroup_controller: their
  *	       limits may lack their files yet
  *
+ * Whether the groups above leave it any of the CPUs shows when that is written.
+ *
  * Return: 0, or -errno with @err filled: cgroup_limit_missing() of the first that cannot.
  */
 int cgroup_limits_check(const struct cgroup *cg, const struct cgroup_limits *limits,
 			unsigned available, struct err *err)
 {
-	for (unsigned i = 0; i < CGROUP_LIMIT_N; i++)
-		if (limit_value(limits, i) != LIMIT_UNSET && !(available & limit_table[i].bit) &&
-		    !has_file(cg, i))
-			return cgroup_limit_missing(cg, i, err);
-	return 0;
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < CGROUP_LIMIT_N; i++)
+		if (is_said(limits, i))
+			r = can_set(cg, &limit_table[i], member_of(limits, i), available, err);
+	return r;
 }
 
 /**
  * cgroup_limits_apply() - write the limits of a group
  * @limits: what is LIMIT_UNSET is left as it is
- * @missing: NULL: a limit whose controller is not there is an error; else it
- *	     gets the mask of those that are missing, 1 << enum cgroup_limit, each
- *	     to be told with cgroup_limit_missing()
+ * @missing: NULL: a limit that cannot be set is an error; else it gets the mask of
+ *	     those that cannot, 1 << enum cgroup_limit, each to be told with
+ *	     cgroup_limit_missing()
  *
  * Return: 0 or -errno with @err filled; -EOPNOTSUPP: as said.
  */
@@ -187,20 +213,15 @@ int cgroup_limits_apply(const struct cgroup *cg, const struct cgroup_limits *lim
 	unsigned lacking = 0;
 
 	for (unsigned i = 0; i < CGROUP_LIMIT_N; i++) {
-		uint64_t value = limit_value(limits, i);
 		int r;
 
-		if (value == LIMIT_UNSET)
+		if (!is_said(limits, i))
 			continue;
-		if (has_file(cg, i)) {
-			r = limit_write(cg, i, value, err);
-			if (r < 0)
-				return r;
-		} else if (!missing) {
-			return cgroup_limit_missing(cg, i, err);
-		} else {
+		r = limit_set_one(cg, &limit_table[i], member_of(limits, i), err);
+		if (r == -EOPNOTSUPP && missing)
 			lacking |= 1u << i;
-		}
+		else if (r < 0)
+			return r;
 	}
 	if (missing)
 		*missing = lacking;
@@ -210,19 +231,15 @@ int cgroup_limits_apply(const struct cgroup *cg, const struct cgroup_limits *lim
 /**
  * cgroup_limits_dropped() - limits that undo those that are no longer asked for
  * @out: the kernel's default for each that @old sets and @new does not; all
- *	 others LIMIT_UNSET
+ *	 others as cgroup_limits_init() has them
  */
 void cgroup_limits_dropped(struct cgroup_limits *out, const struct cgroup_limits *old,
 			   const struct cgroup_limits *new)
 {
 	cgroup_limits_init(out);
-	for (unsigned i = 0; i < CGROUP_LIMIT_N; i++) {
-		bool weight = i == CGROUP_LIMIT_CPU_WEIGHT || i == CGROUP_LIMIT_IO_WEIGHT;
-
-		if (limit_value(old, i) != LIMIT_UNSET && limit_value(new, i) == LIMIT_UNSET)
-			*(uint64_t *)((char *)out + limit_table[i].offset) =
-				weight ? WEIGHT_DEFAULT : LIMIT_MAX;
-	}
+	for (unsigned i = 0; i < CGROUP_LIMIT_N; i++)
+		limit_table[i].kind->drop(&limit_table[i], (char *)out + limit_table[i].offset,
+					  member_of(old, i), member_of(new, i));
 }
 
 /**
@@ -235,65 +252,12 @@ void cgroup_limits_dropped(struct cgroup_limits *out, const struct cgroup_limits
 void cgroup_limits_reset(const struct cgroup *cg, const struct cgroup_limits *keep)
 {
 	struct cgroup_limits any, dropped;
-	unsigned missing = 0;
 
-	memset(&any, 0, sizeof(any)); /* each is said, whatever it says */
+	cgroup_limits_init(&any);
+	for (unsigned i = 0; i < CGROUP_LIMIT_N; i++)
+		limit_table[i].kind->any((char *)&any + limit_table[i].offset);
 	cgroup_limits_dropped(&dropped, &any, keep);
-	(void)cgroup_limits_apply(cg, &dropped, &missing, NULL);
-}
-
-/* Reads a number from a file of "number" or of "key number" lines. */
-static int read_number(const struct cgroup *cg, const char *file, const char *key, uint64_t *out,
-		       struct err *err)
-{
-	char buf[2048], *line, *rest = buf;
-	size_t skip = key ? strlen(key) : 0;
-	ssize_t n = io_read_file(cg->dirfd, file, buf, sizeof(buf), err);
-
-	if (n < 0)
-		return (int)n;
-	while ((line = strsep(&rest, "\n"))) {
-		if (key && (strncmp(line, key, skip) != 0 || line[skip] != ' '))
-			continue;
-		*out = strtoull(line + skip, NULL, 10);
-		return 0;
-	}
-	return err_set(err, EPROTO, "read '%s': no '%s' in it", file, key);
-}
-
-/**
- * cgroup_oom_kills() - did the OOM killer kill in a group?
- * @count: kills since the group was made, groups below included; a process may
- *	   count twice when the whole group is killed. 0 where memory is not
- *	   controlled
- *
- * Compare with the number before the start: a restarted container has the same
- * group. The kernel counts when it sends the signal, so before the exit can be
- * seen.
- *
- * Return: 0 or -errno with @err filled.
- */
-int cgroup_oom_kills(const struct cgroup *cg, uint64_t *count, struct err *err)
-{
-	int r = read_number(cg, "memory.events", "oom_kill", count, err);
-
-	if (r != -ENOENT)
-		return r;
-	*count = 0;
-	return 0;
-}
-
-/**
- * cgroup_stats() - what a group uses now
- * @out: CGROUP_STAT_ABSENT for what nobody counts here
- */
-void cgroup_stats(const struct cgroup *cg, struct cgroup_stats *out)
-{
-	struct cgroup_stats s = { CGROUP_STAT_ABSENT, CGROUP_STAT_ABSENT, CGROUP_STAT_ABSENT };
-
-	/* What cannot be read is absent. */
-	(void)read_number(cg, "memory.current", NULL, &s.memory_bytes, NULL);
-	(void)read_number(cg, "cpu.stat", "usage_usec", &s.cpu_usec, NULL);
-	(void)read_number(cg, "pids.current", NULL, &s.tasks, NULL);
-	*out = s;
+	for (unsigned i = 0; i < CGROUP_LIMIT_N; i++)
+		if (is_said(&dropped, i))
+			(void)limit_set_one(cg, &limit_table[i], member_of(&dropped, i), NULL);
 }

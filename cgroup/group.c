@@ -219,6 +219,8 @@ static const struct {
 	{ CGROUP_IO, "io" },
 	{ CGROUP_MEMORY, "memory" },
 	{ CGROUP_PIDS, "pids" },
+	{ CGROUP_CPUSET, "cpuset" },
+	{ CGROUP_HUGETLB, "hugetlb" },
 };
 
 /* Those of the controllers in a file of names that we know. */

@@ -97,6 +97,30 @@ static void check_memory(struct loader *l, const struct section_state *state,
 			 limits->memory_high_bytes, limits->memory_max_bytes);
 }
 
+static void check_set(struct loader *l, const struct section_state *state, const char *key,
+		      const struct idset *of_container, const struct idset *of_pod)
+{
+	const struct assigned *a = assigned(state, CONFIG_CONTAINER, key);
+	char have[IDSET_TEXT_SIZE];
+	unsigned outside;
+
+	if (!of_pod->said || idset_within(of_container, of_pod, &outside) || a->bad ||
+	    assigned(&l->pod, CONFIG_POD, key)->bad)
+		return;
+	idset_format(of_pod, have, sizeof(have));
+	config_diags_add(l->diags, a->pos, "%s=: %u is not the pod's, which has %s", key, outside, have);
+}
+
+/* A cpuset that the group above does not have is without effect. */
+static void check_sets(struct loader *l, const struct section_state *state,
+		       const struct cgroup_limits *limits)
+{
+	const struct cgroup_limits *of_pod = &l->spec->limits;
+
+	check_set(l, state, "AllowedCPUs", &limits->cpus, &of_pod->cpus);
+	check_set(l, state, "AllowedMemoryNodes", &limits->memory_nodes, &of_pod->memory_nodes);
+}
+
 static void check_restart(struct loader *l, const struct section_state *state,
 			  enum config_section section, const struct restart_spec *restart)
 {
@@ -214,6 +238,7 @@ int config_finish(struct loader *l)
 		check_pull(l, &l->containers[i], c);
 		check_capabilities(l, &l->containers[i], &c->run.capabilities);
 		check_memory(l, &l->containers[i], CONFIG_CONTAINER, &c->limits);
+		check_sets(l, &l->containers[i], &c->limits);
 		check_restart(l, &l->containers[i], CONFIG_CONTAINER, &c->restart);
 		if (!c->image.name && config_complete(&spec->containers[i]) < 0)
 			return -ENOMEM;

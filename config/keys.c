@@ -24,6 +24,7 @@ static const char *const mode_words[] = { "bridge", "none", "host", NULL };
 static const char *const writable_words[] = { "tmpfs", "yes", "no", NULL };
 static const char *const new_privs_words[] = { "yes", "no", NULL };
 static const char *const driver_words[] = { "file", "journald", "both", "passthrough", NULL };
+static const char *const oom_words[] = { "continue", "kill", NULL }; /* memory.oom.group */
 static const char *const pull_words[] = { "never", "missing", NULL };
 static_assert(PULL_NEVER == 0 && PULL_MISSING == 1, "see above");
 static_assert(RESTART_ALWAYS == 0 && RESTART_ON_FAILURE == 1 && RESTART_NEVER == 2, "see above");
@@ -68,7 +69,16 @@ static_assert(CONTAINER_WRITABLE_TMPFS == 0 && CONTAINER_WRITABLE_DISK == 1 &&
 	  .about = "Processes and threads of " who "." },                                       \
 	{ "IOWeight", section_, LIVE, &config_type_count, "N", .min = "1", .max = "10000",      \
 	  .since = SINCE, member(limits.io_weight),                                             \
-	  .about = "Share of disk bandwidth against its siblings; the kernel's default is 100." }
+	  .about = "Share of disk bandwidth against its siblings; the kernel's default is 100." }, \
+	{ "AllowedCPUs", section_, LIVE, &config_type_idset, "CPU|CPU-CPU...", .list = true,    \
+	  .since = SINCE, member(limits.cpus),                                                  \
+	  .about = "The CPUs that " who " may run on, as 0-3,8; all if not given." },           \
+	{ "AllowedMemoryNodes", section_, LIVE, &config_type_idset, "NODE|NODE-NODE...",        \
+	  .list = true, .since = SINCE, member(limits.memory_nodes),                            \
+	  .about = "The NUMA nodes whose memory " who " may take; all if not given." },         \
+	{ "HugetlbMax", section_, LIVE, &config_type_huge, "PAGE:SIZE|PAGE:infinity...",        \
+	  .list = true, .since = SINCE, member(limits.huge),                                    \
+	  .about = "Huge pages of " who ", for each size of page, as 2M:64M 1G:0." }
 
 /* Keys that [Pod] sets for all containers: the container's rows have no default. */
 #define SUPERVISION_KEYS(section_, FALLBACK)                                                    \
@@ -206,6 +216,10 @@ const struct config_key config_keys[] = {
 	  .since = SINCE, CONTAINER_MEMBER(stop_signal),
 	  .about = "Signal that asks the program to end; the image's, or SIGTERM." },
 	LIMIT_KEYS(CONFIG_CONTAINER, CONTAINER_MEMBER, "the container"),
+	{ "OOMPolicy", CONFIG_CONTAINER, LIVE, &config_type_choice, "kill|continue", oom_words,
+	  .since = SINCE, CONTAINER_MEMBER(limits.oom_group),
+	  .about = "Whether an OOM kill takes the whole container, or one process of it; "
+		   "kill if not given." },
 	SUPERVISION_KEYS(CONFIG_CONTAINER, OF_POD),
 };
 

@@ -235,6 +235,7 @@ static int load(struct pod_spec **out, const struct config_bytes *file,
 	l.spec = calloc(1, sizeof(*l.spec));
 	if (!l.spec)
 		return no_memory(err);
+	cgroup_limits_init(&l.spec->limits); /* one of them is no key of [Pod] */
 	r = take_names(l.spec, file->path, err);
 	if (r < 0)
 		return r;

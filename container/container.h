@@ -70,6 +70,7 @@ struct container_process {
 	int pause_pidfd;
 	int mntns_fd;
 	int cgroup_fd; /* CLONE_INTO_CGROUP */
+	bool oom_group; /* its memory.oom.group, which is off during the start */
 	int stdio[3];  /* -EBADF: the container's /dev/null; unused with a terminal */
 	bool own_stdio; /* they are the container's pipes: give them to its user */
 	bool tty;

@@ -484,7 +484,8 @@ int container_spawn(struct container_started *out, const struct container_proces
 	};
 	set_oom_group(p->cgroup_fd, "0");
 	r = pidns_child_call(p->pause_pidfd, &a, prepare_and_clone, s, err);
-	set_oom_group(p->cgroup_fd, "1");
+	if (p->oom_group)
+		set_oom_group(p->cgroup_fd, "1");
 	if (r < 0 && s->pidfd >= 0 && runs_after_all(s))
 		r = 0;
 	close_fd(&s->null_fd);

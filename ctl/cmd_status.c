@@ -111,7 +111,7 @@ int cmd_list(struct ctl *ctl, int argc, char **argv)
 	return CTL_OK;
 }
 
-static int status_of(struct ctl *ctl, const char *pod, json_t *all)
+static int status_of(struct ctl *ctl, const char *pod, bool in_full, json_t *all)
 {
 	json_auto_t *status = NULL;
 	int code = ask(ctl, pod, "io.podd.Pod.Status", &status);
@@ -124,11 +124,13 @@ static int status_of(struct ctl *ctl, const char *pod, json_t *all)
 		ctl_print_json(ctl, status);
 	if (!ctl->json)
 		show_status(ctl->out, status, ctl->colour);
+	if (!ctl->json && in_full)
+		show_pressure(ctl->out, status);
 	return CTL_OK;
 }
 
 /* The first failure is the exit code; the other pods are shown all the same. */
-static int status_of_all(struct ctl *ctl)
+static int status_of_all(struct ctl *ctl, bool in_full)
 {
 	json_auto_t *names = NULL, *document = NULL;
 	json_t *all = json_array(), *name;
@@ -144,7 +146,7 @@ static int status_of_all(struct ctl *ctl)
 	json_array_foreach(names, i, name) {
 		if (i > 0 && !ctl->json)
 			fputc('\n', ctl->out);
-		one = status_of(ctl, json_string_value(name), all);
+		one = status_of(ctl, json_string_value(name), in_full, all);
 		code = code ? code : one;
 	}
 	if (ctl->json)
@@ -155,11 +157,20 @@ static int status_of_all(struct ctl *ctl)
 /* podctl status */
 int cmd_status(struct ctl *ctl, int argc, char **argv)
 {
-	int code;
+	static const struct option longs[] = { { "long", no_argument, NULL, 'l' },
+					       CTL_COMMON_OPTIONS };
+	bool in_full = false;
+	int c, code;
 
-	if (only_common(ctl, argc, argv, 0, 1, &code) < 0)
+	while ((c = ctl_option(ctl, argc, argv, ":l", longs)) > 0)
+		in_full = true;
+	if (c == CTL_STOP)
+		return ctl->exit_code;
+	code = ctl_positional(ctl, argc, argv, 0, 1);
+	if (code)
 		return code;
-	return optind < argc ? status_of(ctl, argv[optind], NULL) : status_of_all(ctl);
+	return optind < argc ? status_of(ctl, argv[optind], in_full, NULL) :
+			       status_of_all(ctl, in_full);
 }
 
 /* podctl inspect */

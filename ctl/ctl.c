@@ -14,7 +14,7 @@
 
 static const struct ctl_command commands[] = {
 	{ "list", cmd_list, "", "all pods: running, dead and declared", "" },
-	{ "status", cmd_status, "[POD]", "the state of a pod and its containers", "" },
+	{ "status", cmd_status, "[-l] [POD]", "the state of a pod and its containers", "--long" },
 	{ "logs", cmd_logs, "[-ft] [--tail N] [-c CONTAINER] POD", "what the containers printed",
 	  "--follow --timestamps --tail --container" },
 	{ "exec", cmd_exec, "[-it] [-e NAME=VALUE] [-u USER] [-w DIR] POD CONTAINER -- COMMAND...",
@@ -204,7 +204,8 @@ int conn_exit_code(int r)
  */
 void ctl_print_json(struct ctl *ctl, const json_t *document)
 {
-	(void)json_dumpf(document, ctl->out, JSON_INDENT(2)); /* ctl_main() looks at the stream */
+	/* ctl_main() looks at the stream. */
+	(void)json_dumpf(document, ctl->out, JSON_INDENT(2) | JSON_TEXT_REALS);
 	fputc('\n', ctl->out);
 }
 

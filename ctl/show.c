@@ -195,6 +195,43 @@ void show_status(FILE *out, const json_t *status, bool colour)
 	show_containers(out, json_object_get(status, "containers"), colour);
 }
 
+/* "SOME/FULL", or nothing where the kernel does not count. */
+static void add_pressure(struct table *t, const json_t *of, const char *resource)
+{
+	const json_t *stall = json_object_get(json_object_get(of, "pressure"), resource);
+
+	if (stall)
+		table_add(t, "%.2f/%.2f", json_number_value(json_object_get(stall, "some_avg10")),
+			  json_number_value(json_object_get(stall, "full_avg10")));
+	else
+		table_add(t, "%s", "");
+}
+
+/**
+ * show_pressure() - how much of the last 10 s the pod and its containers waited
+ */
+void show_pressure(FILE *out, const json_t *status)
+{
+	static const char *const head[] = { "PRESSURE", "CPU%", "MEMORY%", "IO%" };
+	struct table t = { .columns = 4, .state_column = -1 };
+	const json_t *c;
+	size_t i;
+
+	for (i = 0; i < t.columns; i++)
+		table_add(&t, "%s", head[i]);
+	table_add(&t, "%s", "(pod)");
+	for (i = 1; i < t.columns; i++)
+		add_pressure(&t, status, i == 1 ? "cpu" : i == 2 ? "memory" : "io");
+	json_array_foreach(json_object_get(status, "containers"), i, c) {
+		table_add(&t, "%s", text_of(c, "name"));
+		add_pressure(&t, c, "cpu");
+		add_pressure(&t, c, "memory");
+		add_pressure(&t, c, "io");
+	}
+	table_print(&t, out, false);
+	table_done(&t);
+}
+
 /**
  * show_event() - one event in one line
  *

@@ -204,6 +204,7 @@ static int spawn_session(struct pod *pod, struct session *s, const struct contro
 		.pause_pidfd = pod->pause.pidfd,
 		.mntns_fd = m->mntns_fd,
 		.cgroup_fd = m->cgroup.dirfd,
+		.oom_group = member_oom_group(m),
 		.stdio = { exec->stdio[0], exec->stdio[1], exec->stdio[2] },
 		.tty = exec->tty,
 		.rows = exec->rows,

@@ -64,30 +64,52 @@ static json_t *image(const struct pod_container *spec)
 					    "digest", spec->image.id) : NULL;
 }
 
+/* In percent of the last 10 s; nothing where the kernel does not count. */
+static json_t *pressure(const struct cgroup *cg)
+{
+	static const char *const names[CGROUP_RESOURCE_N] = { "cpu", "memory", "io" };
+	struct cgroup_pressure p;
+	json_t *o = NULL;
+
+	for (unsigned i = 0; i < CGROUP_RESOURCE_N; i++) {
+		if (!cgroup_pressure(cg, (enum cgroup_resource)i, &p))
+			continue;
+		if (!o)
+			o = json_object();
+		json_object_set_new(o, names[i],
+				    json_pack("{s:f, s:f, s:I, s:I}", "some_avg10", p.some_avg10 / 100.0,
+					      "full_avg10", p.full_avg10 / 100.0, "some_usec",
+					      (json_int_t)p.some_usec, "full_usec",
+					      (json_int_t)p.full_usec));
+	}
+	return o;
+}
+
 static json_t *container_status(const struct pod *pod, unsigned i)
 {
 	const struct machine *c = &pod->machine.containers[i];
 	const struct member *m = pod->members[i];
 
-	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:I, s:b, s:b, s:o, s:o*}", "name",
+	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:I, s:b, s:b, s:o, s:o*, s:o*}", "name",
 			 json_text_string(m->spec->run.name), "type", "main", "state",
 			 machine_state_name(c->state), "pid",
 			 m->pid > 0 ? json_integer(m->pid) : json_null(), "started_at",
 			 describe_time(m->started_realtime_ns), "restarts", (json_int_t)c->restarts,
 			 "ready", machine_serves(c), "paused", c->paused, "last", last_exit(pod, i),
-			 "image", image(m->spec));
+			 "image", image(m->spec), "pressure", pressure(&m->cgroup));
 }
 
 /* One warning for each limit that Limits=best-effort let pass. */
-static void add_missing(json_t *list, const struct cgroup *cg, unsigned missing)
+static void add_missing(json_t *list, const struct cgroup *cg, const struct cgroup_limits *limits,
+			unsigned missing)
 {
 	for (unsigned i = 0; i < CGROUP_LIMIT_N; i++) {
 		struct err err = { 0 };
 
 		if (!(missing & (1u << i)))
 			continue;
-		(void)cgroup_limit_missing(cg, (enum cgroup_limit)i, &err); /* only its words */
-		json_array_append_new(list, json_text_string(err.msg));
+		if (cgroup_limit_missing(cg, limits, (enum cgroup_limit)i, &err) < 0)
+			json_array_append_new(list, json_text_string(err.msg));
 	}
 }
 
@@ -95,7 +117,7 @@ static json_t *warnings(const struct pod *pod)
 {
 	json_t *list = json_array();
 
-	add_missing(list, &pod->cgroup, pod->limits_missing);
+	add_missing(list, &pod->cgroup, &pod->spec->limits, pod->limits_missing);
 	if (pod->paths->log_in_run)
 		json_array_append_new(list, json_string("the logs are in memory, in 'run/podd/.log': "
 							"'var/log' is read-only"));
@@ -103,7 +125,7 @@ static json_t *warnings(const struct pod *pod)
 		const struct member *m = pod->members[i];
 		struct log_lost lost = log_lost(&m->log);
 
-		add_missing(list, &m->cgroup, m->limits_missing);
+		add_missing(list, &m->cgroup, &m->spec->limits, m->limits_missing);
 		if (m->outdated && m->pid)
 			json_array_append_new(
 				list, json_sprintf("container '%s' runs what an earlier file said: "
@@ -133,13 +155,15 @@ json_t *describe_status(const struct pod *pod)
 
 	for (unsigned i = 0; i < pod->member_n; i++)
 		json_array_append_new(containers, container_status(pod, i));
-	return json_pack("{s:i, s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:o*}", "version", DOCUMENT_VERSION,
+	return json_pack("{s:i, s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:o*, s:o*}", "version",
+			 DOCUMENT_VERSION,
 			 "name", json_text_string(pod->spec->name), "state",
 			 pod_state_name(pod->machine.state), "ready",
 			 pod_machine_is_ready(&pod->machine), "address",
 			 address_or_null(pod->lease.address), "started_at",
 			 describe_time(pod->started_realtime_ns), "containers", containers, "warnings",
-			 warnings(pod), "update", update_describe(pod));
+			 warnings(pod), "update", update_describe(pod), "pressure",
+			 pressure(&pod->cgroup));
 }
 
 /* -------------------------------------------------------------------- inspect */
@@ -161,6 +185,30 @@ static void put_limit(json_t *o, const char *name, uint64_t value)
 		json_object_set_new(o, name, json_integer((json_int_t)value));
 }
 
+static void put_set(json_t *o, const char *name, const struct idset *set)
+{
+	char text[IDSET_TEXT_SIZE];
+
+	if (!set->said)
+		return;
+	idset_format(set, text, sizeof(text));
+	json_object_set_new(o, name, json_string(text));
+}
+
+/* A member for each size of pages, in bytes. */
+static void put_huge(json_t *o, const struct cgroup_huge *huge)
+{
+	json_t *sizes = huge->page_bytes ? json_object() : NULL;
+	char text[24];
+
+	for (size_t i = 0; sizes && i < CGROUP_HUGE_MAX && huge[i].page_bytes; i++) {
+		snprintf(text, sizeof(text), "%llu", (unsigned long long)huge[i].page_bytes);
+		put_limit(sizes, text, huge[i].max_bytes);
+	}
+	if (sizes)
+		json_object_set_new(o, "hugetlb_max_bytes", sizes);
+}
+
 static json_t *limits(const struct cgroup_limits *l)
 {
 	json_t *o = json_object();
@@ -171,6 +219,9 @@ static json_t *limits(const struct cgroup_limits *l)
 	put_limit(o, "cpu_weight", l->cpu_weight);
 	put_limit(o, "tasks_max", l->tasks_max);
 	put_limit(o, "io_weight", l->io_weight);
+	put_set(o, "allowed_cpus", &l->cpus);
+	put_set(o, "allowed_memory_nodes", &l->memory_nodes);
+	put_huge(o, l->huge);
 	return o;
 }
 
@@ -232,6 +283,7 @@ static json_t *container_details(const struct pod *pod, unsigned i)
 	json_object_set_new(o, "stop_signal", json_integer(m->spec->stop_signal));
 	json_object_set_new(o, "restart_policy", json_string(policy[m->spec->restart.policy]));
 	json_object_set_new(o, "limits", limits(&m->spec->limits));
+	json_object_set_new(o, "oom_policy", json_string(member_oom_group(m) ? "kill" : "continue"));
 	json_object_set_new(o, "cgroup", group(&m->cgroup));
 	json_object_set_new(o, "log_lost_lines", json_integer((json_int_t)lost.lines));
 	json_object_set_new(o, "log_lost_bytes", json_integer((json_int_t)lost.bytes));

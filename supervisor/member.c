@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -122,16 +123,38 @@ static void close_log(struct member *m)
 
 /* ------------------------------------------------------------------ the end */
 
-static void report_exit(struct member *m)
+/**
+ * member_oom_group() - whether an OOM kill takes the whole container
+ */
+bool member_oom_group(const struct member *m)
+{
+	return m->spec->limits.oom_group != 0; /* LIMIT_UNSET: it does */
+}
+
+/*
+ * Whether it is the OOM killer that ended it. With OOMPolicy=continue that may have
+ * killed another process, long ago: then only if the end is one by SIGKILL, its own
+ * or that of a child of a shell.
+ */
+static bool ended_by_oom(const struct member *m)
 {
 	uint64_t kills = 0;
+
+	if (cgroup_oom_kills(&m->cgroup, &kills, NULL) < 0 || kills <= m->oom_kills)
+		return false;
+	return member_oom_group(m) || m->wait_status == SIGKILL ||
+	       (WIFEXITED(m->wait_status) && WEXITSTATUS(m->wait_status) == 128 + SIGKILL);
+}
+
+static void report_exit(struct member *m)
+{
 	bool oom;
 
 	if (m->events_fd >= 0)
 		loop_watch_remove(m->host->loop, &m->empty_watch);
 	loop_timer_clear(m->host->loop, &m->killed_timer);
 	member_drain(m); /* its last line may lack the newline */
-	oom = cgroup_oom_kills(&m->cgroup, &kills, NULL) == 0 && kills > m->oom_kills;
+	oom = ended_by_oom(m);
 	m->pid = 0;
 	close_fd(&m->pidfd);
 	m->host->exited(m, m->wait_status, oom);
@@ -439,6 +462,7 @@ int member_spawn(struct member *m, const char **stage, struct err *err)
 		.pause_pidfd = m->host->pause->pidfd,
 		.mntns_fd = m->mntns_fd,
 		.cgroup_fd = m->cgroup.dirfd,
+		.oom_group = member_oom_group(m),
 		.stdio = { -EBADF, passthrough ? STDOUT_FILENO : fds[PAUSE_LOG_STDOUT_WRITE],
 			   passthrough ? STDERR_FILENO : fds[PAUSE_LOG_STDERR_WRITE] },
 		.own_stdio = !passthrough,

@@ -110,6 +110,7 @@ int member_prepare(struct member *m, const struct member_host *host,
 void member_respec(struct member *m, const struct pod_container *spec);
 int member_make_root(struct member *m, const char **stage, struct err *err);
 int member_spawn(struct member *m, const char **stage, struct err *err);
+bool member_oom_group(const struct member *m);
 void member_signal(struct member *m, int sig);
 void member_kill(struct member *m);
 bool member_check_exit(struct member *m);

@@ -434,13 +434,18 @@ static void cgroup_limits_apply__all_controllers__kernel_says_them_back(void **s
 {
 	struct fixture *f = need(state);
 	struct err err = { 0 };
-	struct cgroup_limits l = { .memory_max_bytes = 64 << 20, .memory_high_bytes = LIMIT_MAX,
-				   .cpu_quota_usec = 250000, .cpu_weight = 50,
-				   .tasks_max = 20, .io_weight = LIMIT_UNSET };
-	unsigned all = cgroup_limits_controllers(&l);
+	struct cgroup_limits l;
 	struct cgroup_stats stats;
 	struct cgroup pod, web;
+	unsigned all;
 
+	cgroup_limits_init(&l);
+	l.memory_max_bytes = 64 << 20;
+	l.memory_high_bytes = LIMIT_MAX;
+	l.cpu_quota_usec = 250000;
+	l.cpu_weight = 50;
+	l.tasks_max = 20;
+	all = cgroup_limits_controllers(&l);
 	assert_int_equal(cgroup_pod_create(&pod, &f->root, "web", all, &err), 0);
 	need_controller(&pod, "memory.max", "memory");
 	need_controller(&pod, "cpu.max", "cpu");

@@ -142,14 +142,17 @@ static void assert_file(struct fake *f, const char *name, const char *text)
 static void cgroup_limits_apply__values__in_the_kernels_units(void **state)
 {
 	struct fake *f = *state;
-	struct cgroup_limits l = { .memory_max_bytes = UINT64_C(512) << 20,
-				   .memory_high_bytes = LIMIT_MAX,
-				   .cpu_quota_usec = 1500000,
-				   .cpu_weight = 10000,
-				   .tasks_max = LIMIT_UNSET,
-				   .io_weight = 1 };
+	struct cgroup_limits l;
 	struct err err = { 0 };
 
+	cgroup_limits_init(&l);
+	l.memory_max_bytes = UINT64_C(512) << 20;
+	l.memory_high_bytes = LIMIT_MAX;
+	l.cpu_quota_usec = 1500000;
+	l.cpu_weight = 10000;
+	l.io_weight = 1;
+	l.oom_group = 0;
+	fake_file(f, "memory.oom.group", "1");
 	fake_file(f, "memory.max", "");
 	fake_file(f, "memory.high", "");
 	fake_file(f, "cpu.max", "");
@@ -163,6 +166,7 @@ static void cgroup_limits_apply__values__in_the_kernels_units(void **state)
 	assert_file(f, "cpu.weight", "10000");
 	assert_file(f, "pids.max", "");
 	assert_file(f, "io.weight", "1");
+	assert_file(f, "memory.oom.group", "0");
 	l.cpu_quota_usec = LIMIT_MAX;
 	fake_file(f, "cpu.max", "");
 	assert_int_equal(cgroup_limits_apply(&f->cg, &l, NULL, &err), 0);
@@ -229,9 +233,11 @@ static void cgroup_limit_missing__group_above_holds_it_back__that_is_named(void 
 {
 	struct fake *f = *state;
 	struct err err = { 0 };
+	struct cgroup_limits l;
 	struct cgroup below;
 	char want[256];
 
+	cgroup_limits_init(&l);
 	fake_file(f, "cgroup.controllers", "cpu memory\n");
 	fake_file(f, "cgroup.events", "populated 1\n");
 	fake_file(f, "cgroup.procs", "42\n");
@@ -241,13 +247,14 @@ static void cgroup_limit_missing__group_above_holds_it_back__that_is_named(void 
 	cgroup_close(&below);
 	assert_int_equal(cgroup_open(&below, f->cg.dirfd, "a/b", &err), 0);
 	assert_int_equal(io_replace_file(below.dirfd, "cgroup.controllers", "\n", 1, &err), 0);
-	assert_int_equal(cgroup_limit_missing(&below, CGROUP_LIMIT_MEMORY_MAX, &err), -EOPNOTSUPP);
+	assert_int_equal(cgroup_limit_missing(&below, &l, CGROUP_LIMIT_MEMORY_MAX, &err), -EOPNOTSUPP);
 	snprintf(want, sizeof(want),
 		 "MemoryMax needs controller 'memory', which cgroup '%s' cannot give to the "
 		 "groups below it: processes live in it",
 		 f->path);
 	assert_string_equal(err.msg, want);
-	assert_int_equal(cgroup_limit_missing(&below, CGROUP_LIMIT_TASKS_MAX, &err), -EOPNOTSUPP);
+	assert_int_equal(cgroup_limit_missing(&below, &l, CGROUP_LIMIT_TASKS_MAX, &err),
+			 -EOPNOTSUPP);
 	assert_non_null(strstr(err.msg, "/a/b' does not have (it has: none)"));
 	cgroup_close(&below);
 }
@@ -268,8 +275,114 @@ static void cgroup_limits_apply__best_effort__rest_written_missing_told(void **s
 	assert_int_equal(cgroup_limits_apply(&f->cg, &l, &missing, &err), 0);
 	assert_int_equal(missing, 1u << CGROUP_LIMIT_MEMORY_MAX | 1u << CGROUP_LIMIT_CPU_WEIGHT);
 	assert_file(f, "pids.max", "7");
-	assert_int_equal(cgroup_limit_missing(&f->cg, CGROUP_LIMIT_CPU_WEIGHT, &err), -EOPNOTSUPP);
+	assert_int_equal(cgroup_limit_missing(&f->cg, &l, CGROUP_LIMIT_CPU_WEIGHT, &err),
+			 -EOPNOTSUPP);
 	assert_non_null(strstr(err.msg, "CPUWeight needs controller 'cpu'"));
+}
+
+static struct idset set_of(const char *list)
+{
+	struct idset set = { 0 };
+	const char *bad;
+
+	assert_int_equal(idset_parse(list, &bad, &set), 0);
+	return set;
+}
+
+static void cgroup_limits_apply__cpuset__written_and_looked_at(void **state)
+{
+	struct fake *f = *state;
+	struct cgroup_limits l, none, dropped;
+	struct err err = { 0 };
+	unsigned missing;
+	char want[256];
+
+	cgroup_limits_init(&l);
+	cgroup_limits_init(&none);
+	l.cpus = l.memory_nodes = set_of("0");
+	fake_file(f, "cpuset.cpus", "");
+	fake_file(f, "cpuset.cpus.effective", "0\n");
+	fake_file(f, "cpuset.mems", "");
+	assert_int_equal(cgroup_limits_apply(&f->cg, &l, NULL, &err), 0);
+	assert_file(f, "cpuset.cpus", "0");
+	assert_file(f, "cpuset.mems", "0");
+	/* The kernel takes what the groups above do not have, and does as they do. */
+	fake_file(f, "cpuset.cpus.effective", "2-3\n");
+	assert_int_equal(cgroup_limits_apply(&f->cg, &l, NULL, &err), -EOPNOTSUPP);
+	snprintf(want, sizeof(want), "AllowedCPUs: 0 is not for cgroup '%s', which the groups above "
+				     "leave only 2-3", f->path);
+	assert_string_equal(err.msg, want);
+	assert_int_equal(cgroup_limits_apply(&f->cg, &l, &missing, &err), 0);
+	assert_int_equal(missing, 1u << CGROUP_LIMIT_CPUS);
+	assert_int_equal(cgroup_limit_missing(&f->cg, &l, CGROUP_LIMIT_CPUS, &err), -EOPNOTSUPP);
+	assert_int_equal(cgroup_limit_missing(&f->cg, &l, CGROUP_LIMIT_MEMORY_NODES, &err), 0);
+	cgroup_limits_dropped(&dropped, &l, &none);
+	assert_int_equal(cgroup_limits_apply(&f->cg, &dropped, NULL, &err), 0);
+	assert_file(f, "cpuset.cpus", "\n");
+}
+
+static void cgroup_limits_check__not_on_this_host__told(void **state)
+{
+	struct fake *f = *state;
+	struct cgroup_limits l;
+	struct err err = { 0 };
+
+	cgroup_limits_init(&l);
+	l.cpus = set_of("0,1023");
+	assert_int_equal(cgroup_limits_check(&f->cg, &l, CGROUP_CPUSET, &err), -EOPNOTSUPP);
+	assert_non_null(strstr(err.msg, "AllowedCPUs: 1023 is not on this host, which has 0"));
+	cgroup_limits_init(&l);
+	l.huge[0] = (struct cgroup_huge){ UINT64_C(1) << 50, LIMIT_MAX };
+	assert_int_equal(cgroup_limits_check(&f->cg, &l, CGROUP_HUGETLB, &err), -EOPNOTSUPP);
+	assert_non_null(strstr(err.msg, "HugetlbMax: this "));
+	assert_non_null(strstr(err.msg, "no huge pages"));
+}
+
+static void cgroup_limits_apply__huge_pages__by_the_kernels_names(void **state)
+{
+	struct fake *f = *state;
+	struct cgroup_limits l, none, dropped;
+	struct err err = { 0 };
+
+	if (access("/sys/kernel/mm/hugepages/hugepages-2048kB", F_OK) < 0) {
+		print_message("skip: no huge pages of 2M\n");
+		skip();
+	}
+	cgroup_limits_init(&l);
+	cgroup_limits_init(&none);
+	l.huge[0] = (struct cgroup_huge){ 2 << 20, 64 << 20 };
+	fake_file(f, "hugetlb.2MB.max", "");
+	assert_int_equal(cgroup_limits_apply(&f->cg, &l, NULL, &err), 0);
+	fake_file(f, "hugetlb.2MB.rsvd.max", "");
+	assert_int_equal(cgroup_limits_apply(&f->cg, &l, NULL, &err), 0);
+	assert_file(f, "hugetlb.2MB.max", "67108864");
+	assert_file(f, "hugetlb.2MB.rsvd.max", "67108864");
+	fake_file(f, "hugetlb.2MB.max", "");
+	fake_file(f, "hugetlb.2MB.rsvd.max", "");
+	cgroup_limits_dropped(&dropped, &l, &none);
+	assert_int_equal(cgroup_limits_apply(&f->cg, &dropped, NULL, &err), 0);
+	assert_file(f, "hugetlb.2MB.max", "max");
+	assert_file(f, "hugetlb.2MB.rsvd.max", "max");
+}
+
+static void cgroup_pressure__kernels_text__hundredths(void **state)
+{
+	struct fake *f = *state;
+	struct cgroup_pressure p;
+
+	assert_false(cgroup_pressure(&f->cg, CGROUP_PRESSURE_IO, &p));
+	fake_file(f, "io.pressure", "some avg10=12.34 avg60=1.00 avg300=0.10 total=5678\n"
+				    "full avg10=0.05 avg60=0.00 avg300=0.00 total=90\n");
+	assert_true(cgroup_pressure(&f->cg, CGROUP_PRESSURE_IO, &p));
+	assert_int_equal(p.some_avg10, 1234);
+	assert_int_equal(p.full_avg10, 5);
+	assert_int_equal(p.some_usec, 5678);
+	assert_int_equal(p.full_usec, 90);
+	fake_file(f, "cpu.pressure", "some avg10=0.00 avg60=0.00 avg300=0.00 total=1\n");
+	assert_true(cgroup_pressure(&f->cg, CGROUP_PRESSURE_CPU, &p));
+	assert_int_equal(p.full_usec, 0);
+	fake_file(f, "cpu.pressure", "nonsense\n");
+	assert_false(cgroup_pressure(&f->cg, CGROUP_PRESSURE_CPU, &p));
 }
 
 static void cgroup_oom_kills__memory_events__the_count(void **state)
@@ -312,6 +425,10 @@ int main(void)
 		fake_test(cgroup_limits_apply__file_missing__kernel_named),
 		fake_test(cgroup_limit_missing__group_above_holds_it_back__that_is_named),
 		fake_test(cgroup_limits_apply__best_effort__rest_written_missing_told),
+		fake_test(cgroup_limits_apply__cpuset__written_and_looked_at),
+		fake_test(cgroup_limits_check__not_on_this_host__told),
+		fake_test(cgroup_limits_apply__huge_pages__by_the_kernels_names),
+		fake_test(cgroup_pressure__kernels_text__hundredths),
 		fake_test(cgroup_oom_kills__memory_events__the_count),
 		fake_test(cgroup_stats__some_files__the_rest_absent),
 	};

@@ -577,6 +577,67 @@ static void network__bad__said_where(void **state)
 	expect_faults(faults, ARRAY_SIZE(faults));
 }
 
+static void limit_lists__good__stored(void **state)
+{
+	static const int sections[] = { 0, 2 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(sections); i++) {
+		struct pod_spec *spec = good(sections[i], "AllowedCPUs=0-2, 5\nAllowedCPUs=7\n"
+							  "AllowedMemoryNodes=1\n"
+							  "HugetlbMax=2M:64M 1G:infinity\n"
+							  "HugetlbMax=2M:0");
+		const struct cgroup_limits *l = sections[i] ? &spec->containers[0].limits : &spec->limits;
+		char text[IDSET_TEXT_SIZE];
+
+		idset_format(&l->cpus, text, sizeof(text));
+		assert_string_equal(text, "0-2,5,7");
+		idset_format(&l->memory_nodes, text, sizeof(text));
+		assert_string_equal(text, "1");
+		assert_int_equal(l->huge[0].page_bytes, 2 * MIB);
+		assert_int_equal(l->huge[0].max_bytes, 0);
+		assert_int_equal(l->huge[1].page_bytes, 1024 * MIB);
+		assert_true(l->huge[1].max_bytes == LIMIT_MAX);
+		assert_int_equal(l->huge[2].page_bytes, 0);
+		assert_true(spec->limits.oom_group == LIMIT_UNSET);
+		pod_spec_free(spec);
+	}
+}
+
+static void limit_lists__bad__said_where(void **state)
+{
+	static const struct fault faults[] = {
+		{ 0, "AllowedCPUs=0,x", "15: AllowedCPUs=: 'x' is no list of numbers, such as 0-3,8" },
+		{ 2, "AllowedCPUs=3-1", "13: AllowedCPUs=: '3-1' goes down, or beyond 1023" },
+		{ 2, "AllowedCPUs=1024", "13: AllowedCPUs=: '1024' goes down, or beyond 1023" },
+		{ 2, "AllowedMemoryNodes=all",
+		  "20: AllowedMemoryNodes=: 'all' is no list of numbers, such as 0-3,8" },
+		{ 2, "HugetlbMax=64M", "12: HugetlbMax=: '64M' is no PAGE:MAX, such as 2M:64M" },
+		{ 2, "HugetlbMax=2M:", "15: HugetlbMax=: '' is no size, such as 2M" },
+		{ 2, "HugetlbMax=2M:4M 3M:3M", "18: HugetlbMax=: '3M' is no size of a page: no power "
+					      "of two, or less than 4K" },
+		{ 2, "HugetlbMax=2M:3M", "15: HugetlbMax=: '3M' is no whole number of such pages" },
+		{ 2, "HugetlbMax=2M:4M 4M:4M 8M:8M 16M:16M 32M:32M",
+		  "38: HugetlbMax=: more than 4 sizes of pages" },
+		{ 2, "OOMPolicy=stop", "11: OOMPolicy=: 'stop' is none of continue, kill" },
+	};
+
+	(void)state;
+	expect_faults(faults, ARRAY_SIZE(faults));
+}
+
+static void limit_lists__not_within_the_pods__said_at_the_container(void **state)
+{
+	struct pod_spec *spec;
+	char fault[512];
+
+	(void)state;
+	assert_int_equal(load_line(&spec, 0, "AllowedCPUs=0-1\n[Container d]\nRootfs=/r\nExec=x\n"
+					     "AllowedCPUs=1-2", fault, sizeof(fault)), -EINVAL);
+	assert_string_equal(fault, "f.pod:6:1: AllowedCPUs=: 2 is not the pod's, which has 0-1");
+	pod_spec_free(good(0, "AllowedCPUs=0-1\n[Container d]\nRootfs=/r\nExec=x\nAllowedCPUs=1"));
+}
+
 static void cross_checks__do_not_fit__said_where(void **state)
 {
 	static const struct fault faults[] = {
@@ -621,6 +682,9 @@ int main(void)
 		cmocka_unit_test(names__good_and_bad__told_apart),
 		cmocka_unit_test(network__good__stored),
 		cmocka_unit_test(network__bad__said_where),
+		cmocka_unit_test(limit_lists__good__stored),
+		cmocka_unit_test(limit_lists__bad__said_where),
+		cmocka_unit_test(limit_lists__not_within_the_pods__said_at_the_container),
 		cmocka_unit_test(cross_checks__do_not_fit__said_where),
 	};
 

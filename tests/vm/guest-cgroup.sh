@@ -17,10 +17,15 @@ all_controllers_tested() {
 
 # What podd/NAME at the root of systemd's hierarchy relies on.
 foreign_group_survives_reload() {
-	mkdir $fs/podd-vm $fs/podd-vm/web && echo +memory >$fs/podd-vm/cgroup.subtree_control &&
-		echo 64M >$fs/podd-vm/web/memory.max && systemctl daemon-reload &&
-		systemd-run --quiet --wait true && systemctl daemon-reexec &&
+	echo "+cpuset +hugetlb" >$fs/cgroup.subtree_control
+	mkdir $fs/podd-vm $fs/podd-vm/web &&
+		echo "+memory +cpuset +hugetlb" >$fs/podd-vm/cgroup.subtree_control &&
+		echo 64M >$fs/podd-vm/web/memory.max && echo 0 >$fs/podd-vm/web/cpuset.cpus &&
+		echo 4M >$fs/podd-vm/web/hugetlb.2MB.max && systemctl daemon-reload &&
+		systemd-run --quiet --wait -p AllowedCPUs=0 true && systemctl daemon-reexec &&
 		[ "$(<$fs/podd-vm/web/memory.max)" = 67108864 ] &&
+		[ "$(<$fs/podd-vm/web/cpuset.cpus)" = 0 ] &&
+		[ "$(<$fs/podd-vm/web/hugetlb.2MB.max)" = 4194304 ] &&
 		rmdir $fs/podd-vm/web $fs/podd-vm
 }
 
