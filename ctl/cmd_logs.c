@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* podctl logs: what the containers printed, from their files. */
+/* podctl logs: what the containers printed, from their files or the journal. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -8,6 +8,7 @@
 #include "config/names.h"
 #include "ctl/ctl.h"
 #include "ctl/logs.h"
+#include "ctl/logs_journal.h"
 
 enum { OPT_TAIL = CTL_OPT_FIRST };
 
@@ -66,7 +67,67 @@ static int show(struct ctl *ctl, int dirfd, struct logs_query *query, const char
 	return r;
 }
 
-/* podctl logs: reads the files, so it works without podd */
+static int show_files(struct ctl *ctl, struct logs_query *query, const char *pod)
+{
+	cleanup_close int dirfd = -EBADF;
+	struct err err;
+	int r = open_log_dir(ctl, pod, &dirfd, &err);
+
+	if (r < 0)
+		return ctl_fail(ctl, r == -ESRCH ? CTL_NO_POD : CTL_FAILED, &err);
+	r = show(ctl, dirfd, query, pod, &err);
+	return r < 0 ? ctl_fail(ctl, CTL_FAILED, &err) : CTL_OK;
+}
+
+/* Of those that are asked for, one line for each that is not shown. */
+static void tell_left_out(struct ctl *ctl, const struct logs_drivers *d, enum log_driver driver,
+			  const char *pod)
+{
+	const char *name;
+	json_t *ignored;
+
+	json_object_foreach(d->drivers, name, ignored) {
+		if (logs_driver_of(d, name) != driver)
+			continue;
+		if (driver == LOG_JOURNALD)
+			fprintf(ctl->errors, "podctl: container '%s' logs to the journal: "
+					     "podctl logs -c %s %s\n", name, name, pod);
+		else
+			fprintf(ctl->errors, "podctl: container '%s' has LogDriver=passthrough: its "
+					     "lines are among those of podd, in a unit: journalctl "
+					     "-u %s.pod\n", name, pod);
+	}
+}
+
+/* Where they are; without files, and with some in the journal, it comes back only to fail. */
+static int show_from_anywhere(struct ctl *ctl, struct logs_query *query, const char *pod)
+{
+	struct logs_drivers d;
+	unsigned journal, passed, files;
+	struct err err;
+	int r = logs_drivers_find(&d, ctl, pod, &err);
+
+	if (r < 0)
+		return ctl_fail(ctl, CTL_FAILED, &err);
+	journal = logs_drivers_count(&d, query->container, LOG_JOURNALD);
+	passed = logs_drivers_count(&d, query->container, LOG_PASSTHROUGH);
+	files = logs_drivers_count(&d, query->container, LOG_FILE) +
+		logs_drivers_count(&d, query->container, LOG_BOTH);
+	if (passed > 0)
+		tell_left_out(ctl, &d, LOG_PASSTHROUGH, pod);
+	if (journal > 0 && files > 0)
+		tell_left_out(ctl, &d, LOG_JOURNALD, pod);
+	logs_drivers_done(&d);
+	if (files > 0 || journal + passed == 0)
+		return show_files(ctl, query, pod);
+	if (journal == 0)
+		return CTL_FAILED;
+	fflush(ctl->errors);
+	r = logs_journal_show(ctl, query, pod, &err);
+	return ctl_fail(ctl, CTL_FAILED, &err);
+}
+
+/* podctl logs: files are read by itself, so it works without podd */
 int cmd_logs(struct ctl *ctl, int argc, char **argv)
 {
 	static const struct option longs[] = { { "follow", no_argument, NULL, 'f' },
@@ -75,10 +136,8 @@ int cmd_logs(struct ctl *ctl, int argc, char **argv)
 					       { "container", required_argument, NULL, 'c' },
 					       CTL_COMMON_OPTIONS };
 	struct logs_query query = { .tail = LOGS_ALL, .stop_fd = -EBADF };
-	cleanup_close int dirfd = -EBADF;
-	struct err err;
-	int c, code, r;
 	long lines;
+	int c, code;
 
 	while ((c = ctl_option(ctl, argc, argv, ":ftc:", longs)) > 0) {
 		if (c == 'f')
@@ -99,11 +158,5 @@ int cmd_logs(struct ctl *ctl, int argc, char **argv)
 	code = ctl_positional(ctl, argc, argv, 1, 1);
 	if (code == 0)
 		code = ctl_open(ctl);
-	if (code)
-		return code;
-	r = open_log_dir(ctl, argv[optind], &dirfd, &err);
-	if (r < 0)
-		return ctl_fail(ctl, r == -ESRCH ? CTL_NO_POD : CTL_FAILED, &err);
-	r = show(ctl, dirfd, &query, argv[optind], &err);
-	return r < 0 ? ctl_fail(ctl, CTL_FAILED, &err) : CTL_OK;
+	return code ? code : show_from_anywhere(ctl, &query, argv[optind]);
 }

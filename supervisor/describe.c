@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "config/keys.h"
 
 /* Both documents carry it; a member is only ever added within one version. */
 #define DOCUMENT_VERSION 1
@@ -285,6 +286,9 @@ static json_t *container_details(const struct pod *pod, unsigned i)
 	json_object_set_new(o, "limits", limits(&m->spec->limits));
 	json_object_set_new(o, "oom_policy", json_string(member_oom_group(m) ? "kill" : "continue"));
 	json_object_set_new(o, "cgroup", group(&m->cgroup));
+	json_object_set_new(o, "log_driver",
+			    json_string(config_key_find(CONFIG_CONTAINER, "LogDriver")
+						->words[m->spec->log.driver]));
 	json_object_set_new(o, "log_lost_lines", json_integer((json_int_t)lost.lines));
 	json_object_set_new(o, "log_lost_bytes", json_integer((json_int_t)lost.bytes));
 	return o;
