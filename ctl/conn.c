@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 
 #include "base/fd.h"
@@ -34,6 +36,38 @@ static int set_timeout(int sock, long seconds)
 	return setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) < 0 ? -errno : 0;
 }
 
+/*
+ * Whether a podd has the run directory's lock, as one has from its first step. To
+ * try the lock could keep one from starting, so the kernel's list is read (proc(5),
+ * /proc/locks); where that calls the file system by another number, there is none.
+ */
+static bool is_locked(int dirfd)
+{
+	FILE *locks = fopen("/proc/locks", "re");
+	char line[256], name[64];
+	bool found = false;
+	struct stat st;
+
+	if (!locks)
+		return false;
+	if (fstat(dirfd, &st) < 0)
+		st = (struct stat){ .st_ino = 0 };
+	snprintf(name, sizeof(name), " %02x:%02x:%llu ", major(st.st_dev), minor(st.st_dev),
+		 (unsigned long long)st.st_ino);
+	while (!found && fgets(line, sizeof(line), locks))
+		found = strstr(line, " FLOCK ") && strstr(line, name);
+	(void)fclose(locks); /* only read */
+	return found;
+}
+
+static int nobody_listens(int dirfd, const char *pod, struct err *err)
+{
+	if (is_locked(dirfd))
+		return err_set(err, ECONNREFUSED, "pod '%s' is not running yet: podd is starting it, or "
+			       "pulls its images", pod);
+	return err_set(err, ECONNREFUSED, "pod '%s' is not running: its podd is gone", pod);
+}
+
 /* SO_SNDTIMEO bounds connect() too, which waits while the queue of connections
  * is full (unix_stream_connect()). */
 static int connect_in(int dirfd, const char *pod, int *out, struct err *err)
@@ -48,8 +82,7 @@ static int connect_in(int dirfd, const char *pod, int *out, struct err *err)
 		switch (errno) {
 		case ENOENT:
 		case ECONNREFUSED:
-			return err_set(err, ECONNREFUSED,
-				       "pod '%s' is not running: its podd is gone", pod);
+			return nobody_listens(dirfd, pod, err);
 		case EAGAIN:
 			return err_set(err, ETIMEDOUT, "pod '%s': podd does not answer", pod);
 		case EACCES:
