@@ -63,6 +63,7 @@ struct container_process {
 	char *const *argv;
 	char *const *env; /* "NAME=value"; PATH, HOME and container= are added when absent */
 	const char *cwd;
+	bool make_cwd; /* a directory that is not there is made, as root's */
 	const char *user; /* as container_spec.user */
 	struct container_capabilities capabilities;
 	bool allow_new_privs;

@@ -88,6 +88,20 @@ static int arrange_stdio(struct start *s)
 	return 0;
 }
 
+/* Each directory on the way that is not there. Links are followed, within the root. */
+static void make_directory(const char *dir)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s", dir);
+	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		(void)mkdir(path, 0755); /* chdir(2) tells */
+		*slash = '/';
+	}
+	(void)mkdir(path, 0755);
+}
+
 /*
  * Should: change to WorkingDirectory= while still able to enter any directory.
  * Mustn't: end up outside of the root (CVE-2024-21626): getcwd(2) says
@@ -98,6 +112,8 @@ static int enter_directory(struct start *s)
 	const char *dir = s->p->cwd ? s->p->cwd : "/";
 	char cwd[PATH_MAX];
 
+	if (s->p->make_cwd && access(dir, F_OK) < 0 && errno == ENOENT)
+		make_directory(dir);
 	if (chdir(dir) < 0)
 		return err_sys(s->err, "enter the directory '%s'", dir);
 	if (syscall(SYS_getcwd, cwd, sizeof(cwd)) < 0)

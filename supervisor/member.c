@@ -456,6 +456,7 @@ int member_spawn(struct member *m, const char **stage, struct err *err)
 		.argv = run->argv,
 		.env = run->env ? run->env : no_env,
 		.cwd = run->cwd,
+		.make_cwd = m->spec->image.name, /* as all engines do it: an image need not have it */
 		.user = run->user,
 		.capabilities = run->capabilities,
 		.allow_new_privs = run->allow_new_privs,
