@@ -209,9 +209,10 @@ const struct config_key config_keys[] = {
 	  new_privs_words, OWN("yes"), .since = SINCE, CONTAINER_MEMBER(run.allow_new_privs),
 	  .about = "Whether setuid files and capabilities of files give nothing." },
 	{ "SeccompProfile", CONFIG_CONTAINER, RESTART, &config_type_seccomp,
-	  "default|unconfined|FILE", .since = SINCE, CONTAINER_MEMBER(run.seccomp),
+	  "default|unconfined|FILE|audit:FILE", .since = SINCE, CONTAINER_MEMBER(run.seccomp),
 	  .about = "System calls that are let through: podd's own list, all, or a profile (JSON) "
-		   "as OCI and Docker have it; ./FILE is below the file's own directory." },
+		   "as OCI and Docker have it; ./FILE is below the file's own directory. audit: "
+		   "records what is called." },
 	{ "StopSignal", CONFIG_CONTAINER, LIVE, &config_type_signal, "SIGNAL",
 	  .since = SINCE, CONTAINER_MEMBER(stop_signal),
 	  .about = "Signal that asks the program to end; the image's, or SIGTERM." },

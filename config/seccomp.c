@@ -6,6 +6,8 @@
 #include "config/spec.h"
 #include "config/value.h"
 
+#define AUDIT "audit:"
+
 static void clear_seccomp(void *member)
 {
 	struct container_seccomp *s = member;
@@ -18,17 +20,23 @@ static void clear_seccomp(void *member)
 static int parse_seccomp(const struct config_value *v, void *member)
 {
 	struct container_seccomp new = { .mode = CONTAINER_SECCOMP_FILE };
+	const char *path = v->s;
 	int r = 0;
+
+	if (strncmp(path, AUDIT, strlen(AUDIT)) == 0) {
+		new.mode = CONTAINER_SECCOMP_AUDIT;
+		path += strlen(AUDIT);
+	}
 
 	if (strcmp(v->s, "default") == 0)
 		new.mode = CONTAINER_SECCOMP_DEFAULT;
 	else if (strcmp(v->s, "unconfined") == 0)
 		new.mode = CONTAINER_SECCOMP_UNCONFINED;
-	else if (v->s[0] != '/' && strncmp(v->s, "./", 2) != 0)
-		return config_value_bad(v, v->s, "'%s' is none of default, unconfined, /FILE, ./FILE",
-					v->s);
+	else if (path[0] != '/' && strncmp(path, "./", 2) != 0)
+		return config_value_bad(v, path, "'%s' is none of default, unconfined, /FILE, ./FILE, "
+					"audit:FILE", path);
 	else
-		r = config_value_host_path(v, v->s, strlen(v->s), &new.path);
+		r = config_value_host_path(v, path, strlen(path), &new.path);
 	if (r < 0)
 		return r;
 	clear_seccomp(member);

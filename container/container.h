@@ -57,6 +57,8 @@ int container_lean_root(uint64_t shm_size_bytes, struct err *err);
 struct container_filter {
 	unsigned short len;
 	const void *program;
+	bool audit;    /* one that sends all to a recorder instead (container/audit.h) */
+	int report_fd; /* with @audit: the recorder's socket, O_CLOEXEC */
 };
 
 struct container_process {

@@ -27,7 +27,7 @@ bool container_filter_is_external(const struct container_spec *spec)
 
 /**
  * container_filter_find() - the filter for a container's program and for what is executed in it
- * @out: borrowed from @spec, or a constant; of length 0 only with SeccompProfile=unconfined
+ * @out: borrowed from @spec, or a constant; of length 0 only with SeccompProfile=unconfined and audit:
  *
  * Return: 0; -ENOKEY with @err filled when its program was not compiled: nothing is
  * to be started without it.
@@ -38,12 +38,14 @@ int container_filter_find(struct container_filter *out, const struct container_s
 	const struct container_seccomp *s = &spec->seccomp;
 
 	*out = (struct container_filter){ 0 };
-	if (s->mode == CONTAINER_SECCOMP_UNCONFINED)
+	out->audit = s->mode == CONTAINER_SECCOMP_AUDIT;
+	if (out->audit || s->mode == CONTAINER_SECCOMP_UNCONFINED)
 		return 0;
 	if (!container_filter_is_external(spec))
-		*out = (struct container_filter){ ARRAY_SIZE(default_program), default_program };
+		*out = (struct container_filter){ .len = ARRAY_SIZE(default_program),
+						  .program = default_program };
 	else if (s->program_n > 0)
-		*out = (struct container_filter){ s->program_n, s->program };
+		*out = (struct container_filter){ .len = s->program_n, .program = s->program };
 	else
 		return err_set(err, ENOKEY, "the seccomp profile%s%s could not be loaded",
 			       s->path ? " " : "", s->path ? s->path : "");

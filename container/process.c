@@ -21,6 +21,7 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/sys.h"
+#include "container/audit.h"
 #include "container/container.h"
 #include "container/identity.h"
 #include "container/pidns.h"
@@ -40,6 +41,8 @@ static const char clone_stage[] = "clone";
 #define EXEC_WAIT_MS 1000
 /* What we may add to the environment, and the NULL. */
 #define ENV_EXTRA 4
+/* The first one after those that a program gets; the recorder's until execve. */
+#define REPORT_FD 3
 
 /* Everything that A and B work on, in memory that they share with the caller. */
 struct start {
@@ -144,6 +147,8 @@ static int load_filter(struct start *s)
 					 .filter = (struct sock_filter *)s->p->filter.program };
 
 	s->pid = getpid();
+	if (s->p->filter.audit)
+		return audit_load(REPORT_FD, s->err);
 	if (prog.len == 0)
 		return 0;
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) < 0)
@@ -154,7 +159,16 @@ static int load_filter(struct start *s)
 /* Every other descriptor is O_CLOEXEC already; this is the second lock. */
 static int close_others(struct start *s)
 {
-	if (sys_close_range(3, ~0U, 0) < 0)
+	unsigned first = REPORT_FD;
+
+	if (s->p->filter.audit) {
+		int from = s->p->filter.report_fd;
+
+		if (from != REPORT_FD && dup3(from, REPORT_FD, O_CLOEXEC) < 0)
+			return err_sys(s->err, "set up the recorder's descriptor");
+		first++;
+	}
+	if (sys_close_range(first, ~0U, 0) < 0)
 		return err_sys(s->err, "close the other descriptors");
 	return 0;
 }

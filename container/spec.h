@@ -35,6 +35,7 @@ enum container_seccomp_mode {
 	CONTAINER_SECCOMP_DEFAULT,
 	CONTAINER_SECCOMP_UNCONFINED,
 	CONTAINER_SECCOMP_FILE, /* a profile of the host's */
+	CONTAINER_SECCOMP_AUDIT, /* no filter: what is called is recorded, into a profile */
 };
 
 struct container_seccomp {

@@ -15,12 +15,14 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "seccomp/profile.h"
+#include "seccomp/record.h"
 
 /*
  * Theory of operation
  *
  *   podd-seccomp compile CAPS <FILE   the program of a profile, as seccomp(2) takes it
  *   podd-seccomp default CAPS         that of podd's own profile, which is in here
+ *   podd-seccomp record               answers for a container, see seccomp/record.c
  *   podd-seccomp header               the same without capabilities, as C
  *
  * CAPS is a mask in hex. podd has neither libseccomp nor a parser of profiles in its
@@ -43,9 +45,9 @@ __asm__(".section .rodata\n"
 	".previous\n");
 
 /* Nothing here asks for a privilege: a profile is a file that somebody got from somewhere. */
-static int give_up_privileges(struct err *err)
+static int give_up_privileges(rlim_t cpu_seconds, struct err *err)
 {
-	const struct rlimit memory = { MEMORY_BYTES, MEMORY_BYTES }, cpu = { CPU_SECONDS, CPU_SECONDS },
+	const struct rlimit memory = { MEMORY_BYTES, MEMORY_BYTES }, cpu = { cpu_seconds, cpu_seconds },
 			    none = { 0, 0 };
 
 	if (geteuid() == 0 &&
@@ -115,7 +117,8 @@ static int fail(const struct err *err)
 
 static int usage(void)
 {
-	fprintf(stderr, "Usage: podd-seccomp compile CAPS <FILE | default CAPS | header\n");
+	fprintf(stderr, "Usage: podd-seccomp compile CAPS <FILE | default CAPS | header | "
+			"record <>SOCKET >>FILE\n");
 	return 2;
 }
 
@@ -124,6 +127,18 @@ static int write_program(const struct seccomp_program *p, struct err *err)
 	int r = io_write_all(STDOUT_FILENO, p->insns, p->n * sizeof(p->insns[0]));
 
 	return r < 0 ? err_set(err, -r, "write the program: %s", strerror(-r)) : 0;
+}
+
+static int record(void)
+{
+	struct err err = { 0 };
+	int r = give_up_privileges(RLIM_INFINITY, &err);
+
+	if (r == 0)
+		r = seccomp_record(STDIN_FILENO, STDOUT_FILENO, &err);
+	if (r < 0)
+		fprintf(stderr, "podd-seccomp: record: %s\n", err.msg);
+	return r < 0;
 }
 
 int main(int argc, char *argv[])
@@ -137,11 +152,13 @@ int main(int argc, char *argv[])
 	struct err err = { 0 };
 	int r = 0;
 
+	if (argc == 2 && strcmp(argv[1], "record") == 0)
+		return record();
 	if (!header && !file && (argc != 3 || strcmp(argv[1], "default") != 0))
 		return usage();
 	if (!header) {
 		capabilities = strtoull(argv[2], NULL, 16);
-		r = give_up_privileges(&err);
+		r = give_up_privileges(CPU_SECONDS, &err);
 	}
 	if (r == 0 && file)
 		r = read_input(&input, &n, &err);

@@ -102,6 +102,20 @@ const struct seccomp_abi *seccomp_abi_find(const char *name)
 }
 
 /**
+ * seccomp_abi_of() - the ABI of a call, by seccomp_data's nr and arch; NULL for others'
+ */
+const struct seccomp_abi *seccomp_abi_of(uint32_t number, uint32_t audit_arch)
+{
+	const struct seccomp_abi *found = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(arches); i++)
+		if (arches[i].audit_arch == audit_arch &&
+		    (number & arches[i].number_bit) == arches[i].number_bit)
+			found = &arches[i]; /* x32 comes after x86_64 */
+	return found;
+}
+
+/**
  * seccomp_abi_known() - whether anybody has an ABI of that name
  */
 bool seccomp_abi_known(const char *name)

@@ -22,6 +22,7 @@ struct seccomp_abi {
 
 const struct seccomp_abi *seccomp_abi_native(void);
 const struct seccomp_abi *seccomp_abi_find(const char *name);
+const struct seccomp_abi *seccomp_abi_of(uint32_t number, uint32_t audit_arch);
 bool seccomp_abi_known(const char *name);
 bool seccomp_go_arch_known(const char *name);
 int seccomp_call_number(const struct seccomp_abi *arch, const char *name);

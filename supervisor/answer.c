@@ -9,7 +9,6 @@
 
 #include "base/fault.h"
 #include "base/fd.h"
-#include "container/filter.h"
 #include "supervisor/describe.h"
 #include "supervisor/freeze.h"
 #include "supervisor/pod.h"
@@ -191,7 +190,7 @@ static char **merge_environment(char *const *own, char *const *of_container)
 static int spawn_session(struct pod *pod, struct session *s, const struct control_exec *exec,
 			 int *master_fd, struct err *err)
 {
-	const struct member *m = pod->members[index_of(pod, exec->container)];
+	struct member *m = pod->members[index_of(pod, exec->container)];
 	const struct container_spec *run = &m->spec->run;
 	cleanup_free char **env = merge_environment(exec->env, run->env);
 	struct container_process p = {
@@ -225,7 +224,7 @@ static int spawn_session(struct pod *pod, struct session *s, const struct contro
 			       "on", exec->container, pod->spec->name, exec->container);
 	if (cgroup_is_frozen(&m->cgroup))
 		return err_set(err, EBUSY, "container '%s' is frozen, not by podd", exec->container);
-	r = container_filter_find(&p.filter, run, err);
+	r = member_find_filter(&p.filter, m, err);
 	if (r < 0)
 		return err_wrap(err, r, "container '%s'", exec->container);
 	s->slot->generation++;

@@ -433,6 +433,26 @@ static int check_passthrough(struct err *err)
 }
 
 /**
+ * member_find_filter() - the seccomp filter for what is executed in the container
+ * @out: borrowed from @m
+ *
+ * Starts a recorder where the spec asks for one.
+ *
+ * Return: 0 or -errno with @err filled: then nothing may be executed.
+ */
+int member_find_filter(struct container_filter *out, struct member *m, struct err *err)
+{
+	const struct container_spec *run = &m->spec->run;
+	int r = container_filter_find(out, run, err);
+
+	if (r < 0 || !out->audit)
+		return r;
+	r = recorder_start(&m->recorder, run->seccomp.path, err);
+	out->report_fd = m->recorder.socket_fd;
+	return r < 0 ? err_wrap(err, r, "record system calls") : 0;
+}
+
+/**
  * member_spawn() - start the container's process, its root is there
  * @stage: on failure, the name of the stage that failed; a constant
  *
@@ -478,7 +498,7 @@ int member_spawn(struct member *m, const char **stage, struct err *err)
 	log_attempt(&m->log, m->slot->generation);
 	__atomic_store_n(&m->slot->state, BOARD_STARTING, __ATOMIC_RELEASE);
 	fault_kill("slot-starting");
-	r = container_filter_find(&p.filter, run, err);
+	r = member_find_filter(&p.filter, m, err);
 	if (r == 0)
 		r = fault_at("spawn") ? fault_error("spawn", err) : container_spawn(&started, &p, err);
 	fault_kill("spawned");
@@ -571,6 +591,7 @@ void member_done(struct member *m)
 	close_fd(&m->mntns_fd);
 	close_fd(&m->disk_fd);
 	close_fd(&m->events_fd);
+	recorder_end(&m->recorder);
 	cgroup_close(&m->cgroup);
 	m->host = NULL;
 }

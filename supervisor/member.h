@@ -13,6 +13,7 @@
 #include "supervisor/log.h"
 #include "supervisor/loop.h"
 #include "supervisor/pause.h"
+#include "supervisor/recorder.h"
 
 /*
  * Theory of operation
@@ -84,6 +85,7 @@ struct member {
 	struct member_freezer freezer;
 	int disk_fd; /* holds upper and work; only with Writable=yes */
 	int mntns_fd;
+	struct recorder recorder; /* of its system calls; only with SeccompProfile=audit: */
 	int pidfd;
 	pid_t pid; /* 0: no process */
 	uint64_t started_realtime_ns;
@@ -111,6 +113,7 @@ void member_respec(struct member *m, const struct pod_container *spec);
 int member_make_root(struct member *m, const char **stage, struct err *err);
 int member_spawn(struct member *m, const char **stage, struct err *err);
 bool member_oom_group(const struct member *m);
+int member_find_filter(struct container_filter *out, struct member *m, struct err *err);
 void member_signal(struct member *m, int sig);
 void member_kill(struct member *m);
 bool member_check_exit(struct member *m);

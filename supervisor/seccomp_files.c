@@ -25,6 +25,7 @@
 #include "base/sys.h"
 #include "config/value.h"
 #include "container/filter.h"
+#include "supervisor/recorder.h"
 #include "supervisor/say.h"
 
 #define FILE_MAX ((off_t)1024 * 1024) /* as podd-seccomp has it */
@@ -210,12 +211,30 @@ static int copy_file(const char *path, uint64_t *digest, struct err *err)
 	return take_fd(&copy);
 }
 
+/* What is recorded is added to a profile that is there: is it one? */
+static int check_audit(const struct container_seccomp *s, struct err *err)
+{
+	struct container_seccomp scratch = { .path = s->path };
+	struct stat st = { .st_size = 0 };
+	cleanup_close int fd = -EBADF;
+	int r = recorder_check(s->path, err);
+
+	if (r < 0 || (stat(s->path, &st) == 0 && st.st_size == 0 && S_ISREG(st.st_mode)))
+		return r;
+	fd = copy_file(s->path, &scratch.content, err);
+	r = fd < 0 ? fd : compile(&scratch, fd, 0, err);
+	free(scratch.program);
+	return r < 0 ? err_wrap(err, r, "seccomp profile '%s' to add to", s->path) : 0;
+}
+
 static int load(struct container_spec *run, struct err *err)
 {
 	struct container_seccomp *s = &run->seccomp;
 	cleanup_close int fd = -EBADF;
 	int r;
 
+	if (s->mode == CONTAINER_SECCOMP_AUDIT)
+		return check_audit(s, err);
 	if (!container_filter_is_external(run))
 		return 0;
 	fd = s->path ? copy_file(s->path, &s->content, err) :

@@ -420,6 +420,11 @@ static void paths__bad__said_where(void **state)
 		{ 2, "Tmpfs=/run:mode=10000",
 		  "17: Tmpfs=: '10000' is no octal mode, such as 0755" },
 		{ 2, "Tmpfs=/run:noexec", "12: Tmpfs=: option 'noexec' is none of size=, mode=" },
+		{ 2, "SeccompProfile=defaults", "16: SeccompProfile=: 'defaults' is none of default, "
+		  "unconfined, /FILE, ./FILE, audit:FILE" },
+		{ 2, "SeccompProfile=audit:default", "22: SeccompProfile=: 'default' is none of default, "
+		  "unconfined, /FILE, ./FILE, audit:FILE" },
+		{ 2, "SeccompProfile=/a/../b", "19: SeccompProfile=: '..' in a path" },
 		{ 2, "AddCapability=KILL NET_RAV", "20: AddCapability=: 'NET_RAV' is no capability; "
 		  "did you mean 'NET_RAW'?" },
 		{ 2, "DropCapability=CAP_zzz", "16: DropCapability=: 'CAP_zzz' is no capability, "
