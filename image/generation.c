@@ -182,6 +182,7 @@ static int open_directory(int lib_fd, struct err *err)
 
 /**
  * generation_write() - replace a pod's file, through to the disk
+ * @lib_fd: var/lib/podd, or -EBADF: -EROFS
  *
  * Return: 0 or -errno with @err filled.
  */
@@ -193,6 +194,8 @@ int generation_write(const struct generation *g, int lib_fd, const char *pod, st
 
 	if (!text)
 		return err_set(err, ENOMEM, "write the generations of pod '%s': out of memory", pod);
+	if (lib_fd < 0) /* there is none, and none can be made */
+		return err_set(err, EROFS, "write the generations of pod '%s': %s", pod, strerror(EROFS));
 	dir = open_directory(lib_fd, err);
 	r = dir < 0 ? dir : io_replace_file_synced(dir, pod, text, strlen(text), err);
 	return r < 0 ? err_wrap(err, r, "write the generations of pod '%s'", pod) : 0;
