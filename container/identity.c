@@ -88,6 +88,15 @@ static int check_held(uint64_t named, struct err *err)
 	return 0;
 }
 
+/* The flag is inherited, and cannot be taken back (prctl(2)). */
+static int check_new_privs(struct err *err)
+{
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+		return err_set(err, EPERM, "NoNewPrivileges=no: podd itself has no_new_privs "
+			       "(NoNewPrivileges= of its unit?)");
+	return 0;
+}
+
 /* Permitted and effective of what is held and kept; to inherit, what is ambient. */
 static int set_capabilities(uint64_t keep, uint64_t inherit, struct err *err)
 {
@@ -163,6 +172,8 @@ int identity_become(const struct user_ids *ids, const struct container_capabilit
 	uint64_t keep = ids->uid == 0 ? bounding : ambient;
 	int r = check_held(c->add, err);
 
+	if (r == 0 && allow_new_privs)
+		r = check_new_privs(err);
 	if (allow_new_privs)
 		keep |= CAPABILITY(SYS_ADMIN);
 	if (r == 0)

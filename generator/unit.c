@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/capability.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/io.h"
@@ -136,6 +137,26 @@ static void put_mounts(FILE *f, const struct unit_maker *m, const struct pod_spe
 	fprintf(f, "RequiresMountsFor=\"%s/var/log/podd\"\n", m->root);
 }
 
+/* What the unit takes from podd and a container of this pod is to have. */
+static void put_privileges(FILE *f, const struct pod_spec *spec)
+{
+	bool new_privs = false;
+
+	for (size_t i = 0; i < spec->container_n; i++) {
+		const struct container_spec *run = &spec->containers[i].run;
+		uint64_t add = run->capabilities.add;
+
+		new_privs |= run->allow_new_privs;
+		if (add == CAPABILITY_ALL)
+			fputs("CapabilityBoundingSet=~\n", f); /* all of the kernel's */
+		for (unsigned c = 0; add != CAPABILITY_ALL && capability_name(c); c++)
+			if (add & (UINT64_C(1) << c))
+				fprintf(f, "CapabilityBoundingSet=%s\n", capability_name(c));
+	}
+	if (new_privs)
+		fputs("NoNewPrivileges=no\n", f);
+}
+
 static bool names_units(const char *key)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(naming); i++)
@@ -216,6 +237,8 @@ static int compose(FILE *f, const struct unit_maker *m, const struct pod_file *f
 		r = put_line(f, l, at ? at + 1 : NULL);
 	fputs("\n[Service]\n", f);
 	put_body(f, m, file, "Service");
+	if (s->spec)
+		put_privileges(f, s->spec);
 	if (s->spec)
 		fprintf(f, "TimeoutStopSec=%llu\n", (unsigned long long)
 			((s->spec->stop_timeout_ns + NSEC_PER_SEC - 1) / NSEC_PER_SEC +
