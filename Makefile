@@ -9,7 +9,7 @@ PREFIX   ?= /usr/local
 CC       ?= gcc
 PKG_CONFIG ?= pkg-config
 
-MODULES  := base config image cgroup netns container seccomp supervisor
+MODULES  := base config image cgroup netns userns container seccomp supervisor
 LIBS     := libnl-3.0 liburing inih jansson
 
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \

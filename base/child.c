@@ -168,6 +168,29 @@ int child_call(const struct child_args *args, child_fn *fn, void *arg)
 }
 
 /**
+ * child_call_beside() - child_call() of a child that something is done to
+ * @fn: must not return before @beside lets it, nor use the heap
+ * @beside: runs in the caller, while the child does; @pid is the child's
+ *
+ * Return: as child_call().
+ */
+__attribute__((noinline, no_sanitize("address"))) int
+child_call_beside(const struct child_args *args, child_fn *fn,
+		  void (*beside)(pid_t pid, void *arg), void *arg)
+{
+	char *stack = __builtin_alloca_with_align(CHILD_STACK_INNER, 128);
+	pid_t pid = clone_on(stack, CHILD_STACK_INNER, args, CLONE_VM | CLONE_FILES, fn, arg);
+	int r;
+
+	if (pid < 0)
+		return pid;
+	beside(pid, arg);
+	r = reap(pid);
+	forget_frames(stack, CHILD_STACK_INNER);
+	return r;
+}
+
+/**
  * child_pid() - the pid that a pidfd means, as our PID namespace numbers it
  *
  * Return: the pid, or -1 when the process is gone (proc(5), fdinfo).

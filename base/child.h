@@ -48,6 +48,8 @@ typedef int child_fn(void *arg);
 
 pid_t child_spawn(const struct child_args *args, child_fn *fn, void *arg);
 int child_call(const struct child_args *args, child_fn *fn, void *arg);
+int child_call_beside(const struct child_args *args, child_fn *fn,
+		      void (*beside)(pid_t pid, void *arg), void *arg);
 void *child_shared(size_t size);
 pid_t child_pid(int pidfd);
 bool child_has_execed(int pidfd);

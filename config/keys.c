@@ -26,6 +26,8 @@ static const char *const new_privs_words[] = { "yes", "no", NULL };
 static const char *const driver_words[] = { "file", "journald", "both", "passthrough", NULL };
 static const char *const oom_words[] = { "continue", "kill", NULL }; /* memory.oom.group */
 static const char *const pull_words[] = { "never", "missing", NULL };
+static const char *const userns_words[] = { "auto", "host", NULL };
+static_assert(POD_USERNS_AUTO == 0 && POD_USERNS_HOST == 1, "see above");
 static_assert(PULL_NEVER == 0 && PULL_MISSING == 1, "see above");
 static_assert(RESTART_ALWAYS == 0 && RESTART_ON_FAILURE == 1 && RESTART_NEVER == 2, "see above");
 static_assert(LOG_FILE == 0 && LOG_JOURNALD == 1 && LOG_BOTH == 2 && LOG_PASSTHROUGH == 3,
@@ -135,6 +137,10 @@ const struct config_key config_keys[] = {
 	{ "Limits", CONFIG_POD, LIVE, &config_type_choice, "strict|best-effort", limits_words,
 	  OWN("strict"), .since = SINCE, POD_MEMBER(limits_best_effort),
 	  .about = "Whether a limit that the host cannot set is an error or a warning." },
+	{ "UserNamespace", CONFIG_POD, NEW_POD, &config_type_choice, "auto|host", userns_words,
+	  OWN("auto"), .since = SINCE, POD_MEMBER(userns),
+	  .about = "Whether the pod has user and group ids of its own, so that its root is nobody "
+		   "outside, or the host's." },
 	{ "ImagePolicy", CONFIG_POD, LIVE, &config_type_policy, "any|KEY...", .since = SINCE,
 	  POD_MEMBER(image_policy),
 	  .about = "Files with public keys (PEM) of which one must have signed each image "

@@ -201,9 +201,11 @@ static int read_volume_options(const struct config_value *v, const char *s,
 			volume->optional = true;
 		else if (is_word(s, n, "ro") || is_word(s, n, "rw"))
 			volume->read_only = s[1] == 'o';
+		else if (is_word(s, n, "idmap") || is_word(s, n, "noidmap"))
+			volume->no_idmap = s[0] == 'n';
 		else
-			r = config_value_bad(v, s, "option '%.*s' is none of ro, rw, optional",
-					     (int)n, s);
+			r = config_value_bad(v, s, "option '%.*s' is none of ro, rw, optional, idmap, "
+					     "noidmap", (int)n, s);
 		if (!s[n])
 			return r;
 	}
@@ -319,7 +321,8 @@ static uint64_t digest_volumes(const void *member, uint64_t h)
 
 	for (size_t i = 0; i < run->volume_n; i++) {
 		const struct container_volume *v = &run->volumes[i];
-		const unsigned char flags[] = { v->read_only, v->optional };
+		const unsigned char flags[] = { v->read_only,
+						(unsigned char)(v->optional | v->no_idmap << 1) };
 
 		h = config_digest_text(h, v->source);
 		h = config_digest_text(h, v->target);

@@ -42,6 +42,8 @@ struct image_spec {
 	char id[DIGEST_TEXT_SIZE]; /* of its manifest, or "": not looked up yet */
 };
 
+enum pod_userns { POD_USERNS_AUTO, POD_USERNS_HOST };
+
 enum pull_when { PULL_NEVER, PULL_MISSING };
 
 struct pod_container {
@@ -64,6 +66,7 @@ struct pod_spec {
 	uint64_t stop_timeout_ns;
 	uint64_t update_settle_ns; /* UpdateSettleSec= */
 	bool limits_best_effort;
+	enum pod_userns userns; /* UserNamespace= */
 	char *image_policy; /* as image_policy_parse() takes it; NULL: the host's */
 	struct cgroup_limits limits;
 	struct netns_spec network;

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "container/spec.h"
 #include "pause/board.h"
+#include "userns/userns.h"
 
 /*
  * Theory of operation
@@ -25,7 +26,7 @@
  *
  *   caller  setns(PID namespace, for children only)
  *     A     joins net, ipc, uts and the container's mount namespace
- *       B   stages of container/process.c, then execve
+ *       B   joins the user namespace; stages of container/process.c, then execve
  *     A     exits: B's parent is the pause
  *   caller  setns(back)
  *
@@ -43,6 +44,7 @@ struct container_files {
 struct container_root_args {
 	const struct container_spec *spec;
 	struct container_files files;
+	const struct userns *userns; /* the pod's */
 	int pause_pidfd;
 	int cgroup_fd;	   /* the container's group */
 	int scratch_dirfd; /* holds an empty directory "root" to mount on for a moment */
@@ -51,7 +53,7 @@ struct container_root_args {
 
 int container_root_build(int *mntns_fd_out, const struct container_root_args *args,
 			 struct err *err);
-int container_lean_root(uint64_t shm_size_bytes, struct err *err);
+int container_lean_root(uint64_t shm_size_bytes, const struct userns *userns, struct err *err);
 
 /* BPF as seccomp(2) takes it; len 0: no filter. */
 struct container_filter {
@@ -70,12 +72,14 @@ struct container_process {
 	struct container_capabilities capabilities;
 	bool allow_new_privs;
 	struct container_filter filter;
+	const struct userns *userns; /* the pod's */
 	int pause_pidfd;
 	int mntns_fd;
 	int cgroup_fd; /* CLONE_INTO_CGROUP */
 	bool oom_group; /* its memory.oom.group, which is off during the start */
-	int stdio[3];  /* -EBADF: the container's /dev/null; unused with a terminal */
-	bool own_stdio; /* they are the container's pipes: give them to its user */
+	/* -EBADF: the container's /dev/null; pipes are given to the program's user. Unused
+	 * with a terminal. */
+	int stdio[3];
 	bool tty;
 	unsigned short rows, cols;
 	struct board_slot *slot; /* STARTING; NULL: the exit need not be told */

@@ -10,10 +10,12 @@
 #include "base/sys.h"
 #include "container/container.h"
 #include "container/mount.h"
+#include "userns/userns.h"
 
 /**
  * container_lean_root() - replace all mounts of the own namespace by a bare root
  * @shm_size_bytes: bound of the pod's /dev/shm, which is at /shm afterwards
+ * @userns: whose root it belongs to
  *
  * For a process that was just cloned with CLONE_NEWNS and is to hold it: what
  * stays is a read-only tmpfs. /proc/1/root leads a container
@@ -21,9 +23,9 @@
  *
  * Return: 0 or -errno with @err filled.
  */
-int container_lean_root(uint64_t shm_size_bytes, struct err *err)
+int container_lean_root(uint64_t shm_size_bytes, const struct userns *userns, struct err *err)
 {
-	char size[32];
+	char size[32], owner[16];
 	const struct mount_fs root_fs = {
 		.type = "tmpfs",
 		.attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
@@ -32,7 +34,7 @@ int container_lean_root(uint64_t shm_size_bytes, struct err *err)
 	const struct mount_fs shm_fs = {
 		.type = "tmpfs",
 		.attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
-		.options = { { "mode", "1777" }, { "size", size } },
+		.options = { { "mode", "1777" }, { "size", size }, { "uid", owner }, { "gid", owner } },
 	};
 	struct mount_attr private = { .propagation = MS_PRIVATE };
 	struct mount_attr read_only = { .attr_set = MOUNT_ATTR_RDONLY };
@@ -40,6 +42,7 @@ int container_lean_root(uint64_t shm_size_bytes, struct err *err)
 	int r;
 
 	snprintf(size, sizeof(size), "%" PRIu64, shm_size_bytes);
+	snprintf(owner, sizeof(owner), "%" PRIu32, userns->first);
 	if (sys_mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &private) < 0)
 		return err_sys(err, "make the mounts private");
 	r = mount_fs_create(&root, &root_fs, err);

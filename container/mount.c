@@ -62,17 +62,18 @@ int mount_fs_create(int *out, const struct mount_fs *fs, struct err *err)
 }
 
 /**
- * mount_clone() - copy the mounts at a place, with all below, as a detached tree
+ * mount_clone() - copy the mount at a place as a detached tree
  * @fd, @path: the place; an empty @path is @fd itself
+ * @flags: AT_RECURSIVE, with all that is mounted below; or 0
  *
  * The place must be in the caller's mount namespace (open_tree(2), EINVAL).
  *
  * Return: 0 or -errno with @err filled.
  */
-int mount_clone(int *out, int fd, const char *path, struct err *err)
+int mount_clone(int *out, int fd, const char *path, unsigned flags, struct err *err)
 {
 	int tree = sys_open_tree(fd, path,
-				 OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | AT_EMPTY_PATH);
+				 OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | flags);
 
 	if (tree < 0)
 		return err_sys(err, "copy the mounts at '%s'", path);

@@ -19,7 +19,7 @@ struct mount_fs {
 };
 
 int mount_fs_create(int *out, const struct mount_fs *fs, struct err *err);
-int mount_clone(int *out, int fd, const char *path, struct err *err);
+int mount_clone(int *out, int fd, const char *path, unsigned flags, struct err *err);
 int mount_restrict(int fd, unsigned attributes, const char *what, struct err *err);
 int mount_attach(int fd, int target_fd, const char *what, struct err *err);
 

@@ -68,6 +68,12 @@ struct stage {
 	int (*run)(struct start *s);
 };
 
+/* Should: leave the host's ids and capabilities behind, before all else. */
+static int enter_user_namespace(struct start *s)
+{
+	return userns_enter(s->p->userns, s->err);
+}
+
 /* Should: put the program into a session of its own, with the terminal if any. */
 static int make_session(struct start *s)
 {
@@ -237,11 +243,9 @@ static int exec_program(struct start *s)
 	return err_set(s->err, -found, "execute '%s': %s", name, strerror(-found));
 }
 
-/*
- * In this order. user-namespace: the pod's own, before all others, once pods
- * have one.
- */
+/* In this order. */
 static const struct stage stages[] = {
+	{ "user-namespace", enter_user_namespace },
 	{ "stdio", arrange_stdio },
 	{ "close-descriptors", close_others }, /* podd's lock among them: early */
 	{ "session", make_session },
@@ -298,10 +302,18 @@ static int open_terminal(struct start *s)
 	s->slave_fd = ioctl(s->master_fd, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (s->slave_fd < 0)
 		return err_sys(s->err, "open the terminal");
-	if (fchown(s->slave_fd, s->ids.uid, (gid_t)-1) < 0)
+	if (fchown(s->slave_fd, userns_host_id(s->p->userns, s->ids.uid), (gid_t)-1) < 0)
 		return err_sys(s->err, "give the terminal to user %u", s->ids.uid);
 	(void)ioctl(s->master_fd, TIOCSWINSZ, &size); /* a size is a comfort */
 	return 0;
+}
+
+/* Not a FIFO that has a name and an owner somewhere. */
+static bool is_anonymous_pipe(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && fs.f_type == PIPEFS_MAGIC;
 }
 
 static int open_stdio(struct start *s)
@@ -318,20 +330,38 @@ static int open_stdio(struct start *s)
 			return err_sys(s->err, "open '/dev/null'");
 		s->stdio[i] = s->null_fd;
 	}
-	/* So that a program that is not root can open /dev/stdout by name. */
-	for (int i = 1; i < 3 && s->p->own_stdio; i++)
-		if (fchown(s->stdio[i], s->ids.uid, s->ids.gid) < 0)
+	/* So that the program can open /dev/stdout by name, whoever it is. */
+	for (int i = 0; i < 3; i++)
+		if (is_anonymous_pipe(s->stdio[i]) &&
+		    fchown(s->stdio[i], userns_host_id(s->p->userns, s->ids.uid),
+			   userns_host_id(s->p->userns, s->ids.gid)) < 0)
 			continue; /* it still has the descriptor */
 	return 0;
+}
+
+static int check_id(const struct start *s, const char *what, uint32_t id)
+{
+	if (id < s->p->userns->n)
+		return 0;
+	return err_set(s->err, EINVAL, "%s %u is none of the pod's ids, which end at %u "
+		       "(UserNamespace=host has all)", what, id, s->p->userns->n - 1);
 }
 
 static int find_identity(struct start *s)
 {
 	cleanup_close int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r;
 
 	if (root < 0)
 		return err_sys(s->err, "open the container's root");
-	return user_resolve(&s->ids, root, s->p->user, s->err);
+	r = user_resolve(&s->ids, root, s->p->user, s->err);
+	if (r == 0)
+		r = check_id(s, "user", s->ids.uid);
+	if (r == 0)
+		r = check_id(s, "group", s->ids.gid);
+	for (size_t i = 0; r == 0 && i < s->ids.group_n; i++)
+		r = check_id(s, "group", s->ids.groups[i]);
+	return r;
 }
 
 static bool env_has(char *const *env, const char *name)

@@ -14,7 +14,10 @@
  *
  * An overlay cannot be made from detached layers before Linux 6.15
  * (clone_private_mount() wants them in the caller's namespace), so the upper
- * tmpfs is mounted for a moment at the caller's scratch directory.
+ * tmpfs and the idmapped lowers are mounted for a moment at the caller's scratch
+ * directory.
+ *
+ * The builder never enters the pod's user namespace: userns/userns.h.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -56,6 +59,44 @@ struct builder {
 	struct err told;
 };
 
+static int map_ids(const struct builder *b, int fd, unsigned flags, const char *what,
+		   const char *path)
+{
+	int r = userns_map_mount(b->args->userns, fd, flags);
+
+	if (r == -EINVAL)
+		return err_set(b->err, EINVAL, "%s '%s': its file system cannot map ids on this kernel, "
+			       "see UserNamespace= in podd.pod(5)", what, path);
+	return r < 0 ? err_set(b->err, -r, "%s '%s': map its ids: %s", what, path, strerror(-r)) : 0;
+}
+
+/* With the pod's ids: mounted for a moment on "root", on top of each other. */
+static int open_mapped_lower(int *out, const struct builder *b, const char *path)
+{
+	cleanup_close int fd = -EBADF;
+	int r = mount_clone(&fd, AT_FDCWD, path, 0, b->err);
+
+	if (r == 0)
+		r = map_ids(b, fd, 0, "root", path);
+	if (r < 0)
+		return r;
+	if (sys_move_mount(fd, "", AT_FDCWD, "root", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return err_sys(b->err, "mount the root '%s'", path);
+	*out = take_fd(&fd);
+	return 0;
+}
+
+static int open_lower(int *out, const struct builder *b, const char *path)
+{
+	*out = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (*out < 0)
+		return err_sys(b->err, "open the root '%s'", path);
+	if (b->args->userns->fd < 0)
+		return 0;
+	close_fd(out);
+	return open_mapped_lower(out, b, path);
+}
+
 static int open_lowers(char *options, size_t size, struct builder *b)
 {
 	char *const *lowers = b->args->spec->lowers;
@@ -64,9 +105,8 @@ static int open_lowers(char *options, size_t size, struct builder *b)
 	for (size_t i = 0; lowers[i]; i++) {
 		if (i == LOWERS_MAX)
 			return err_set(b->err, E2BIG, "more than %d root directories", LOWERS_MAX);
-		b->lower_fds[i] = open(lowers[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (b->lower_fds[i] < 0)
-			return err_sys(b->err, "open the root '%s'", lowers[i]);
+		if (open_lower(&b->lower_fds[i], b, lowers[i]) < 0)
+			return -b->err->code;
 		n += (size_t)snprintf(options + n, size - n, "%s/proc/self/fd/%d",
 				      i == 0 ? "" : ":", b->lower_fds[i]);
 	}
@@ -112,6 +152,9 @@ static int overlay_error(const struct builder *b)
 {
 	char *const *lowers = b->args->spec->lowers;
 
+	if (errno == EINVAL && b->args->userns->fd >= 0)
+		return err_set(b->err, EINVAL, "mount the overlay: %s (layers with a pod's own ids need "
+			       "Linux 5.19, see UserNamespace= in podd.pod(5))", strerror(EINVAL));
 	if (errno != ELOOP)
 		return err_sys(b->err, "mount the overlay");
 	for (unsigned i = 0; lowers[i]; i++)
@@ -146,16 +189,19 @@ static int make_overlay(struct builder *b)
 			return r;
 		upper_fd = upper;
 	}
+	if (fchownat(upper_fd, "upper", b->args->userns->first, b->args->userns->first,
+		     AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(b->err, "give the upper directory to the pod's root");
 	fault_child("root", "overlay"); /* an upper tmpfs lies on the scratch directory */
 	snprintf(options + n, sizeof(options) - (size_t)n,
 		 ",upperdir=/proc/self/fd/%d/upper,workdir=/proc/self/fd/%d/work", upper_fd,
 		 upper_fd);
 	if (sys_mount("overlay", "root", "overlay", MS_NODEV, options) < 0)
 		return overlay_error(b);
-	return mount_clone(&b->overlay_fd, AT_FDCWD, "root", b->err);
+	return mount_clone(&b->overlay_fd, AT_FDCWD, "root", 0, b->err);
 }
 
-/* Both mounts that may be stacked there; EINVAL: none is left. */
+/* All mounts that may be stacked there; EINVAL: none is left. */
 static void clear_scratch(void)
 {
 	while (sys_umount2("root", MNT_DETACH) == 0)
@@ -170,7 +216,9 @@ static int collect_volume(struct builder *b, size_t i)
 
 	if (v->optional && access(v->source, F_OK) < 0 && errno == ENOENT)
 		return 0;
-	r = mount_clone(&b->volume_fds[i], AT_FDCWD, v->source, b->err);
+	r = mount_clone(&b->volume_fds[i], AT_FDCWD, v->source, AT_RECURSIVE, b->err);
+	if (r == 0 && !v->no_idmap)
+		r = map_ids(b, b->volume_fds[i], AT_RECURSIVE, "source", v->source);
 	if (r < 0)
 		return err_wrap(b->err, r, "volume '%s'", v->target);
 	if (v->read_only)
@@ -209,7 +257,7 @@ static int enter_new_root(struct builder *b)
 		return err_sys(b->err, "join the pod's namespaces");
 	if (unshare(CLONE_NEWNS) < 0)
 		return err_sys(b->err, "make a mount namespace");
-	r = mount_clone(&b->shm_fd, AT_FDCWD, "/shm", b->err);
+	r = mount_clone(&b->shm_fd, AT_FDCWD, "/shm", 0, b->err);
 	if (r < 0)
 		return r;
 	if (sys_move_mount(b->overlay_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
@@ -332,9 +380,21 @@ static int put_files(struct builder *b)
 	return r < 0 ? r : put_file(b, etc, "resolv.conf", f->resolv_conf);
 }
 
+/* From here on: what is made in the root is not the host's root's, but the pod's. */
+static int take_owner(struct builder *b)
+{
+	int r = userns_act_as_root(b->args->userns, b->err);
+
+	/* Nobody heard it if podd was killed just then: our parent is the pause now, while
+	 * podd is outside of the namespace and has no number in it. */
+	if (r == 0 && getppid() != 0)
+		return err_set(b->err, ESRCH, "build the root: podd has gone");
+	return r;
+}
+
 static int mount_system(struct builder *b)
 {
-	return system_mounts(b->root_fd, b->shm_fd, b->err);
+	return system_mounts(b->root_fd, b->shm_fd, b->args->userns, b->err);
 }
 
 static int seal_root(struct builder *b)
@@ -355,6 +415,7 @@ static const struct {
 } steps[] = {
 	{ "collect", collect_from_host },
 	{ "enter", enter_new_root },
+	{ "owner", take_owner },
 	{ "system", mount_system },
 	{ "files", put_files },
 	{ "attach", attach_all },

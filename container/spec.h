@@ -18,6 +18,7 @@ struct container_volume {
 	char *target; /* absolute path in the container */
 	bool read_only;
 	bool optional; /* a source that is not there is no error */
+	bool no_idmap; /* its owners are the host's ids, in a pod with ids of its own, too */
 };
 
 struct container_tmpfs {

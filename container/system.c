@@ -15,6 +15,7 @@
 
 #define NOSUID_NODEV (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 #define NO_ALL	     (NOSUID_NODEV | MOUNT_ATTR_NOEXEC)
+#define TTY_GROUP    5 /* in all images */
 
 /* The standard nodes, Documentation/admin-guide/devices.txt. */
 static const struct {
@@ -73,23 +74,25 @@ static int add_devices(int dev, struct err *err)
 	return 0;
 }
 
-static int add_dev(int root_fd, int shm_fd, struct err *err)
+static int add_dev(int root_fd, int shm_fd, const struct userns *userns, struct err *err)
 {
+	char tty[16];
 	static const struct mount_fs dev_fs = {
 		.type = "tmpfs",
 		.attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_STRICTATIME,
 		.options = { { "mode", "0755" }, { "size", "64k" } },
 	};
-	static const struct mount_fs pts_fs = {
+	/* The ids of devpts are the mounter's, whatever it acts as. */
+	const struct mount_fs pts_fs = {
 		.type = "devpts",
 		.attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
-		.options = { { "newinstance", NULL }, { "ptmxmode", "0666" },
-			     { "mode", "0620" }, { "gid", "5" } },
+		.options = { { "ptmxmode", "0666" }, { "mode", "0620" }, { "gid", tty } },
 	};
 	static const struct mount_fs mqueue_fs = { .type = "mqueue", .attributes = NO_ALL };
 	cleanup_close int dev = -EBADF, target = -EBADF, shm = -EBADF;
 	int r = mount_fs_create(&dev, &dev_fs, err);
 
+	snprintf(tty, sizeof(tty), "%u", userns_host_id(userns, TTY_GROUP));
 	if (r == 0)
 		r = add_devices(dev, err);
 	if (r == 0)
@@ -139,7 +142,7 @@ static int mask_path(int root_fd, const char *path, struct err *err)
 	if (S_ISDIR(st.st_mode))
 		r = mount_fs_create(&cover, &empty, err);
 	else
-		r = mount_clone(&cover, root_fd, "dev/null", err);
+		r = mount_clone(&cover, root_fd, "dev/null", 0, err);
 	return r < 0 ? r : mount_attach(cover, target, path, err);
 }
 
@@ -172,7 +175,7 @@ static int protect_path(int root_fd, const char *path, struct err *err)
 		return 0;
 	if (target < 0)
 		return err_sys(err, "protect '/%s'", path);
-	r = mount_clone(&tree, target, "", err);
+	r = mount_clone(&tree, target, "", AT_RECURSIVE, err);
 	if (r == 0)
 		r = mount_restrict(tree, NO_ALL | MOUNT_ATTR_RDONLY, path, err);
 	return r < 0 ? r : mount_attach(tree, target, path, err);
@@ -183,11 +186,12 @@ static int protect_path(int root_fd, const char *path, struct err *err)
  * @root_fd: the container's root; the caller is rooted there, in the pod's
  * namespaces, and a member of its PID namespace
  * @shm_fd: the pod's /dev/shm, detached; the caller's
+ * @userns: the pod's; the caller acts as its root
  *
  * Return: 0 or -errno with @err filled. Any failure is fatal for the container:
  * there is no such thing as a mask that did not work.
  */
-int system_mounts(int root_fd, int shm_fd, struct err *err)
+int system_mounts(int root_fd, int shm_fd, const struct userns *userns, struct err *err)
 {
 	static const struct mount_fs proc_fs = { .type = "proc", .attributes = NO_ALL };
 	static const struct mount_fs sys_fs = { .type = "sysfs",
@@ -201,7 +205,7 @@ int system_mounts(int root_fd, int shm_fd, struct err *err)
 	if (r == 0)
 		r = add_fs(root_fd, "sys/fs/cgroup", &cgroup_fs, err);
 	if (r == 0)
-		r = add_dev(root_fd, shm_fd, err);
+		r = add_dev(root_fd, shm_fd, userns, err);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(masked); i++)
 		r = mask_path(root_fd, masked[i], err);
 	if (r == 0)

@@ -3,5 +3,6 @@
 #pragma once
 
 #include "base/err.h"
+#include "userns/userns.h"
 
-int system_mounts(int root_fd, int shm_fd, struct err *err);
+int system_mounts(int root_fd, int shm_fd, const struct userns *userns, struct err *err);

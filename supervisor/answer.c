@@ -200,6 +200,7 @@ static int spawn_session(struct pod *pod, struct session *s, const struct contro
 		.user = exec->user ? exec->user : run->user,
 		.capabilities = run->capabilities,
 		.allow_new_privs = run->allow_new_privs,
+		.userns = &pod->pause.userns,
 		.pause_pidfd = pod->pause.pidfd,
 		.mntns_fd = m->mntns_fd,
 		.cgroup_fd = m->cgroup.dirfd,

@@ -250,10 +250,10 @@ static json_t *mounts(const struct container_spec *run)
 
 	for (size_t i = 0; i < run->volume_n; i++)
 		json_array_append_new(
-			a, json_pack("{s:s, s:o, s:o, s:b}", "type", "volume", "source",
+			a, json_pack("{s:s, s:o, s:o, s:b, s:b}", "type", "volume", "source",
 				     json_text_string(run->volumes[i].source), "target",
 				     json_text_string(run->volumes[i].target), "read_only",
-				     run->volumes[i].read_only));
+				     run->volumes[i].read_only, "idmap", !run->volumes[i].no_idmap));
 	for (size_t i = 0; i < run->tmpfs_n; i++)
 		json_array_append_new(a, json_pack("{s:s, s:o, s:I}", "type", "tmpfs", "target",
 						   json_text_string(run->tmpfs[i].target),
@@ -310,6 +310,13 @@ static json_t *network(const struct pod *pod)
 	return o;
 }
 
+/* What the pod has, which a file that was changed meanwhile need not say. */
+static json_t *user_namespace(const struct userns *ns)
+{
+	return json_pack("{s:s, s:I, s:I}", "mode", ns->fd < 0 ? "host" : "auto", "first_id",
+			 (json_int_t)ns->first, "ids", (json_int_t)ns->n);
+}
+
 /**
  * describe_inspect() - all that is known of the pod: status, file, kernel objects
  *
@@ -327,6 +334,7 @@ json_t *describe_inspect(const struct pod *pod)
 	json_object_set_new(o, "hostname", text_or_null(pod->spec->hostname));
 	json_object_set_new(o, "image_policy", text_or_null(pod->spec->image_policy));
 	json_object_set_new(o, "network", network(pod));
+	json_object_set_new(o, "user_namespace", user_namespace(&pod->pause.userns));
 	json_object_set_new(o, "limits", limits(&pod->spec->limits));
 	json_object_set_new(o, "cgroup", group(&pod->cgroup));
 	json_object_set_new(o, "pause_pid", json_integer(pod->pause.pid));

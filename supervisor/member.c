@@ -343,6 +343,7 @@ static int build_root(struct member *m, struct err *err)
 	const struct container_root_args args = {
 		.spec = &m->spec->run,
 		.files = *m->host->files,
+		.userns = &m->host->pause->userns,
 		.pause_pidfd = m->host->pause->pidfd,
 		.cgroup_fd = m->cgroup.dirfd,
 		.scratch_dirfd = m->host->scratch_dirfd,
@@ -480,13 +481,13 @@ int member_spawn(struct member *m, const char **stage, struct err *err)
 		.user = run->user,
 		.capabilities = run->capabilities,
 		.allow_new_privs = run->allow_new_privs,
+		.userns = &m->host->pause->userns,
 		.pause_pidfd = m->host->pause->pidfd,
 		.mntns_fd = m->mntns_fd,
 		.cgroup_fd = m->cgroup.dirfd,
 		.oom_group = member_oom_group(m),
 		.stdio = { -EBADF, passthrough ? STDOUT_FILENO : fds[PAUSE_LOG_STDOUT_WRITE],
 			   passthrough ? STDERR_FILENO : fds[PAUSE_LOG_STDERR_WRITE] },
-		.own_stdio = !passthrough,
 		.slot = m->slot,
 	};
 	(void)cgroup_oom_kills(&m->cgroup, &m->oom_kills, NULL); /* 0 without a controller */

@@ -56,7 +56,8 @@ static int create_board(struct pause *p, struct err *err)
 void pause_init(struct pause *p)
 {
 	*p = (struct pause){ .pidfd = -EBADF, .event_fd = -EBADF, .board_fd = -EBADF,
-			     .record_fd = -EBADF, .store = { -EBADF, -EBADF } };
+			     .record_fd = -EBADF, .store = { -EBADF, -EBADF },
+			     .userns = USERNS_HOST };
 	for (size_t i = 0; i < POD_CONTAINERS_MAX; i++) {
 		p->firsts[i].pidfd = -EBADF;
 		for (size_t k = 0; k < PAUSE_LOG_FDS; k++)
@@ -138,9 +139,10 @@ void pause_logs_remove(struct pause *p, unsigned place)
 }
 
 struct birth {
-	const struct pause *p;
+	struct pause *p;
 	const struct pause_args *args;
 	int binary_fd;
+	pid_t pid;
 	bool running; /* execve was reached; false again when it failed */
 	struct err *err;
 };
@@ -180,10 +182,7 @@ static int arrange_descriptors(struct birth *b)
 	return 0;
 }
 
-/*
- * Should: own the new namespaces, hold the descriptors, be nobody.
- * Mustn't: see the host's mounts afterwards, keep a capability.
- */
+/* Should: hold the descriptors, be nobody. Mustn't: keep a capability. */
 static int become_pause(void *arg)
 {
 	static char name[] = "pod-pause";
@@ -196,9 +195,7 @@ static int become_pause(void *arg)
 
 	if (sethostname(b->args->hostname, strlen(b->args->hostname)) < 0)
 		return err_sys(b->err, "set the host name '%s'", b->args->hostname) != 0;
-	r = container_lean_root(b->args->shm_size_bytes, b->err);
-	if (r == 0)
-		r = arrange_descriptors(b);
+	r = arrange_descriptors(b);
 	if (r == 0 && setsid() < 0)
 		r = err_sys(b->err, "make a session");
 	if (r == 0)
@@ -211,6 +208,30 @@ static int become_pause(void *arg)
 	(void)sys_execveat(b->binary_fd, "", argv, env, AT_EMPTY_PATH);
 	b->running = false;
 	return err_sys(b->err, "execute the pause") != 0;
+}
+
+/*
+ * In the pause's group and mount namespace. Should: own the pod's other namespaces
+ * by its user namespace, and see nothing of the host's mounts.
+ */
+static int bear_pause(void *arg)
+{
+	struct birth *b = arg;
+	const struct child_args args = {
+		/* podd's child: this one is gone in a moment. Its end sends no signal. */
+		.flags = CLONE_PARENT | CLONE_PIDFD | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
+			 CLONE_NEWCGROUP | (b->args->host_network ? 0 : CLONE_NEWNET),
+		.pidfd = &b->p->pidfd,
+		.stack_size = CHILD_STACK_INNER,
+	};
+
+	if (container_lean_root(b->args->shm_size_bytes, &b->p->userns, b->err) < 0 ||
+	    userns_enter(&b->p->userns, b->err) < 0)
+		return 1;
+	b->pid = child_spawn(&args, become_pause, b);
+	if (b->pid < 0)
+		return err_set(b->err, -b->pid, "clone the pause: %s", strerror(-b->pid)) != 0;
+	return 0;
 }
 
 /* Beside podd itself (a build directory), or in the library directory that
@@ -229,7 +250,7 @@ static int open_binary(const char *path, struct err *err)
 
 /**
  * pause_start() - clone the pause into new namespaces and its control group
- * @p: prepared
+ * @p: prepared; @p->userns is the pod's
  * @args: borrowed; @args->lease_fd and @args->alive_fd are dup'd into the pause
  *
  * Return: 0 or -errno with @err filled (EPERM: not root; EINVAL, ENOSPC: a
@@ -239,27 +260,23 @@ int pause_start(struct pause *p, const struct pause_args *args, struct err *err)
 {
 	cleanup_close int binary = open_binary(args->binary, err);
 	struct birth b = { .p = p, .args = args, .binary_fd = binary, .err = err };
-	const struct child_args child = {
-		.flags = CLONE_PIDFD | CLONE_INTO_CGROUP | CLONE_NEWNS | CLONE_NEWPID |
-			 CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP |
-			 (args->host_network ? 0 : CLONE_NEWNET),
+	const struct child_args mother = {
+		.flags = CLONE_INTO_CGROUP | CLONE_NEWNS,
 		.cgroup_fd = args->cgroup_fd,
-		.pidfd = &p->pidfd,
-		.exit_signal = SIGCHLD,
 	};
-	pid_t pid;
+	int r;
 
 	if (binary < 0)
 		return binary;
-	pid = child_spawn(&child, become_pause, &b);
+	r = child_call(&mother, bear_pause, &b);
 	fault_kill("pause-cloned");
-	if (pid < 0)
-		return err_set(err, -pid, "clone the pause: %s", strerror(-pid));
+	if (r < 0)
+		return err_set(err, -r, "clone the pause's parent: %s", strerror(-r));
 	if (!b.running) {
 		pause_kill(p);
 		return err_wrap(err, -err->code, "start the pause");
 	}
-	p->pid = pid;
+	p->pid = b.pid;
 	return 0;
 }
 
@@ -538,6 +555,8 @@ int pause_adopt(struct pause *p, int run_fd, int alive_fd, pid_t pid_hint, struc
 		return r;
 	r = check_lock(p, alive_fd, err);
 	if (r == 0)
+		r = userns_find(&p->userns, p->pid, err);
+	if (r == 0)
 		r = take_all(p, err);
 	if (r == 0)
 		r = map_board(p, err);
@@ -585,6 +604,7 @@ void pause_done(struct pause *p)
 		(void)munmap(p->board, BOARD_SIZE);
 	p->board = NULL;
 	fd_store_close(&p->store);
+	close_fd(&p->userns.fd);
 	close_fd(&p->record_fd);
 	record_close(p->record);
 	p->record = NULL;

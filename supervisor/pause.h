@@ -11,6 +11,7 @@
 #include "pause/board.h"
 #include "supervisor/fd_store.h"
 #include "supervisor/record.h"
+#include "userns/userns.h"
 
 /* The first process of a container, found by a podd that adopts the pod. */
 struct pause_first {
@@ -31,6 +32,7 @@ struct pause {
 	int record_fd;
 	struct record *record;
 	struct fd_store store;
+	struct userns userns; /* the pod's */
 	int logs[POD_CONTAINERS_MAX][PAUSE_LOG_FDS]; /* by place */
 	struct pause_first firsts[POD_CONTAINERS_MAX]; /* by place: supervisor/board_check.h */
 	size_t log_n; /* so many are in the pause's own table: those it was born with */

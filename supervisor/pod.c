@@ -26,6 +26,7 @@
 #include "supervisor/reload.h"
 #include "supervisor/say.h"
 #include "supervisor/seccomp_files.h"
+#include "userns/range.h"
 
 #define SHM_SIZE	UINT64_C(67108864) /* 64 MiB, as the other engines have it */
 #define LOCK_TIMEOUT_MS	 1000
@@ -338,6 +339,34 @@ static int restore_identity(const struct pod *pod)
 	return 0;
 }
 
+/* On the disk, so that the pod has the same ids after a boot; else as long as that. */
+static int take_range(uint32_t *first, const struct pod *pod, struct err *err)
+{
+	cleanup_close int etc = open("/etc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct userns_registry registry = {
+		.dirfd = pod->paths->lib,
+		.etc_fd = etc,
+		.owner = pod->paths->root,
+	};
+	int r = etc < 0 ? err_sys(err, "open '/etc'") : -EROFS;
+
+	if (etc >= 0 && registry.dirfd >= 0)
+		r = userns_range_take(first, &registry, pod->spec->name, err);
+	registry.dirfd = pod->paths->run;
+	return r == -EROFS ? userns_range_take(first, &registry, pod->spec->name, err) : r;
+}
+
+static int make_userns(struct pod *pod, struct err *err)
+{
+	uint32_t first;
+	int r;
+
+	if (pod->adopting || pod->spec->userns == POD_USERNS_HOST)
+		return 0;
+	r = take_range(&first, pod, err);
+	return r < 0 ? r : userns_create(&pod->pause.userns, first, err);
+}
+
 static int start_pause(struct pod *pod, struct err *err)
 {
 	const struct pause_args args = {
@@ -469,6 +498,7 @@ static const struct {
 	{ "disk", open_disk },
 	{ "cgroup", make_groups },
 	{ "lease", lease_address },
+	{ "userns", make_userns },
 	{ "pause", start_pause },
 	{ "network", attach_network },
 	{ "containers", prepare_members },

@@ -37,7 +37,8 @@ podd=$BUILD/podd
 cgroups=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
 ip link set lo up
 tmp=$(mktemp -d /tmp/podd-test.XXXXXX)
-mount -t tmpfs none "$tmp"
+# tmpfs has idmapped mounts, as a root of a pod needs, since Linux 6.3.
+[ "$(printf '%s\n' 6.3 "$(uname -r)" | sort -V | head -n 1)" != 6.3 ] || mount -t tmpfs none "$tmp"
 rootfs=$tmp/rootfs
 tests=0 failed=0
 
@@ -97,8 +98,8 @@ t() {
 
 finish() {
 	echo "1..$tests"
-	umount -l "$tmp"
-	rmdir "$tmp"
+	umount -l "$tmp" 2>/dev/null # if it is a mount
+	rm -rf --one-file-system "$tmp"
 	[ $failed = 0 ]
 	exit
 }
@@ -108,7 +109,7 @@ finish() {
 world() {
 	local p
 	find "$root" -mindepth 1 -printf 'file %P\n' | grep -vE \
-		'^file (etc(/.*)?|run(/podd(/\.net)?)?|var(/lib(/podd(/pods|/generations(/.*)?)?)?)?|var/log(/.*)?)$'
+		'^file (etc(/.*)?|run(/podd(/\.net)?)?|var(/lib(/podd(/pods|/userns|/generations(/.*)?)?)?)?|var/log(/.*)?)$'
 	ip -o link | awk '{ print "link " $2 }'
 	nft list tables 2>/dev/null | sed 's/^/nftables /'
 	awk '{ print "mount " $5 }' /proc/self/mountinfo

@@ -80,6 +80,7 @@ static int make_root(struct err *err)
 	cleanup_close int scratch = open(w.dir, O_DIRECTORY | O_CLOEXEC);
 	struct container_root_args args = {
 		.spec = &spec,
+		.userns = &w.pause.userns,
 		.pause_pidfd = w.pause.pidfd,
 		.cgroup_fd = w.pod.dirfd,
 		.scratch_dirfd = scratch,
@@ -96,6 +97,7 @@ static int spawn(const char *script, struct container_started *out, struct err *
 	struct container_process p = {
 		.argv = argv,
 		.env = env,
+		.userns = &w.pause.userns,
 		.pause_pidfd = w.pause.pidfd,
 		.mntns_fd = w.mntns_fd,
 		.cgroup_fd = w.pod.dirfd,
@@ -258,6 +260,7 @@ static void pause__maker_killed__program_lives_and_its_exit_is_kept(void **state
 		char *env[] = { NULL };
 		struct container_process p = {
 			.argv = argv, .env = env,
+			.userns = &w.pause.userns,
 			.pause_pidfd = w.pause.pidfd, .mntns_fd = w.mntns_fd,
 			.cgroup_fd = w.pod.dirfd, .stdio = { -EBADF, -EBADF, -EBADF },
 			.slot = other,
@@ -278,6 +281,7 @@ static void container_spawn__no_such_program__stage_and_code(void **state)
 	struct container_process p = {
 		.argv = argv,
 		.env = env,
+		.userns = &w.pause.userns,
 		.pause_pidfd = w.pause.pidfd,
 		.mntns_fd = w.mntns_fd,
 		.cgroup_fd = w.pod.dirfd,

@@ -240,8 +240,8 @@ static void load__faults_of_form__each_at_its_place(void **state)
 		{ "[Container c]\n" NEEDED "Volume=a:b:c,ro,d\n",
 		  "f.pod:4:8: Volume=: 'a' is no absolute path\n"
 		  "f.pod:4:10: Volume=: 'b' is no absolute path\n"
-		  "f.pod:4:12: Volume=: option 'c' is none of ro, rw, optional\n"
-		  "f.pod:4:17: Volume=: option 'd' is none of ro, rw, optional\n" },
+		  "f.pod:4:12: Volume=: option 'c' is none of ro, rw, optional, idmap, noidmap\n"
+		  "f.pod:4:17: Volume=: option 'd' is none of ro, rw, optional, idmap, noidmap\n" },
 		{ "[Container c]\n" NEEDED "Tmpfs=/x:size=1Q,mode=9,zz\n",
 		  "f.pod:4:15: Tmpfs=: '1Q' is no size, such as 64M\n"
 		  "f.pod:4:23: Tmpfs=: '9' is no octal mode, such as 0755\n"

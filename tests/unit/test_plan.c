@@ -60,6 +60,7 @@ static const struct row {
 	{ CONFIG_POD, "TimeoutStopSec", "1s", "2s", POD, PLAN_UNCHANGED, false },
 	{ CONFIG_POD, "Limits", "strict", "best-effort", POD, PLAN_UNCHANGED, false },
 	{ CONFIG_POD, "UpdateSettleSec", "1s", "2s", POD, PLAN_UNCHANGED, false },
+	{ CONFIG_POD, "UserNamespace", "auto", "host", POD, PLAN_UNCHANGED, true },
 	{ CONFIG_POD, "ImagePolicy", "any", "/key.pub", POD, PLAN_UNCHANGED, false },
 	{ CONFIG_POD, "MemoryMax", "1G", "infinity", POD, PLAN_UNCHANGED, false },
 	{ CONFIG_POD, "MemoryHigh", "", "1M", POD, PLAN_UNCHANGED, false },

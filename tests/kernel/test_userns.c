@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/* What podd relies on about user namespaces and idmapped mounts. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/child.h"
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/sys.h"
+#include "cgroup/cgroup.h"
+#include "container/mount.h"
+#include "userns/userns.h"
+
+#define FIRST UINT32_C(0x70000000)
+
+static struct userns ns;
+static char dir[64];
+
+static int make_world(void **state)
+{
+	struct err err = { 0 };
+
+	(void)state;
+	if (getuid() != 0)
+		return 0;
+	if (userns_create(&ns, FIRST, &err) < 0) {
+		print_error("%s\n", err.msg);
+		return -1;
+	}
+	strcpy(dir, "/var/tmp/podd-userns-XXXXXX"); /* a disk: tmpfs cannot before Linux 6.3 */
+	return mkdtemp(dir) ? 0 : -1;
+}
+
+static int drop_world(void **state)
+{
+	(void)state;
+	close_fd(&ns.fd);
+	return dir[0] ? io_remove_tree(AT_FDCWD, dir, NULL) : 0;
+}
+
+static void need_root(void)
+{
+	if (getuid() != 0)
+		skip();
+}
+
+/* In a child with a mount namespace of its own; 0: as expected. */
+static int in_child(child_fn *fn, void *arg)
+{
+	const struct child_args args = { .flags = CLONE_NEWNS };
+
+	return child_call(&args, fn, arg);
+}
+
+static int mount_in_a_namespace_of_the_host(void *arg)
+{
+	struct err err = { 0 };
+
+	(void)arg;
+	if (sys_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    sys_mount("x", "/tmp", "tmpfs", 0, NULL) < 0)
+		return 1;
+	if (userns_enter(&ns, &err) < 0 || getuid() != 0)
+		return 2;
+	if (sys_mount("x", "/mnt", "tmpfs", 0, NULL) == 0 || errno != EPERM)
+		return 3;
+	if (sys_umount2("/tmp", MNT_DETACH) == 0 || errno != EPERM)
+		return 4;
+	/* In one of its own it may mount; what came from the other is locked. */
+	if (unshare(CLONE_NEWNS) < 0 || sys_mount("x", "/mnt", "tmpfs", 0, NULL) < 0)
+		return 5;
+	return sys_umount2("/tmp", MNT_DETACH) == 0 || errno != EINVAL ? 6 : 0;
+}
+
+static void mounts_of_the_host__all_capabilities_of_the_pod__cannot_be_changed(void **state)
+{
+	(void)state;
+	need_root();
+	assert_int_equal(in_child(mount_in_a_namespace_of_the_host, NULL), 0);
+}
+
+static int be(void *arg)
+{
+	(void)arg;
+	return 7;
+}
+
+static int clone_into_group(void *arg)
+{
+	const struct child_args into = { .flags = CLONE_INTO_CGROUP, .cgroup_fd = *(int *)arg,
+					 .stack_size = CHILD_STACK_INNER };
+	struct err err = { 0 };
+	pid_t pid;
+
+	if (userns_enter(&ns, &err) < 0)
+		return 1;
+	pid = child_spawn(&into, be, NULL);
+	return pid == -EACCES ? 0 : 2;
+}
+
+static void clone_into_cgroup__from_within__refused(void **state)
+{
+	struct cgroup_root root;
+	struct cgroup group;
+	struct err err = { 0 };
+
+	(void)state;
+	need_root();
+	if (cgroup_root_open(&root, "userns", &err) < 0)
+		skip();
+	assert_int_equal(cgroup_pod_create(&group, &root, "kernel", 0, &err), 0);
+	assert_int_equal(in_child(clone_into_group, &group.dirfd), 0);
+	cgroup_close(&group);
+	assert_int_equal(cgroup_pod_remove(&root, "kernel", 1000, &err), 0);
+	cgroup_root_close(&root);
+}
+
+/* A lower with a file of user 5 and one of a user that no pod has. */
+static void make_lower(void)
+{
+	char path[96];
+
+	for (unsigned i = 0; i < 2; i++) {
+		const uid_t owner[] = { 5, 70000 };
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/lower", dir);
+		(void)mkdir(path, 0755);
+		snprintf(path, sizeof(path), "%s/lower/%u", dir, i);
+		fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+		assert_true(fd >= 0);
+		assert_int_equal(fchown(fd, owner[i], owner[i]), 0);
+		close(fd);
+	}
+	for (const char *const *d = (const char *const[]){ "root", "upper", "work", NULL }; *d; d++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, *d);
+		assert_int_equal(mkdir(path, 0755), 0);
+	}
+}
+
+static int overlay_of_a_mapped_lower(void *arg)
+{
+	struct err err = { 0 };
+	char options[256];
+	struct stat st;
+	int lower;
+
+	(void)arg;
+	if (chdir(dir) < 0 || sys_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount_clone(&lower, AT_FDCWD, "lower", 0, &err) < 0 || userns_map_mount(&ns, lower, 0) < 0 ||
+	    sys_move_mount(lower, "", AT_FDCWD, "root", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return 1;
+	snprintf(options, sizeof(options), "lowerdir=/proc/self/fd/%d,upperdir=upper,workdir=work", lower);
+	if (sys_mount("overlay", "root", "overlay", 0, options) < 0)
+		return 2;
+	if (stat("root/0", &st) < 0 || st.st_uid != FIRST + 5 || st.st_gid != FIRST + 5)
+		return 3;
+	if (stat("root/1", &st) < 0 || st.st_uid != 65534) /* the overflow id: nobody's */
+		return 4;
+	/* What is copied up has the range's id on the disk. */
+	if (chmod("root/0", 0640) < 0 || stat("upper/0", &st) < 0 || st.st_uid != FIRST + 5)
+		return 5;
+	return chmod("root/1", 0640) == 0 || errno != EOVERFLOW ? 6 : 0;
+}
+
+static void overlay__idmapped_lower__ids_of_the_range(void **state)
+{
+	(void)state;
+	need_root();
+	make_lower();
+	assert_int_equal(in_child(overlay_of_a_mapped_lower, NULL), 0);
+}
+
+static int act_as_root(void *arg)
+{
+	struct err err = { 0 };
+	int death_signal;
+	struct stat st;
+
+	(void)arg;
+	if (chdir(dir) < 0 || mkdir("closed", 0700) < 0 || chown("closed", 1234, 1234) < 0 ||
+	    prctl(PR_SET_PDEATHSIG, SIGUSR1) < 0 || userns_act_as_root(&ns, &err) < 0 || getuid() != 0)
+		return 1;
+	if (prctl(PR_GET_PDEATHSIG, &death_signal) < 0 || death_signal != SIGUSR1)
+		return 2;
+	(void)syscall(SYS_setfsuid, 0); /* this is why */
+	if (prctl(PR_GET_PDEATHSIG, &death_signal) < 0 || death_signal != 0)
+		return 3;
+	(void)syscall(SYS_setfsuid, ns.first);
+	if (userns_act_as_root(&ns, &err) < 0)
+		return 4;
+	/* The host's capabilities, the pod's ownership. */
+	return mkdir("closed/made", 0755) < 0 || stat("closed/made", &st) < 0 || st.st_uid != FIRST ||
+			       st.st_gid != FIRST ?
+		       5 :
+		       0;
+}
+
+static void file_system_ids__of_the_pod__owner_of_what_is_made(void **state)
+{
+	(void)state;
+	need_root();
+	assert_int_equal(in_child(act_as_root, NULL), 0);
+}
+
+static void create__range__found_again(void **state)
+{
+	struct userns found;
+	int to[2];
+	pid_t pid;
+	char c;
+
+	(void)state;
+	need_root();
+	assert_int_equal(pipe2(to, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0) {
+		struct err err = { 0 };
+
+		(void)!write(to[1], userns_enter(&ns, &err) == 0 ? "y" : "n", 1);
+		pause();
+		_exit(0);
+	}
+	assert_int_equal(read(to[0], &c, 1), 1);
+	assert_int_equal(c, 'y');
+	assert_int_equal(userns_find(&found, pid, NULL), 0);
+	assert_int_equal(found.first, FIRST);
+	assert_int_equal(found.n, USERNS_IDS);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	close(found.fd);
+	close(to[0]);
+	close(to[1]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(create__range__found_again),
+		cmocka_unit_test(mounts_of_the_host__all_capabilities_of_the_pod__cannot_be_changed),
+		cmocka_unit_test(clone_into_cgroup__from_within__refused),
+		cmocka_unit_test(overlay__idmapped_lower__ids_of_the_range),
+		cmocka_unit_test(file_system_ids__of_the_pod__owner_of_what_is_made),
+	};
+
+	return cmocka_run_group_tests(tests, make_world, drop_world);
+}

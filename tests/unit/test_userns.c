@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* userns/range.c: which ids a pod gets. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "userns/range.h"
+#include "userns/userns.h"
+
+#define FIRST UINT32_C(0x70000000)
+#define LAST  UINT32_C(0x7ffd0000)
+
+/* A directory that is registry and /etc in one. */
+struct place {
+	char path[64];
+	struct userns_registry registry;
+};
+
+static int make_place(void **state)
+{
+	struct place *p = calloc(1, sizeof(*p));
+
+	strcpy(p->path, "/tmp/podd-userns-XXXXXX");
+	assert_non_null(mkdtemp(p->path));
+	p->registry.dirfd = open(p->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	p->registry.etc_fd = p->registry.dirfd;
+	p->registry.owner = "";
+	*state = p;
+	return 0;
+}
+
+static int drop_place(void **state)
+{
+	struct place *p = *state;
+
+	close(p->registry.dirfd);
+	assert_int_equal(io_remove_tree(AT_FDCWD, p->path, NULL), 0);
+	free(p);
+	return 0;
+}
+
+static void put(const struct place *p, const char *name, const char *text)
+{
+	int fd = openat(p->registry.dirfd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	assert_true(fd >= 0);
+	assert_int_equal(io_write_all(fd, text, strlen(text)), 0);
+	close(fd);
+}
+
+static uint32_t take(const struct place *p, const char *pod)
+{
+	struct err err = { 0 };
+	uint32_t first = 0;
+
+	assert_int_equal(userns_range_take(&first, &p->registry, pod, &err), 0);
+	assert_true(first >= FIRST && first <= LAST && first % USERNS_IDS == 0);
+	return first;
+}
+
+static void range__same_pod__same_range(void **state)
+{
+	const struct place *p = *state;
+	uint32_t web = take(p, "web"), shop = take(p, "shop");
+
+	assert_int_not_equal(web, shop);
+	assert_int_equal(take(p, "web"), web);
+	assert_int_equal(take(p, "shop"), shop);
+	assert_int_equal(unlinkat(p->registry.dirfd, "userns", 0), 0);
+	assert_int_equal(take(p, "shop"), shop); /* in whatever order */
+	assert_int_equal(take(p, "web"), web);
+}
+
+static void range__another_instance_of_podd__another_range(void **state)
+{
+	struct place *p = *state;
+	uint32_t web = take(p, "web");
+
+	assert_int_equal(unlinkat(p->registry.dirfd, "userns", 0), 0);
+	p->registry.owner = "/srv/other";
+	assert_int_not_equal(take(p, "web"), web);
+}
+
+static void range__ids_of_the_host__passed_over(void **state)
+{
+	static const struct {
+		const char *file, *line; /* %u: the id @at of the range */
+		uint32_t at;
+		bool hit;
+	} rows[] = {
+		{ "passwd", "a:x:%u:5::/:/bin/sh\n", 0, true },
+		{ "passwd", "a:x:%u:5::/:/bin/sh\n", 65535, true },
+		{ "passwd", "a:x:5:%u::/:/bin/sh\n", 0, false },
+		{ "passwd", "a:x:%ux:5::/\n", 0, false },
+		{ "passwd", "a:x:-%u:5::/\n", 0, false },
+		{ "group", "a:x:%u:\n", 7, true },
+		{ "group", "%u\n", 7, false },
+		{ "subuid", "a:%u:1\n", 65535, true },
+		{ "subgid", "a:%u:1\n", 0, true },
+		{ "subuid", "a:%u:0\n", 5, false },
+		{ "subuid", "a:%u\n", 5, false },
+		{ "subuid", "\n::\na:1:100\nb:100000:65536\nc:%u:70000", 9, true },
+	};
+	const struct place *p = *state;
+	uint32_t web = take(p, "web");
+	char text[128];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint32_t now;
+
+		snprintf(text, sizeof(text), rows[i].line, web + rows[i].at);
+		put(p, rows[i].file, text);
+		now = take(p, "web");
+		if ((now != web) != rows[i].hit)
+			fail_msg("row %zu: %s", i, text);
+		assert_int_equal(unlinkat(p->registry.dirfd, rows[i].file, 0), 0);
+		assert_int_equal(unlinkat(p->registry.dirfd, "userns", 0), 0);
+		assert_int_equal(take(p, "web"), web);
+	}
+}
+
+static void range__subordinate_ids_across_borders__all_of_them(void **state)
+{
+	const struct place *p = *state;
+	char text[64];
+	uint32_t web;
+
+	snprintf(text, sizeof(text), "a:0:%u\n", LAST); /* leaves the last one */
+	put(p, "subuid", text);
+	assert_int_equal(take(p, "web"), LAST);
+	put(p, "subuid", "a:2147483647:2147483648\n"); /* podman's advice: above all of ours */
+	web = take(p, "new");
+	snprintf(text, sizeof(text), "a:%u:2\n", web + USERNS_IDS - 1);
+	put(p, "subuid", text);
+	assert_int_not_equal(take(p, "new"), web);
+	put(p, "subuid", "a:18446744073709551615:18446744073709551615\nb:99999999999999999999999:1\n");
+	(void)take(p, "odd");
+}
+
+static void range__all_taken__said(void **state)
+{
+	const struct place *p = *state;
+	struct err err = { 0 };
+	uint32_t first;
+
+	put(p, "subgid", "a:0:4294967295\n");
+	assert_int_equal(userns_range_take(&first, &p->registry, "web", &err), -ENOSPC);
+	assert_string_equal(err.msg, "all 4094 ranges of ids are taken: take lines of pods that are no "
+				     "more out of podd's file 'userns'");
+	assert_int_equal(faccessat(p->registry.dirfd, "userns", F_OK, 0), -1);
+}
+
+static void range__a_fifo_for_a_file__not_waited_for(void **state)
+{
+	const struct place *p = *state;
+
+	assert_int_equal(mkfifoat(p->registry.dirfd, "passwd", 0600), 0);
+	(void)take(p, "web");
+}
+
+static void find__own_process__the_hosts(void **state)
+{
+	struct userns ns;
+
+	(void)state;
+	assert_int_equal(userns_find(&ns, getpid(), NULL), 0);
+	assert_int_equal(ns.fd, -EBADF);
+	assert_int_equal(ns.first, 0);
+}
+
+int main(void)
+{
+#define IN_PLACE(f) cmocka_unit_test_setup_teardown(f, make_place, drop_place)
+	const struct CMUnitTest tests[] = {
+		IN_PLACE(range__same_pod__same_range),
+		IN_PLACE(range__another_instance_of_podd__another_range),
+		IN_PLACE(range__ids_of_the_host__passed_over),
+		IN_PLACE(range__subordinate_ids_across_borders__all_of_them),
+		IN_PLACE(range__all_taken__said),
+		IN_PLACE(range__a_fifo_for_a_file__not_waited_for),
+		cmocka_unit_test(find__own_process__the_hosts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
