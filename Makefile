@@ -123,7 +123,8 @@ $(BUILD)/tests/%: tests/%.c $(CTL_OBJ) $(BUILD)/libpodd.a
 $(BUILD)/tests/unit/test_seccomp $(BUILD)/fuzz_seccomp: LDLIBS += $(SECCOMP_LIBS)
 
 # Static, for roots that have no libc.
-$(BUILD)/tests/integration/probe: tests/integration/probe.c
+STATIC_TOOLS := $(BUILD)/tests/integration/probe $(BUILD)/tests/integration/libc
+$(STATIC_TOOLS): $(BUILD)/tests/integration/%: tests/integration/%.c
 	@mkdir -p $(@D)
 	$(call say,TEST)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -I. $(WARN) $(if $(WERROR),-Werror) -O1 -g -static -o $@ $<
