@@ -198,12 +198,16 @@ const struct config_key config_keys[] = {
 	  .min = "4K", .unit = "bytes", .since = SINCE, CONTAINER_MEMBER(run.writable_size_bytes),
 	  .about = "Room for writes to the root with Writable=tmpfs." },
 	{ "Volume", CONFIG_CONTAINER, RESTART, &config_type_volume,
-	  "SOURCE:TARGET[:ro|rw][,optional]", .list = true, .since = SINCE, CONTAINER_MEMBER(run),
+	  "SOURCE:TARGET[:ro|rw][,optional][,noidmap]", .list = true, .since = SINCE, CONTAINER_MEMBER(run),
 	  .about = "A file or directory of the host, put at a place in the container; "
 		   "./SOURCE is below the file's own directory." },
 	{ "Tmpfs", CONFIG_CONTAINER, RESTART, &config_type_tmpfs,
 	  "TARGET[:size=SIZE,mode=MODE]", .list = true, .since = SINCE, CONTAINER_MEMBER(run),
 	  .about = "An empty directory in memory; mode 1777, half of the memory if not given." },
+	{ "Device", CONFIG_CONTAINER, RESTART, &config_type_device,
+	  "SOURCE[:TARGET][:ro|rw][,optional]", .list = true, .since = SINCE, CONTAINER_MEMBER(run),
+	  .about = "A device of the host that the container may open, at the same place if no TARGET "
+		   "below /dev is given." },
 	{ "AddCapability", CONFIG_CONTAINER, RESTART, &config_type_capabilities, "NAME...|all",
 	  .list = true, .since = SINCE, CONTAINER_MEMBER(run.capabilities.add),
 	  .about = "Capabilities beside the default ones (see CAPABILITIES); those of a user "

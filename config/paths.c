@@ -184,11 +184,6 @@ static int read_target(const struct config_value *v, const struct container_spec
 	return 0;
 }
 
-static bool is_word(const char *s, size_t n, const char *word)
-{
-	return strlen(word) == n && strncmp(s, word, n) == 0;
-}
-
 static int read_volume_options(const struct config_value *v, const char *s,
 			       struct container_volume *volume)
 {
@@ -197,11 +192,11 @@ static int read_volume_options(const struct config_value *v, const char *s,
 
 	for (;; s += n + 1) {
 		n = strcspn(s, ",");
-		if (is_word(s, n, "optional"))
+		if (config_is_word(s, n, "optional"))
 			volume->optional = true;
-		else if (is_word(s, n, "ro") || is_word(s, n, "rw"))
+		else if (config_is_word(s, n, "ro") || config_is_word(s, n, "rw"))
 			volume->read_only = s[1] == 'o';
-		else if (is_word(s, n, "idmap") || is_word(s, n, "noidmap"))
+		else if (config_is_word(s, n, "idmap") || config_is_word(s, n, "noidmap"))
 			volume->no_idmap = s[0] == 'n';
 		else
 			r = config_value_bad(v, s, "option '%.*s' is none of ro, rw, optional, idmap, "

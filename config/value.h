@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdint.h>
+#include <string.h>
 
 #include "config/diag.h"
 #include "config/keys.h"
@@ -40,7 +41,7 @@ extern const struct config_type config_type_size, config_type_duration, config_t
 	config_type_path, config_type_rootfs, config_type_volume, config_type_tmpfs,
 	config_type_image, config_type_policy, config_type_ifname, config_type_subnet,
 	config_type_address, config_type_dns, config_type_capabilities, config_type_seccomp,
-	config_type_idset, config_type_huge;
+	config_type_idset, config_type_huge, config_type_device;
 
 /* At @at, which points into v->s. Return -EINVAL. */
 int config_value_bad(const struct config_value *v, const char *at, const char *fmt, ...)
@@ -56,6 +57,12 @@ uint64_t config_digest_string(const void *member, uint64_t h);
 uint64_t config_digest_strv(const void *member, uint64_t h);
 
 int config_word_next(const struct config_value *v, const char **p, const char **at, char **out);
+
+/* Whether the @n bytes at @s are @word. */
+static inline bool config_is_word(const char *s, size_t n, const char *word)
+{
+	return strlen(word) == n && strncmp(s, word, n) == 0;
+}
 
 int config_value_host_path(const struct config_value *v, const char *at, size_t n, char **out);
 int config_size_parse(const char *s, const char **bad, uint64_t *out);

@@ -41,9 +41,23 @@ struct container_files {
 	const char *resolv_conf;
 };
 
+/* A device node that the container gets. */
+struct container_node {
+	const char *target; /* below /dev */
+	mode_t type;	    /* S_IFCHR or S_IFBLK */
+	dev_t number;
+	bool read_only;
+};
+
+struct container_nodes {
+	struct container_node nodes[CONTAINER_DEVICES_MAX];
+	size_t n;
+};
+
 struct container_root_args {
 	const struct container_spec *spec;
 	struct container_files files;
+	const struct container_nodes *nodes;
 	const struct userns *userns; /* the pod's */
 	int pause_pidfd;
 	int cgroup_fd;	   /* the container's group */

@@ -394,7 +394,7 @@ static int take_owner(struct builder *b)
 
 static int mount_system(struct builder *b)
 {
-	return system_mounts(b->root_fd, b->shm_fd, b->args->userns, b->err);
+	return system_mounts(b->root_fd, b->shm_fd, b->args, b->err);
 }
 
 static int seal_root(struct builder *b)

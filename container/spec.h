@@ -27,6 +27,15 @@ struct container_tmpfs {
 	mode_t mode;
 };
 
+struct container_device {
+	char *source; /* absolute path on the host: a node, or a link to one */
+	char *target; /* absolute path in the container, below /dev */
+	bool read_only;
+	bool optional; /* one that is not there is no error */
+};
+
+#define CONTAINER_DEVICES_MAX 64
+
 /* Masks, bit N for capability N; CAPABILITY_ALL (base/capability.h) for "all". */
 struct container_capabilities {
 	uint64_t add, drop;
@@ -58,6 +67,8 @@ struct container_spec {
 	size_t volume_n;
 	struct container_tmpfs *tmpfs;
 	size_t tmpfs_n;
+	struct container_device *devices;
+	size_t device_n;
 	char **argv; /* NULL-terminated, at least one */
 	char **env;  /* "NAME=value", NULL-terminated; what the file says */
 	char *cwd;   /* absolute, in the container */

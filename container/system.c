@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/fd.h"
+#include "base/io.h"
 #include "base/sys.h"
 #include "container/mount.h"
 
@@ -74,7 +75,25 @@ static int add_devices(int dev, struct err *err)
 	return 0;
 }
 
-static int add_dev(int root_fd, int shm_fd, const struct userns *userns, struct err *err)
+/* What the pod's root owns all in the container may open: to list it was to grant it. */
+static int add_node(int dev, const struct container_node *node, struct err *err)
+{
+	const char *path = node->target + strlen("/dev/"), *name = strrchr(path, '/');
+	const mode_t mode = node->read_only ? 0444 : 0666;
+	char parent[PATH_MAX];
+
+	if (name) {
+		snprintf(parent, sizeof(parent), "%.*s", (int)(name - path), path);
+		if (io_mkdir_path(dev, parent, 0755, err) < 0)
+			return -err->code;
+	}
+	if (mknodat(dev, path, node->type | mode, node->number) < 0 ||
+	    fchmodat(dev, path, mode, 0) < 0)
+		return err_sys(err, "make '%s'", node->target);
+	return 0;
+}
+
+static int add_dev(int root_fd, int shm_fd, const struct container_root_args *args, struct err *err)
 {
 	char tty[16];
 	static const struct mount_fs dev_fs = {
@@ -92,9 +111,11 @@ static int add_dev(int root_fd, int shm_fd, const struct userns *userns, struct 
 	cleanup_close int dev = -EBADF, target = -EBADF, shm = -EBADF;
 	int r = mount_fs_create(&dev, &dev_fs, err);
 
-	snprintf(tty, sizeof(tty), "%u", userns_host_id(userns, TTY_GROUP));
+	snprintf(tty, sizeof(tty), "%u", userns_host_id(args->userns, TTY_GROUP));
 	if (r == 0)
 		r = add_devices(dev, err);
+	for (size_t i = 0; r == 0 && i < args->nodes->n; i++)
+		r = add_node(dev, &args->nodes->nodes[i], err);
 	if (r == 0)
 		r = mount_open_dir(&target, root_fd, "dev", 0755, err);
 	if (r == 0)
@@ -186,12 +207,12 @@ static int protect_path(int root_fd, const char *path, struct err *err)
  * @root_fd: the container's root; the caller is rooted there, in the pod's
  * namespaces, and a member of its PID namespace
  * @shm_fd: the pod's /dev/shm, detached; the caller's
- * @userns: the pod's; the caller acts as its root
+ * @args: the container's; the caller acts as the root of @args->userns
  *
  * Return: 0 or -errno with @err filled. Any failure is fatal for the container:
  * there is no such thing as a mask that did not work.
  */
-int system_mounts(int root_fd, int shm_fd, const struct userns *userns, struct err *err)
+int system_mounts(int root_fd, int shm_fd, const struct container_root_args *args, struct err *err)
 {
 	static const struct mount_fs proc_fs = { .type = "proc", .attributes = NO_ALL };
 	static const struct mount_fs sys_fs = { .type = "sysfs",
@@ -205,7 +226,7 @@ int system_mounts(int root_fd, int shm_fd, const struct userns *userns, struct e
 	if (r == 0)
 		r = add_fs(root_fd, "sys/fs/cgroup", &cgroup_fs, err);
 	if (r == 0)
-		r = add_dev(root_fd, shm_fd, userns, err);
+		r = add_dev(root_fd, shm_fd, args, err);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(masked); i++)
 		r = mask_path(root_fd, masked[i], err);
 	if (r == 0)

@@ -3,6 +3,6 @@
 #pragma once
 
 #include "base/err.h"
-#include "userns/userns.h"
+#include "container/container.h"
 
-int system_mounts(int root_fd, int shm_fd, const struct userns *userns, struct err *err);
+int system_mounts(int root_fd, int shm_fd, const struct container_root_args *args, struct err *err);

@@ -18,6 +18,7 @@
 #include "base/sys.h"
 #include "base/fault.h"
 #include "container/filter.h"
+#include "supervisor/devices.h"
 #include "supervisor/plan.h"
 
 #define REMOVE_TIMEOUT_MS 1000
@@ -340,8 +341,10 @@ int member_prepare(struct member *m, const struct member_host *host,
 
 static int build_root(struct member *m, struct err *err)
 {
+	struct container_nodes nodes;
 	const struct container_root_args args = {
 		.spec = &m->spec->run,
+		.nodes = &nodes,
 		.files = *m->host->files,
 		.userns = &m->host->pause->userns,
 		.pause_pidfd = m->host->pause->pidfd,
@@ -355,7 +358,11 @@ static int build_root(struct member *m, struct err *err)
 		return 0;
 	if (fault_at("root"))
 		return fault_error("root", err);
-	r = container_root_build(&m->mntns_fd, &args, err);
+	r = devices_find(&nodes, args.spec, err);
+	if (r == 0)
+		r = devices_allow(&m->cgroup, &nodes, args.userns, err);
+	if (r == 0)
+		r = container_root_build(&m->mntns_fd, &args, err);
 	fault_kill("root-built");
 	if (r < 0)
 		return r;

@@ -345,6 +345,7 @@ static int take_range(uint32_t *first, const struct pod *pod, struct err *err)
 	cleanup_close int etc = open("/etc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct userns_registry registry = {
 		.dirfd = pod->paths->lib,
+		.name = "userns",
 		.etc_fd = etc,
 		.owner = pod->paths->root,
 	};
@@ -353,6 +354,7 @@ static int take_range(uint32_t *first, const struct pod *pod, struct err *err)
 	if (etc >= 0 && registry.dirfd >= 0)
 		r = userns_range_take(first, &registry, pod->spec->name, err);
 	registry.dirfd = pod->paths->run;
+	registry.name = ".userns"; /* no pod is named so */
 	return r == -EROFS ? userns_range_take(first, &registry, pod->spec->name, err) : r;
 }
 

@@ -14,7 +14,6 @@
 #include "base/io.h"
 #include "userns/userns.h"
 
-#define FILE_NAME   "userns"
 #define FIRST_RANGE UINT32_C(0x70000000)
 #define RANGE_N	    4094
 #define NONE	    RANGE_N
@@ -122,13 +121,13 @@ static unsigned read_line(char *line, const char **name)
 static int read_registry(struct table *t, const struct userns_registry *registry, const char *pod,
 			 struct err *err)
 {
-	FILE *f = open_file(registry->dirfd, FILE_NAME), *others;
+	FILE *f = open_file(registry->dirfd, registry->name), *others;
 	cleanup_free char *line = NULL;
 	size_t size = 0;
 
 	t->own = NONE;
 	if (!f && errno != ENOENT)
-		return err_sys(err, "open '%s'", FILE_NAME);
+		return err_sys(err, "open '%s'", registry->name);
 	others = open_memstream(&t->text, &t->text_n);
 	while (others && f && getline(&line, &size, f) > 0) {
 		const char *name;
@@ -146,7 +145,7 @@ static int read_registry(struct table *t, const struct userns_registry *registry
 	if (f)
 		(void)fclose(f);
 	if (!others || fclose(others) != 0)
-		return err_set(err, ENOMEM, "read '%s': out of memory", FILE_NAME);
+		return err_set(err, ENOMEM, "read '%s': out of memory", registry->name);
 	return 0;
 }
 
@@ -175,9 +174,9 @@ static int write_registry(const struct table *t, const struct userns_registry *r
 
 	if (asprintf(&all, "%s%u %s\n", t->text, first_of(t->own), pod) < 0) {
 		all = NULL;
-		return err_set(err, ENOMEM, "write '%s': out of memory", FILE_NAME);
+		return err_set(err, ENOMEM, "write '%s': out of memory", registry->name);
 	}
-	return io_replace_file_synced(registry->dirfd, FILE_NAME, all, strlen(all), err);
+	return io_replace_file_synced(registry->dirfd, registry->name, all, strlen(all), err);
 }
 
 static int lock(const struct userns_registry *registry, struct err *err)
@@ -185,10 +184,10 @@ static int lock(const struct userns_registry *registry, struct err *err)
 	int fd = openat(registry->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
-		return err_sys(err, "open the directory of '%s'", FILE_NAME);
+		return err_sys(err, "open the directory of '%s'", registry->name);
 	while (flock(fd, LOCK_EX) < 0)
 		if (errno != EINTR) {
-			err_sys(err, "lock the directory of '%s'", FILE_NAME);
+			err_sys(err, "lock the directory of '%s'", registry->name);
 			close_fd(&fd);
 			return -err->code;
 		}
@@ -211,7 +210,7 @@ static int take(uint32_t *first, struct table *t, const struct userns_registry *
 	t->own = choose(t, registry, pod);
 	if (t->own == NONE)
 		return err_set(err, ENOSPC, "all %d ranges of ids are taken: take lines of pods that "
-			       "are no more out of podd's file '%s'", RANGE_N, FILE_NAME);
+			       "are no more out of podd's file '%s'", RANGE_N, registry->name);
 	*first = first_of(t->own);
 	return write_registry(t, registry, pod, err);
 }
@@ -227,7 +226,8 @@ int userns_range_take(uint32_t *first, const struct userns_registry *registry, c
 		      struct err *err)
 {
 	cleanup_close int fd = lock(registry, err);
-	const struct userns_registry locked = { fd, registry->etc_fd, registry->owner };
+	const struct userns_registry locked = { fd, registry->name, registry->etc_fd,
+						registry->owner };
 	struct table t = { .text = NULL };
 	int r = fd < 0 ? fd : take(first, &t, &locked, pod, err);
 

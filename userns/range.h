@@ -12,8 +12,8 @@
  * The ranges are cut from 0x70000000 to 0x7ffdffff, which systemd leaves to others
  * (its UIDS-GIDS: containers of systemd-nspawn are below, foreign ids and what not
  * every program can hold are above). A pod's first choice follows from its name, so
- * it mostly has the same range even where nothing can be kept; the file "userns", one
- * line "FIRST NAME" for each pod, keeps it for sure, and keeps pods apart whose names
+ * it mostly has the same range even where nothing can be kept; a file, one line
+ * "FIRST NAME" for each pod, keeps it for sure, and keeps pods apart whose names
  * lead to the same. A range in which the host has a user, a group or subordinate ids
  * (subuid(5)) is passed over, also by a pod that had it before.
  *
@@ -21,7 +21,8 @@
  * idmapped), but whoever looks at a process list or a quota wants them to mean one pod.
  */
 struct userns_registry {
-	int dirfd;	   /* that has the file "userns" */
+	int dirfd;	   /* of the file */
+	const char *name;  /* of it */
 	int etc_fd;	   /* the host's passwd, group, subuid and subgid */
 	const char *owner; /* of the pods' names: two instances of podd on a host differ */
 };

@@ -96,6 +96,7 @@ static const struct row {
 	{ CONFIG_CONTAINER, "Writable", "tmpfs", "no", A, PLAN_RESTART, false },
 	{ CONFIG_CONTAINER, "WritableSize", "1M", "2M", A, PLAN_RESTART, false },
 	{ CONFIG_CONTAINER, "Volume", "/a:/b", "/a:/b:ro", A, PLAN_RESTART, false },
+	{ CONFIG_CONTAINER, "Device", "/dev/a", "/dev/a:ro", A, PLAN_RESTART, false },
 	{ CONFIG_CONTAINER, "Tmpfs", "/t", "/t:mode=700", A, PLAN_RESTART, false },
 	{ CONFIG_CONTAINER, "AddCapability", "", "NET_RAW", A, PLAN_RESTART, false },
 	{ CONFIG_CONTAINER, "DropCapability", "all", "KILL", A, PLAN_RESTART, false },

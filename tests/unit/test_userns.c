@@ -38,6 +38,7 @@ static int make_place(void **state)
 	p->registry.dirfd = open(p->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	p->registry.etc_fd = p->registry.dirfd;
 	p->registry.owner = "";
+	p->registry.name = "userns";
 	*state = p;
 	return 0;
 }
