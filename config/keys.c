@@ -23,6 +23,7 @@ static const char *const policy_words[] = { "always", "on-failure", "never", NUL
 static const char *const mode_words[] = { "bridge", "none", "host", NULL };
 static const char *const writable_words[] = { "tmpfs", "yes", "no", NULL };
 static const char *const new_privs_words[] = { "yes", "no", NULL };
+static const char *const no_yes_words[] = { "no", "yes", NULL };
 static const char *const driver_words[] = { "file", "journald", "both", "passthrough", NULL };
 static const char *const oom_words[] = { "continue", "kill", NULL }; /* memory.oom.group */
 static const char *const pull_words[] = { "never", "missing", NULL };
@@ -83,6 +84,11 @@ static_assert(CONTAINER_WRITABLE_TMPFS == 0 && CONTAINER_WRITABLE_DISK == 1 &&
 	  .about = "Huge pages of " who ", for each size of page, as 2M:64M 1G:0." }
 
 /* Keys that [Pod] sets for all containers: the container's rows have no default. */
+#define NON_ROOT_KEY(section_, FALLBACK)                                                        \
+	{ "RunAsNonRoot", section_, RESTART, &config_type_choice, "no|yes", no_yes_words,       \
+	  FALLBACK("no"), .since = SINCE, CONTAINER_MEMBER(run.run_as_non_root),                \
+	  .about = "Whether it is an error if a container's user turns out to be root." }
+
 #define SUPERVISION_KEYS(section_, FALLBACK)                                                    \
 	{ "RestartPolicy", section_, LIVE, &config_type_choice,                                 \
 	  "always|on-failure|never", policy_words,                                              \
@@ -146,6 +152,7 @@ const struct config_key config_keys[] = {
 	  .about = "Files with public keys (PEM) of which one must have signed each image "
 		   "(podctl-image(1), SIGNATURES); any: no signature is asked for. The host's "
 		   "image-policy if not given." },
+	NON_ROOT_KEY(CONFIG_POD, OWN),
 	LIMIT_KEYS(CONFIG_POD, POD_MEMBER, "the pod"),
 	SUPERVISION_KEYS(CONFIG_POD, OWN),
 
@@ -191,6 +198,7 @@ const struct config_key config_keys[] = {
 	{ "User", CONFIG_CONTAINER, RESTART, &config_type_user, "USER[:GROUP]",
 	  .since = SINCE, CONTAINER_MEMBER(run.user),
 	  .about = "Ids, or names in the container's own passwd and group; the image's, or root." },
+	NON_ROOT_KEY(CONFIG_CONTAINER, OF_POD),
 	{ "Writable", CONFIG_CONTAINER, RESTART, &config_type_choice, "tmpfs|yes|no",
 	  writable_words, OWN("tmpfs"), .since = SINCE, CONTAINER_MEMBER(run.writable),
 	  .about = "Whether writes to the root go to memory, to the disk, or are refused." },

@@ -83,6 +83,7 @@ struct container_process {
 	const char *cwd;
 	bool make_cwd; /* a directory that is not there is made, as root's */
 	const char *user; /* as container_spec.user */
+	bool run_as_non_root;
 	struct container_capabilities capabilities;
 	bool allow_new_privs;
 	struct container_filter filter;

@@ -361,6 +361,10 @@ static int find_identity(struct start *s)
 		r = check_id(s, "group", s->ids.gid);
 	for (size_t i = 0; r == 0 && i < s->ids.group_n; i++)
 		r = check_id(s, "group", s->ids.groups[i]);
+	/* The number that it came to, whatever name it had. */
+	if (r == 0 && s->p->run_as_non_root && s->ids.uid == 0)
+		r = err_set(s->err, EINVAL, "RunAsNonRoot=yes: user '%s' is root in the container",
+			    s->p->user ? s->p->user : "0");
 	return r;
 }
 

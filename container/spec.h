@@ -73,6 +73,7 @@ struct container_spec {
 	char **env;  /* "NAME=value", NULL-terminated; what the file says */
 	char *cwd;   /* absolute, in the container */
 	char *user;  /* "UID", "NAME", either with ":GID" or ":GROUP"; NULL: 0:0 */
+	bool run_as_non_root; /* RunAsNonRoot=: what is executed must not be uid 0 */
 	struct container_capabilities capabilities;
 	bool allow_new_privs; /* NoNewPrivileges=no */
 	struct container_seccomp seccomp;

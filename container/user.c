@@ -113,6 +113,12 @@ static char *lines_next(struct lines *l)
 	}
 }
 
+/* All of digits: meant as an id, even where it is none. */
+static bool is_number(const char *s)
+{
+	return *s && strspn(s, "0123456789") == strlen(s);
+}
+
 static bool parse_id(const char *s, uint32_t *out)
 {
 	uint64_t v = 0;
@@ -147,8 +153,12 @@ static int find_user(struct user_ids *out, char *name, size_t size, int root_fd,
 	bool numeric = parse_id(name, &want), found = false;
 	struct lines l;
 	char *line, *f[7];
-	int r = lines_open(&l, root_fd, "/etc/passwd", err);
+	int r;
 
+	/* A hostile image has a user of that name (CVE-2024-40635). */
+	if (!numeric && is_number(name))
+		return err_set(err, EINVAL, "user %s: ids end at %u", name, ID_MAX);
+	r = lines_open(&l, root_fd, "/etc/passwd", err);
 	if (r < 0)
 		return r;
 	while (!found && (line = lines_next(&l))) {
@@ -198,8 +208,11 @@ static int find_groups(struct user_ids *out, const char *name, const char *group
 	struct lines l;
 	char *line, *f[4];
 	uint32_t gid;
-	int r = lines_open(&l, root_fd, "/etc/group", err);
+	int r;
 
+	if (!found && is_number(group))
+		return err_set(err, EINVAL, "group %s: ids end at %u", group, ID_MAX);
+	r = lines_open(&l, root_fd, "/etc/group", err);
 	if (r < 0)
 		return r;
 	while ((line = lines_next(&l))) {
@@ -225,7 +238,8 @@ static int find_groups(struct user_ids *out, const char *name, const char *group
  * @root_fd: the container's root
  * @user: "UID" or "NAME", either with ":GID" or ":GROUP"; NULL: "0"
  *
- * A number need not be in passwd(5); its group is 0 then. With a group said,
+ * A number need not be in passwd(5); its group is 0 then. What is all digits is an
+ * id, 0 to 4294967294, and never a name. With a group said,
  * the supplementary groups are those of the user as well.
  *
  * Return: 0 or -errno with @err filled (EINVAL: unknown or not an id).

@@ -97,13 +97,57 @@ static void user_resolve__names_and_numbers__ids_groups_home(void **state)
 	}
 }
 
+/* CVE-2024-40635 and CVE-2026-30892: what is no id any more became 0, or a name. */
+static void user_resolve__ids_at_the_boundary__exact_or_refused(void **state)
+{
+	static const struct {
+		const char *user;
+		uid_t uid;
+		gid_t gid;
+		const char *msg; /* NULL: good */
+	} rows[] = {
+		{ "2147483647", 2147483647, 0, NULL },
+		{ "2147483648", 2147483648, 0, NULL },
+		{ "65535:65536", 65535, 65536, NULL },
+		{ "4294967294:4294967294", 4294967294, 4294967294, NULL },
+		{ "0000000033", 33, 34, NULL },
+		{ "4294967295", 0, 0, "user 4294967295: ids end at 4294967294" },
+		{ "4294967296", 0, 0, "user 4294967296: ids end at 4294967294" },
+		{ "4294967329", 0, 0, "user 4294967329: ids end at 4294967294" },
+		{ "18446744073709551616", 0, 0, "user 18446744073709551616: ids end at 4294967294" },
+		{ "33:4294967296", 0, 0, "group 4294967296: ids end at 4294967294" },
+		{ "+33", 0, 0, "no user '+33' in the container's /etc/passwd" },
+		{ " 33", 0, 0, "no user ' 33' in the container's /etc/passwd" },
+		{ "0x21", 0, 0, "no user '0x21' in the container's /etc/passwd" },
+		{ "33:-1", 0, 0, "no group '-1' in the container's /etc/group" },
+	};
+	struct root *r = *state;
+
+	/* Of an image that has users and groups of such names. */
+	put(r, "etc/passwd", "4294967296:x:0:0::/:\n4294967295:x:0:0::/:\nw:x:33:34::/:\n");
+	put(r, "etc/group", "4294967296:x:0:\n");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct user_ids ids;
+		struct err err = { 0 };
+
+		assert_int_equal(user_resolve(&ids, r->fd, rows[i].user, &err),
+				 rows[i].msg ? -EINVAL : 0);
+		if (rows[i].msg) {
+			assert_string_equal(err.msg, rows[i].msg);
+			continue;
+		}
+		assert_int_equal(ids.uid, rows[i].uid);
+		assert_int_equal(ids.gid, rows[i].gid);
+	}
+}
+
 static void user_resolve__unknown_or_no_id__refused_never_zero(void **state)
 {
 	static const struct {
 		const char *user, *msg;
 	} rows[] = {
 		{ "nobody", "no user 'nobody' in the container's /etc/passwd" },
-		{ "4294967295", "no user '4294967295' in the container's /etc/passwd" },
+		{ "4294967295", "user 4294967295: ids end at 4294967294" },
 		{ "2147483648x", "no user '2147483648x' in the container's /etc/passwd" },
 		{ "-1", "no user '-1' in the container's /etc/passwd" },
 		{ "", "no user '' in the container's /etc/passwd" },
@@ -111,7 +155,7 @@ static void user_resolve__unknown_or_no_id__refused_never_zero(void **state)
 		{ "negative", "no user 'negative' in the container's /etc/passwd" },
 		{ "www:none", "no group 'none' in the container's /etc/group" },
 		{ "www:", "no group '' in the container's /etc/group" },
-		{ "33:4294967295", "no group '4294967295' in the container's /etc/group" },
+		{ "33:4294967295", "group 4294967295: ids end at 4294967294" },
 	};
 	struct root *r = *state;
 
@@ -175,6 +219,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(user_resolve__names_and_numbers__ids_groups_home,
+						make_root, drop_root),
+		cmocka_unit_test_setup_teardown(user_resolve__ids_at_the_boundary__exact_or_refused,
 						make_root, drop_root),
 		cmocka_unit_test_setup_teardown(user_resolve__unknown_or_no_id__refused_never_zero,
 						make_root, drop_root),
