@@ -97,6 +97,18 @@ static int check_new_privs(struct err *err)
 	return 0;
 }
 
+/**
+ * identity_check() - whether podd itself has what a container asks for by name
+ *
+ * Return: 0 or -EPERM with @err filled.
+ */
+int identity_check(const struct container_capabilities *c, bool allow_new_privs, struct err *err)
+{
+	int r = check_held(c->add, err);
+
+	return r == 0 && allow_new_privs ? check_new_privs(err) : r;
+}
+
 /* Permitted and effective of what is held and kept; to inherit, what is ambient. */
 static int set_capabilities(uint64_t keep, uint64_t inherit, struct err *err)
 {
@@ -170,10 +182,8 @@ int identity_become(const struct user_ids *ids, const struct container_capabilit
 	uint64_t bounding = container_bounding_set(c);
 	uint64_t ambient = ids->uid == 0 ? 0 : c->add & bounding;
 	uint64_t keep = ids->uid == 0 ? bounding : ambient;
-	int r = check_held(c->add, err);
+	int r = identity_check(c, allow_new_privs, err);
 
-	if (r == 0 && allow_new_privs)
-		r = check_new_privs(err);
 	if (allow_new_privs)
 		keep |= CAPABILITY(SYS_ADMIN);
 	if (r == 0)

@@ -59,15 +59,16 @@ struct builder {
 	struct err told;
 };
 
-static int map_ids(const struct builder *b, int fd, unsigned flags, const char *what,
-		   const char *path)
+/* @without: how the file would say that it is not to be. */
+static int map_ids(const struct builder *b, int fd, unsigned flags, const char *path,
+		   const char *without)
 {
 	int r = userns_map_mount(b->args->userns, fd, flags);
 
 	if (r == -EINVAL)
-		return err_set(b->err, EINVAL, "%s '%s': its file system cannot map ids on this kernel, "
-			       "see UserNamespace= in podd.pod(5)", what, path);
-	return r < 0 ? err_set(b->err, -r, "%s '%s': map its ids: %s", what, path, strerror(-r)) : 0;
+		return err_set(b->err, EINVAL, "the file system of '%s' cannot map ids on this kernel: "
+			       "%s does without, see podd.pod(5), USERS", path, without);
+	return r < 0 ? err_set(b->err, -r, "map the ids of '%s': %s", path, strerror(-r)) : 0;
 }
 
 /* With the pod's ids: mounted for a moment on "root", on top of each other. */
@@ -77,7 +78,7 @@ static int open_mapped_lower(int *out, const struct builder *b, const char *path
 	int r = mount_clone(&fd, AT_FDCWD, path, 0, b->err);
 
 	if (r == 0)
-		r = map_ids(b, fd, 0, "root", path);
+		r = map_ids(b, fd, 0, path, "UserNamespace=host");
 	if (r < 0)
 		return r;
 	if (sys_move_mount(fd, "", AT_FDCWD, "root", MOVE_MOUNT_F_EMPTY_PATH) < 0)
@@ -154,7 +155,7 @@ static int overlay_error(const struct builder *b)
 
 	if (errno == EINVAL && b->args->userns->fd >= 0)
 		return err_set(b->err, EINVAL, "mount the overlay: %s (layers with a pod's own ids need "
-			       "Linux 5.19, see UserNamespace= in podd.pod(5))", strerror(EINVAL));
+			       "Linux 5.19: see podd.pod(5), USERS)", strerror(EINVAL));
 	if (errno != ELOOP)
 		return err_sys(b->err, "mount the overlay");
 	for (unsigned i = 0; lowers[i]; i++)
@@ -218,7 +219,7 @@ static int collect_volume(struct builder *b, size_t i)
 		return 0;
 	r = mount_clone(&b->volume_fds[i], AT_FDCWD, v->source, AT_RECURSIVE, b->err);
 	if (r == 0 && !v->no_idmap)
-		r = map_ids(b, b->volume_fds[i], AT_RECURSIVE, "source", v->source);
+		r = map_ids(b, b->volume_fds[i], AT_RECURSIVE, v->source, "noidmap");
 	if (r < 0)
 		return err_wrap(b->err, r, "volume '%s'", v->target);
 	if (v->read_only)

@@ -93,9 +93,10 @@ static void tell_left_out(struct ctl *ctl, const struct logs_drivers *d, enum lo
 			fprintf(ctl->errors, "podctl: container '%s' logs to the journal: "
 					     "podctl logs -c %s %s\n", name, name, pod);
 		else
-			fprintf(ctl->errors, "podctl: container '%s' has LogDriver=passthrough: its "
-					     "lines are among those of podd, in a unit: journalctl "
-					     "-u %s.pod\n", name, pod);
+			fprintf(ctl->errors, "podctl: container '%s' has LogDriver=passthrough: it "
+					     "writes where podd does, in a unit: journalctl "
+					     "_SYSTEMD_CGROUP=/podd/%s/c-%s\n",
+				name, pod, name);
 	}
 }
 

@@ -169,7 +169,7 @@ static int look_at_living(struct pod *pod, struct err *err)
 	if (!record_current(pod->pause.record))
 		return cannot_go_on(pod, "it had only begun to start");
 	if (record_current(pod->pause.record)->definition != pod->definition)
-		return cannot_go_on(pod, "the file asks for another network or hostname");
+		return cannot_go_on(pod, "the file asks for another network, hostname or user namespace");
 	pod->former = POD_FORMER_SAME;
 	pod->adopting = true;
 	return 0;

@@ -140,13 +140,18 @@ static int lock_run_directory(struct pod *pod, struct err *err)
 
 static int open_directories(struct pod *pod, struct err *err)
 {
+	char scratch[NAME_MAX + sizeof("/scratch")];
+
 	pod->log_fd = open_dir(pod->paths->log, pod->spec->name, err);
 	if (pod->log_fd < 0)
 		return pod->log_fd;
 	pod->net_fd = open_dir(pod->paths->run, NET_DIRECTORY, err);
 	if (pod->net_fd < 0)
 		return pod->net_fd;
-	pod->scratch_fd = open_dir(pod->run_fd, "scratch", err);
+	/* By its path: a run directory that an upgrade handed down lies, to the kernel, in the
+	 * mount namespace of the podd before this one, where nothing can be mounted any more. */
+	snprintf(scratch, sizeof(scratch), "%s/scratch", pod->spec->name);
+	pod->scratch_fd = open_dir(pod->paths->run, scratch, err);
 	if (pod->scratch_fd < 0)
 		return pod->scratch_fd;
 	return io_mkdir_path(pod->scratch_fd, "root", 0700, err);
