@@ -7,6 +7,7 @@
 #include "config/install.h"
 #include "config/loader.h"
 #include "config/names.h"
+#include "config/origin.h"
 #include "config/reader.h"
 #include "config/value.h"
 
@@ -248,6 +249,17 @@ static int assign_foreign(struct loader *l, const char *name, struct config_pos 
 	return sink ? sink->assign(sink->arg, name, pos, line, offset) : 0;
 }
 
+/* l->value is what was assigned. */
+static int note_origin(const struct loader *l, const struct config_key *key, struct config_pos pos)
+{
+	const struct config_origin origin = {
+		.key = key, .pos = pos, .value = l->value.s,
+		.container = l->container ? l->container->run.name : NULL,
+	};
+
+	return l->env->origins ? config_origins_add(l->env->origins, &origin) : 0;
+}
+
 /**
  * config_assign() - callback of the reader: an assignment
  *
@@ -278,5 +290,5 @@ int config_assign(void *loader, const char *name, struct config_pos pos,
 	if (r == -ENOMEM)
 		return r;
 	*a = (struct assigned){ pos, offset < line->n, r < 0 };
-	return 0;
+	return r < 0 ? 0 : note_origin(l, key, pos);
 }

@@ -274,7 +274,7 @@ bool config_file_hidden(int dirfd, const char *path)
  * config_load() - read a pod file with its drop-ins
  * @out: receives the spec, the caller's to free with pod_spec_free()
  * @path: the file, whose name is the pod's; of an instance it need not exist
- * @env: what %H stands for; NULL: the name of this host
+ * @env: what %H stands for, and who wants to know more; or NULL
  * @diags: gets every fault of the files' contents
  *
  * Return: 0; -EINVAL with the faults in @diags; or -errno when a file cannot be
@@ -285,12 +285,16 @@ int config_load(struct pod_spec **out, const char *path, const struct config_env
 {
 	const struct config_bytes file = { .path = path };
 	char hostname[HOST_NAME_MAX + 1] = "";
-	const struct config_env host = { .hostname = hostname };
+	struct config_env host = { 0 };
 
+	if (env)
+		host = *env;
 	/* A name that was cut is no name, and is told where %H is used. */
-	if (!env && gethostname(hostname, sizeof(hostname) - 1) < 0)
+	if (!host.hostname && gethostname(hostname, sizeof(hostname) - 1) < 0)
 		hostname[0] = '\0';
-	return load(out, &file, env ? env : &host, diags, err);
+	if (!host.hostname)
+		host.hostname = hostname;
+	return load(out, &file, &host, diags, err);
 }
 
 /**

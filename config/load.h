@@ -10,6 +10,7 @@
 #include "config/spec.h"
 
 struct config_sink;
+struct config_origins;
 
 #define CONFIG_DIR        "/etc/podd"       /* of the host's administrator */
 #define CONFIG_VENDOR_DIR "/usr/share/podd" /* of who made the system; etc has precedence */
@@ -30,9 +31,10 @@ struct config_sink;
  * all of them and checks what only the whole can show.
  */
 struct config_env {
-	const char *hostname; /* for %H */
+	const char *hostname; /* for %H; NULL: the name of this host */
 	/* Told of [Unit], its specifiers as they are, and of [Install], of a file with faults too. */
 	const struct config_sink *foreign; /* or NULL */
+	struct config_origins *origins; /* or NULL: gets each assignment that was right */
 };
 
 struct config_bytes {

@@ -33,6 +33,8 @@ static const struct ctl_command commands[] = {
 	{ "upgrade", cmd_upgrade, "POD", "replace podd by the one installed now; the pod runs on", "" },
 	{ "gc", cmd_gc, "[--dry-run]", "remove what dead pods left", "--dry-run" },
 	{ "verify", cmd_verify, "FILE...", "check pod files", "" },
+	{ "security", cmd_security, "[--threshold N] POD|FILE", "what a pod's containers may do, with scores",
+	  "--threshold" },
 	{ "image", cmd_image, "COMMAND", "images: pull, import, list, inspect, remove, ...", "" },
 	{ "version", cmd_version, "", "the version of podctl", "" },
 	{ "completion", cmd_completion, "[SHELL]", "a completion script for bash, zsh or fish", "" },

@@ -10,6 +10,7 @@
 
 #include "config/keys.h"
 #include "config/load.h"
+#include "ctl/pods.h"
 
 static const char *const *driver_words(void)
 {
@@ -40,8 +41,7 @@ static int ask_podd(json_t *out, struct ctl *ctl, const char *pod, struct err *e
 	return 0;
 }
 
-/* Return: whether there is a file that says it. */
-static bool ask_file(json_t *out, const char *path)
+static void ask_file(json_t *out, const char *path)
 {
 	struct config_diags diags = { 0 };
 	struct pod_spec *spec = NULL;
@@ -53,7 +53,6 @@ static bool ask_file(json_t *out, const char *path)
 		ok = json_object_set_new(out, spec->containers[i].run.name,
 					 json_string(driver_words()[spec->containers[i].log.driver])) == 0;
 	pod_spec_free(spec);
-	return ok;
 }
 
 /**
@@ -64,19 +63,14 @@ static bool ask_file(json_t *out, const char *path)
  */
 int logs_drivers_find(struct logs_drivers *out, struct ctl *ctl, const char *pod, struct err *err)
 {
-	static const char *const dirs[] = { CONFIG_DIR, CONFIG_VENDOR_DIR };
 	char path[PATH_MAX];
 	struct err no_podd;
-	bool found;
 
 	out->drivers = json_object();
 	if (!out->drivers)
 		return err_set(err, ENOMEM, "out of memory");
-	found = ask_podd(out->drivers, ctl, pod, &no_podd) == 0;
-	for (size_t i = 0; i < 2 && !found; i++)
-		if (snprintf(path, sizeof(path), "%s%s/%s.pod", ctl->paths.root, dirs[i], pod) <
-		    (int)sizeof(path))
-			found = ask_file(out->drivers, path);
+	if (ask_podd(out->drivers, ctl, pod, &no_podd) < 0 && pods_file(&ctl->paths, pod, path))
+		ask_file(out->drivers, path);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "config/load.h"
@@ -123,4 +124,36 @@ int pods_names(const struct paths *paths, bool declared, json_t **out, struct er
 	if (r == 0)
 		*out = sorted(names);
 	return r;
+}
+
+static bool has_template(const char *path)
+{
+	const char *at = strchr(strrchr(path, '/'), '@');
+	char template[PATH_MAX];
+
+	return at && snprintf(template, sizeof(template), "%.*s.pod", (int)(at + 1 - path), path) <
+			     (int)sizeof(template) &&
+	       access(template, F_OK) == 0;
+}
+
+/**
+ * pods_file() - the file of a pod that is in force, in /etc or else /usr/share
+ * @pod: a valid name of a pod
+ * @out: receives its path; of an instance, the path that config_load() wants
+ *
+ * Return: whether there is one, or the template of an instance.
+ */
+bool pods_file(const struct paths *paths, const char *pod, char out[PATH_MAX])
+{
+	static const char *const dirs[] = { CONFIG_DIR, CONFIG_VENDOR_DIR };
+
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+		if (snprintf(out, PATH_MAX, "%s%s/%s.pod", paths->root, dirs[i], pod) >= PATH_MAX)
+			return false;
+		if (access(out, F_OK) == 0)
+			return !config_file_hidden(AT_FDCWD, out);
+		if (has_template(out))
+			return true;
+	}
+	return false;
 }

@@ -2,6 +2,7 @@
 /* Which pods there are: running, dead, declared. */
 #pragma once
 
+#include <limits.h>
 #include <stdbool.h>
 
 #include "base/err.h"
@@ -9,3 +10,4 @@
 #include "base/paths.h"
 
 int pods_names(const struct paths *paths, bool declared, json_t **out, struct err *err);
+bool pods_file(const struct paths *paths, const char *pod, char out[PATH_MAX]);

@@ -188,6 +188,76 @@ static void verify__files__all_faults_and_2(void **state)
 	assert_int_equal(o->code, CTL_USAGE);
 }
 
+static void security__pod_and_file__table_and_threshold(void **state)
+{
+	static const char shop[] = "[Container web]\nRootfs=/srv/web\nExec=/bin/true\nUser=7\n"
+				   "MemoryMax=1M\n";
+	struct fixture *f = *state;
+	char path[96], expected[2048];
+	struct outcome *o;
+
+	write_text(f, "etc/podd/later.pod", shop);
+	o = podctl(f, "security", "later");
+	assert_string_equal(o->errors, "");
+	snprintf(expected, sizeof(expected),
+		 "pod later: exposure 0.8 SAFE\n"
+		 "SCORE  KEY             VALUE   LINE     WHAT IT MEANS\n"
+		 "0.0    UserNamespace=  auto    default  root in a container is nobody outside\n"
+		 "0.2    Mode=           bridge  default  reaches the other pods and what the host reaches\n"
+		 "\ncontainer web: exposure 0.8 SAFE\n"
+		 "SCORE  KEY               VALUE     LINE         WHAT IT MEANS\n"
+		 "0.0    Rootfs=           /srv/web  later.pod:2  a root of its own\n"
+		 "0.1    Writable=         tmpfs     default      writes to its root, gone with the pod\n"
+		 "0.0    User=             7         later.pod:4  no capability from the start\n"
+		 "0.0    DropCapability=   none      default      no capability by default\n"
+		 "0.0    NoNewPrivileges=  yes       default      no program gives a privilege\n"
+		 "0.0    SeccompProfile=   default   default      podd's own list of system calls\n"
+		 "0.0    MemoryMax=        1048576   later.pod:5  bounded\n"
+		 "0.5    TasksMax=         infinity  default      can take what the host has\n");
+	assert_string_equal(o->out, expected);
+	assert_int_equal(o->code, CTL_OK);
+	/* A drop-in of the pod is in force, and is where the line is. */
+	assert_int_equal(mkdirat(f->rootfd, "etc/podd/later.pod.d", 0755), 0);
+	write_text(f, "etc/podd/later.pod.d/a.conf", "[Pod]\nUserNamespace=host\n");
+	snprintf(path, sizeof(path), "%s/etc/podd/later.pod", f->root);
+	o = podctl(f, "security", path);
+	assert_non_null(strstr(o->out, "\n4.0    UserNamespace=  host    a.conf:2 "));
+	assert_int_equal(podctl(f, "security", "--threshold", "4.5", "later")->code, CTL_OK);
+	o = podctl(f, "security", "--json", "--threshold", "4.4", "later");
+	assert_int_equal(o->code, CTL_FAILED);
+	json_t *document = json_loads(o->out, 0, NULL);
+	json_t *row = json_array_get(json_object_get(document, "rows"), 0);
+	assert_true(json_number_value(json_object_get(document, "exposure")) == 4.5);
+	assert_int_equal(json_integer_value(json_object_get(row, "line")), 2);
+	assert_true(json_number_value(json_object_get(row, "score")) == 4);
+	json_decref(document);
+}
+
+static void security__wrong_input__told(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome *o = podctl(f, "security", "nobody");
+
+	assert_string_equal(o->errors, "podctl: no pod file of a pod 'nobody'\n");
+	assert_int_equal(o->code, CTL_NO_POD);
+	assert_int_equal(podctl(f, "security", "/no/such.pod")->code, CTL_USAGE);
+	assert_int_equal(podctl(f, "security", "--threshold", "10.1", "shop")->code, CTL_USAGE);
+	assert_int_equal(podctl(f, "security", "--threshold", "x", "shop")->code, CTL_USAGE);
+	write_text(f, "etc/podd/bad.pod", "[Container web]\nRootfs=/\nExek=/bin/true\n");
+	o = podctl(f, "security", "bad");
+	assert_non_null(strstr(o->errors, "bad.pod:3:1: unknown key 'Exek'"));
+	assert_int_equal(o->code, CTL_USAGE);
+	/* Hidden by the administrator. */
+	assert_int_equal(io_mkdir_path(f->rootfd, "usr/share/podd", 0755, NULL), 0);
+	write_text(f, "usr/share/podd/v.pod", "[Container web]\nRootfs=/r\nExec=/x\n");
+	assert_int_equal(podctl(f, "security", "v")->code, CTL_OK);
+	assert_int_equal(symlinkat("/dev/null", f->rootfd, "etc/podd/v.pod"), 0);
+	assert_int_equal(podctl(f, "security", "v")->code, CTL_NO_POD);
+	/* An instance of a template. */
+	write_text(f, "usr/share/podd/t@.pod", "[Container web]\nRootfs=/r\nExec=/x\n");
+	assert_int_equal(podctl(f, "security", "t@1")->code, CTL_OK);
+}
+
 static void logs__of_a_pod__printed_else_told(void **state)
 {
 	static const char line[] = "2026-11-22T05:00:00.000000000Z stdout F hello\n";
@@ -320,6 +390,8 @@ int main(void)
 		T(any_command__podd_killed__dead_not_hanging),
 		T(usage__wrong_words__one_line_and_2),
 		T(verify__files__all_faults_and_2),
+		T(security__pod_and_file__table_and_threshold),
+		T(security__wrong_input__told),
 		T(logs__of_a_pod__printed_else_told),
 		T(stop__waits__podd_ends),
 		T(restart__container__done_or_told),

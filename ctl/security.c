@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: MIT */
+/* The scores of a pod file's keys. */
+#include "ctl/security.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/capability.h"
+#include "base/fd.h"
+
+#ifndef CAP_PERFMON /* since Linux 5.8 */
+#define CAP_PERFMON 38
+#define CAP_BPF	    39
+#endif
+
+/* The rows that are being written. */
+struct judge {
+	const struct pod_spec *spec;
+	const struct config_origins *origins;
+	const char *host_policy;
+	const struct pod_container *container; /* NULL: the pod's own rows */
+	struct security_subject *subject;
+	bool no_memory;
+};
+
+static bool has_host_ids(const struct judge *j)
+{
+	return j->spec->userns == POD_USERNS_HOST;
+}
+
+__attribute__((format(printf, 6, 7)))
+static void add(struct judge *j, const char *key, unsigned score, struct config_pos pos,
+		const char *about, const char *fmt, ...)
+{
+	struct security_subject *s = j->subject;
+	struct security_row *rows = realloc(s->rows, (s->n + 1) * sizeof(*rows));
+	char *value = NULL;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = rows ? vasprintf(&value, fmt, ap) : -1;
+	va_end(ap);
+	if (rows)
+		s->rows = rows;
+	if (n < 0) {
+		j->no_memory = true;
+		return;
+	}
+	rows[s->n++] = (struct security_row){ key, value, score, pos, about };
+}
+
+static struct config_pos said(const struct judge *j, enum config_section section, const char *key)
+{
+	return config_origin_of(j->origins, section,
+				j->container ? j->container->run.name : NULL, key);
+}
+
+/* ------------------------------------------------------------------------ the pod */
+
+static void judge_userns(struct judge *j)
+{
+	if (has_host_ids(j))
+		add(j, "UserNamespace", 40, said(j, CONFIG_POD, "UserNamespace"),
+		    "root in a container is the host's root", "host");
+	else
+		add(j, "UserNamespace", 0, said(j, CONFIG_POD, "UserNamespace"),
+		    "root in a container is nobody outside", "auto");
+}
+
+static void judge_network(struct judge *j)
+{
+	static const struct {
+		unsigned score;
+		const char *word, *about;
+	} modes[] = {
+		[NETNS_BRIDGE] = { 2, "bridge", "reaches the other pods and what the host reaches" },
+		[NETNS_NONE] = { 0, "none", "no network" },
+		[NETNS_HOST] = { 40, "host", "the host's ports, services on its loopback and "
+					     "abstract sockets" },
+	};
+	enum netns_mode mode = j->spec->network.mode;
+
+	add(j, "Mode", modes[mode].score, said(j, CONFIG_NETWORK, "Mode"), modes[mode].about, "%s",
+	    modes[mode].word);
+}
+
+static const char *policy(const struct judge *j)
+{
+	return j->spec->image_policy ? j->spec->image_policy : j->host_policy;
+}
+
+/* The one word that image_policy_parse() takes for no policy. */
+static bool takes_any_image(const struct judge *j)
+{
+	const char *text = policy(j) + strspn(policy(j), " \t");
+	size_t n = strcspn(text, " \t");
+
+	return n == 0 || (n == 3 && strncmp(text, "any", n) == 0);
+}
+
+static void judge_policy(struct judge *j)
+{
+	bool images = false, any = takes_any_image(j);
+
+	for (size_t i = 0; i < j->spec->container_n; i++)
+		images = images || j->spec->containers[i].image.name;
+	if (images)
+		add(j, "ImagePolicy", any ? 5 : 0, said(j, CONFIG_POD, "ImagePolicy"),
+		    any ? "images without a signature run" : "only signed images run", "%s",
+		    any ? "any" : policy(j));
+}
+
+/* ---------------------------------------------------------------- who, from which root */
+
+static struct config_pos of_container(const struct judge *j, const char *key)
+{
+	return said(j, CONFIG_CONTAINER, key);
+}
+
+static bool is_root(const char *user)
+{
+	size_t n = user ? strcspn(user, ":") : 0;
+
+	return !user || (n == 4 && strncmp(user, "root", 4) == 0) ||
+	       (n > 0 && strspn(user, "0") == n);
+}
+
+static void judge_user(struct judge *j)
+{
+	const struct pod_container *c = j->container;
+	bool root = is_root(c->run.user) && !c->run.run_as_non_root;
+
+	add(j, "User", !root ? 0 : has_host_ids(j) ? 20 : 4, of_container(j, "User"),
+	    root ? "the program has a root's capabilities and files" : "no capability from the start",
+	    "%s", c->run.user ? c->run.user : c->image.name ? "the image's, or root" : "root");
+}
+
+static void judge_root(struct judge *j)
+{
+	bool host = false;
+
+	for (char **s = j->container->run.lowers; s && *s; s++)
+		host = host || strcmp(*s, "/") == 0;
+	if (j->container->run.lowers)
+		add(j, "Rootfs", host ? 60 : 0, of_container(j, "Rootfs"),
+		    host ? "reads all files of the host" : "a root of its own", "%s%s",
+		    host ? "/" : j->container->run.lowers[0],
+		    !host && j->container->run.lowers[1] ? ":..." : "");
+	if (j->container->image.name)
+		add(j, "Image", 0, of_container(j, "Image"), "a root of its own", "%s",
+		    j->container->image.name);
+}
+
+static void judge_pull(struct judge *j)
+{
+	const struct pod_container *c = j->container;
+	bool unsure = takes_any_image(j);
+
+	if (!c->image.name)
+		return;
+	if (c->pull != PULL_MISSING)
+		add(j, "Pull", 0, of_container(j, "Pull"), "a start runs what is there", "never");
+	else if (strchr(c->image.name, '@'))
+		add(j, "Pull", 1, of_container(j, "Pull"),
+		    "a start fetches what the digest says", "missing");
+	else
+		add(j, "Pull", unsure ? 10 : 2, of_container(j, "Pull"),
+		    unsure ? "a start runs what the registry has, unsigned" :
+			     "a start runs what the registry has, signed", "missing");
+}
+
+static void judge_writable(struct judge *j)
+{
+	static const struct {
+		unsigned score;
+		const char *word, *about;
+	} kinds[] = {
+		[CONTAINER_WRITABLE_TMPFS] = { 1, "tmpfs", "writes to its root, gone with the pod" },
+		[CONTAINER_WRITABLE_DISK] = { 4, "yes", "writes to its root, which stay, "
+							"and can fill the disk" },
+		[CONTAINER_WRITABLE_NO] = { 0, "no", "its root is read-only" },
+	};
+	enum container_writable kind = j->container->run.writable;
+
+	add(j, "Writable", kinds[kind].score, of_container(j, "Writable"), kinds[kind].about, "%s",
+	    kinds[kind].word);
+}
+
+/* ------------------------------------------------------------------------ privileges */
+
+/* What one more capability is worth where ids are the host's, and where they are the pod's. */
+static const struct {
+	int capability;
+	unsigned host, own;
+	const char *about;
+} capabilities[] = {
+	{ CAP_SYS_ADMIN, 90, 30, "mounts, namespaces, and the kernel's code behind them" },
+	{ CAP_SYS_MODULE, 100, 2, "loads modules into the kernel" },
+	{ CAP_SYS_RAWIO, 90, 2, "ports and memory of devices" },
+	{ CAP_SYS_PTRACE, 50, 15, "memory of the pod's other processes" },
+	{ CAP_BPF, 70, 5, "programs in the kernel" },
+	{ CAP_PERFMON, 50, 3, "what the kernel and others do" },
+	{ CAP_DAC_READ_SEARCH, 70, 8, "files of all users, by handles too" },
+	{ CAP_SYS_BOOT, 70, 1, "stops the host, or loads another kernel" },
+	{ CAP_MKNOD, 60, 2, "makes device nodes" },
+	{ CAP_NET_ADMIN, 40, 15, "links, routes, filters, and the kernel's code behind them" },
+	{ CAP_NET_RAW, 15, 10, "forges packets to its neighbours" },
+	{ CAP_SYS_TIME, 40, 1, "sets the host's clock" },
+	{ CAP_SYSLOG, 20, 1, "the kernel's messages and addresses" },
+	{ CAP_MAC_ADMIN, 40, 2, "changes the LSM's policy" },
+	{ CAP_MAC_OVERRIDE, 40, 2, "passes over the LSM's policy" },
+	{ CAP_SYS_CHROOT, 8, 4, "changes its root" },
+	{ CAP_SETFCAP, 10, 3, "gives capabilities to files" },
+	{ CAP_NET_BIND_SERVICE, 1, 1, "ports below 1024" },
+};
+
+/* "NET_RAW"; the mask has only bits that have names. */
+static const char *short_name(unsigned number)
+{
+	const char *name = capability_name(number);
+
+	return name ? name + strlen("CAP_") : "?";
+}
+
+static void judge_capability(struct judge *j, unsigned number, const char *name)
+{
+	unsigned score = has_host_ids(j) ? 20 : 3;
+	const char *about = "a privilege more";
+
+	for (size_t i = 0; i < ARRAY_SIZE(capabilities); i++) {
+		if (capabilities[i].capability != (int)number)
+			continue;
+		score = has_host_ids(j) ? capabilities[i].host : capabilities[i].own;
+		about = capabilities[i].about;
+	}
+	add(j, "AddCapability", score,
+	    config_origin_word(j->origins, j->container->run.name, "AddCapability", name), about,
+	    "%s", name);
+}
+
+static void judge_capabilities(struct judge *j)
+{
+	const struct container_capabilities *c = &j->container->run.capabilities;
+	bool root = is_root(j->container->run.user) && !j->container->run.run_as_non_root;
+	unsigned kept = !root || c->drop == CAPABILITY_ALL ? 0 : has_host_ids(j) ? 10 : 3;
+	char dropped[256] = "";
+
+	if (c->add == CAPABILITY_ALL)
+		add(j, "AddCapability", has_host_ids(j) ? 100 : 50, of_container(j, "AddCapability"),
+		    has_host_ids(j) ? "whatever the host's root may do" :
+				      "all that is possible in the pod's own namespaces", "all");
+	for (unsigned i = 0; i < 64 && c->add != CAPABILITY_ALL; i++)
+		if (c->add & (UINT64_C(1) << i))
+			judge_capability(j, i, short_name(i));
+	for (unsigned i = 0; i < 64 && c->drop != CAPABILITY_ALL; i++)
+		if (c->drop & (UINT64_C(1) << i))
+			snprintf(dropped + strlen(dropped), sizeof(dropped) - strlen(dropped), "%s%s",
+				 *dropped ? " " : "", short_name(i));
+	add(j, "DropCapability", kept, of_container(j, "DropCapability"),
+	    kept ? "a root keeps the default capabilities that are not named" :
+		   "no capability by default", "%s",
+	    c->drop == CAPABILITY_ALL ? "all" : *dropped ? dropped : "none");
+}
+
+static void judge_new_privs(struct judge *j)
+{
+	bool allowed = j->container->run.allow_new_privs;
+
+	add(j, "NoNewPrivileges", !allowed ? 0 : has_host_ids(j) ? 20 : 8,
+	    of_container(j, "NoNewPrivileges"),
+	    allowed ? "set-user-id programs and capabilities of files work" :
+		      "no program gives a privilege", "%s", allowed ? "no" : "yes");
+}
+
+static void judge_seccomp(struct judge *j)
+{
+	const struct container_seccomp *s = &j->container->run.seccomp;
+	struct config_pos pos = of_container(j, "SeccompProfile");
+	unsigned all = has_host_ids(j) ? 40 : 30;
+
+	if (s->mode == CONTAINER_SECCOMP_UNCONFINED)
+		add(j, "SeccompProfile", all, pos, "all system calls of the kernel", "unconfined");
+	else if (s->mode == CONTAINER_SECCOMP_AUDIT)
+		add(j, "SeccompProfile", all, pos, "all system calls, while they are recorded",
+		    "audit:%s", s->path);
+	else if (s->mode == CONTAINER_SECCOMP_FILE)
+		add(j, "SeccompProfile", 5, pos, "the system calls that this profile lets through",
+		    "%s", s->path);
+	else
+		add(j, "SeccompProfile", 0, pos, "podd's own list of system calls", "default");
+}
+
+/* ------------------------------------------------------------- volumes, devices, limits */
+
+/* Places of the host, the first that fits; what is below them too, but for "/". */
+static const struct {
+	const char *path;
+	unsigned rw, ro;
+	const char *about;
+} places[] = {
+	{ "/", 100, 60, "all files of the host" },
+	{ "/run/podd", 100, 90, "podd's own sockets" },
+	{ "/var/run/podd", 100, 90, "podd's own sockets" },
+	{ "/var/lib/podd", 90, 20, "images and roots of all pods" },
+	{ "/etc/podd", 100, 10, "what podd runs" },
+	{ "/run", 70, 60, "sockets of the host's services; read-only does not shut them" },
+	{ "/var/run", 70, 60, "sockets of the host's services; read-only does not shut them" },
+	{ "/proc", 80, 40, "processes and settings of the host" },
+	{ "/sys", 80, 20, "devices and settings of the kernel" },
+	{ "/dev", 60, 20, "the host's /dev; its nodes do not work, its sockets do" },
+	{ "/boot", 90, 5, "the kernel that is booted next" },
+	{ "/etc", 90, 30, "the host's settings and passwords" },
+	{ "/root", 90, 30, "files of the host's root" },
+	{ "/usr", 90, 1, "the host's programs" },
+	{ "/bin", 90, 1, "the host's programs" },
+	{ "/sbin", 90, 1, "the host's programs" },
+	{ "/lib", 90, 1, "the host's libraries" },
+	{ "/lib64", 90, 1, "the host's libraries" },
+	{ "/home", 50, 30, "files of the host's users" },
+	{ "/var/log", 30, 10, "logs of the host" },
+	{ "/var", 60, 20, "state of the host's services" },
+};
+
+static bool is_below(const char *path, const char *place)
+{
+	size_t n = strlen(place);
+
+	return strcmp(path, place) == 0 ||
+	       (n > 1 && strncmp(path, place, n) == 0 && path[n] == '/');
+}
+
+static void judge_volume(struct judge *j, size_t nth)
+{
+	const struct container_volume *v = &j->container->run.volumes[nth];
+	unsigned score = v->read_only ? 1 : 5;
+	const char *about = v->read_only ? "reads a place of the host" : "writes to a place of the host";
+	size_t n = strlen(v->source);
+
+	/* What services keep in directories of their own is what volumes are for. */
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		bool broad = strcmp(places[i].path, "/var") == 0;
+
+		if (broad ? strcmp(v->source, "/var") != 0 && strcmp(v->source, "/var/lib") != 0 :
+			    !is_below(v->source, places[i].path))
+			continue;
+		score = v->read_only ? places[i].ro : places[i].rw;
+		about = places[i].about;
+		break;
+	}
+	if (n > 5 && strcmp(v->source + n - 5, ".sock") == 0 && score < 60) {
+		score = 60;
+		about = "a socket of a service of the host; read-only does not shut it";
+	}
+	if (v->no_idmap && !has_host_ids(j)) /* the pod's root is none there */
+		score = score - score / 4;
+	add(j, "Volume", score, config_origin_nth(j->origins, j->container->run.name, "Volume", nth),
+	    about, "%s:%s:%s%s", v->source, v->target, v->read_only ? "ro" : "rw",
+	    v->no_idmap ? ",noidmap" : "");
+}
+
+/* By the beginning of the path. */
+static const struct {
+	const char *start;
+	unsigned rw, ro;
+	const char *about;
+} devices[] = {
+	{ "/dev/mem", 100, 80, "the host's memory" },	{ "/dev/kmem", 100, 80, "the host's memory" },
+	{ "/dev/port", 100, 80, "ports of all devices" }, { "/dev/sd", 90, 60, "a disk, as it is" },
+	{ "/dev/nvme", 90, 60, "a disk, as it is" },	{ "/dev/vd", 90, 60, "a disk, as it is" },
+	{ "/dev/mmcblk", 90, 60, "a disk, as it is" },	{ "/dev/dm-", 90, 60, "a disk, as it is" },
+	{ "/dev/mapper/", 90, 60, "a disk, as it is" }, { "/dev/disk/", 90, 60, "a disk, as it is" },
+	{ "/dev/md", 90, 60, "a disk, as it is" },	{ "/dev/loop", 70, 40, "files as disks" },
+	{ "/dev/input", 30, 30, "what is typed on the host" },
+	{ "/dev/uinput", 60, 60, "types on the host" },
+};
+
+static void judge_device(struct judge *j, size_t nth)
+{
+	const struct container_device *d = &j->container->run.devices[nth];
+	unsigned score = d->read_only ? 5 : 10;
+	const char *about = "a device of the host, and its driver";
+
+	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
+		if (strncmp(d->source, devices[i].start, strlen(devices[i].start)) != 0)
+			continue;
+		score = d->read_only ? devices[i].ro : devices[i].rw;
+		about = devices[i].about;
+		break;
+	}
+	add(j, "Device", score, config_origin_nth(j->origins, j->container->run.name, "Device", nth),
+	    about, "%s:%s", d->source, d->read_only ? "ro" : "rw");
+}
+
+/* Bounded by its own limit, or with all the others by the pod's. */
+static void judge_limit(struct judge *j, const char *key, uint64_t own, uint64_t pod)
+{
+	struct config_pos pos = own < LIMIT_MAX ? of_container(j, key) :
+		config_origin_of(j->origins, CONFIG_POD, NULL, key);
+
+	if (own < LIMIT_MAX || pod < LIMIT_MAX)
+		add(j, key, 0, pos, own < LIMIT_MAX ? "bounded" : "bounded, with the whole pod",
+		    "%llu", (unsigned long long)(own < LIMIT_MAX ? own : pod));
+	else
+		add(j, key, 5, own == LIMIT_MAX ? of_container(j, key) : pos,
+		    "can take what the host has", "infinity");
+}
+
+static void judge_container(struct judge *j)
+{
+	const struct pod_container *c = j->container;
+
+	judge_root(j);
+	judge_pull(j);
+	judge_writable(j);
+	judge_user(j);
+	judge_capabilities(j);
+	judge_new_privs(j);
+	judge_seccomp(j);
+	for (size_t i = 0; i < c->run.volume_n; i++)
+		judge_volume(j, i);
+	for (size_t i = 0; i < c->run.device_n; i++)
+		judge_device(j, i);
+	judge_limit(j, "MemoryMax", c->limits.memory_max_bytes, j->spec->limits.memory_max_bytes);
+	judge_limit(j, "TasksMax", c->limits.tasks_max, j->spec->limits.tasks_max);
+}
+
+/* ------------------------------------------------------------------------- the whole */
+
+static double left_shut(const struct security_subject *s)
+{
+	double left = 1;
+
+	for (size_t i = 0; i < s->n; i++)
+		left *= 1 - (double)s->rows[i].score / SECURITY_ROW_MAX;
+	return left;
+}
+
+/**
+ * security_judge() - all rows of a pod file
+ * @out: to be given to security_report_done(), after a failure too; borrows from @spec
+ * @origins: where the file says what it says
+ * @host_policy: the words of the host's own image policy, "any" if it has none
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int security_judge(struct security_report *out, const struct pod_spec *spec,
+		   const struct config_origins *origins, const char *host_policy)
+{
+	struct judge j = { .spec = spec, .origins = origins, .host_policy = host_policy };
+	unsigned most = 0;
+
+	*out = (struct security_report){ .container_n = spec->container_n };
+	j.subject = &out->pod;
+	judge_userns(&j);
+	judge_network(&j);
+	judge_policy(&j);
+	for (size_t i = 0; i < spec->container_n; i++) {
+		struct security_subject *s = &out->containers[i];
+
+		j.subject = s;
+		j.container = &spec->containers[i];
+		s->name = j.container->run.name;
+		judge_container(&j);
+		s->exposure = (unsigned)(SECURITY_ROW_MAX * (1 - left_shut(&out->pod) * left_shut(s)) + 0.5);
+		most = s->exposure > most ? s->exposure : most;
+	}
+	out->pod.exposure = most;
+	return j.no_memory ? -ENOMEM : 0;
+}
+
+/**
+ * security_level() - the word for an exposure in tenths
+ */
+const char *security_level(unsigned exposure)
+{
+	return exposure >= 100 ? "DANGEROUS" :
+	       exposure >= 90  ? "UNSAFE" :
+	       exposure >= 75  ? "EXPOSED" :
+	       exposure >= 50  ? "MEDIUM" :
+	       exposure >= 10  ? "OK" :
+	       exposure >= 1   ? "SAFE" :
+				 "PERFECT";
+}
+
+static void subject_done(struct security_subject *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		free(s->rows[i].value);
+	free(s->rows);
+}
+
+/**
+ * security_report_done() - free the rows
+ */
+void security_report_done(struct security_report *r)
+{
+	subject_done(&r->pod);
+	for (size_t i = 0; i < r->container_n; i++)
+		subject_done(&r->containers[i]);
+	*r = (struct security_report){ 0 };
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/* podctl security: each key that opens something is a row, with its line. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "config/load.h"
+#include "ctl/security.h"
+
+struct judged {
+	struct config_diags diags;
+	struct config_origins origins;
+	struct pod_spec *spec;
+	struct security_report report;
+};
+
+static void judge(struct judged *j, const char *text, const char *host_policy)
+{
+	const struct config_bytes file = { "/tmp/a.pod", text, strlen(text) };
+	const struct config_env env = { .hostname = "host", .origins = &j->origins };
+	struct err err = { 0 };
+
+	memset(j, 0, sizeof(*j));
+	if (config_load_bytes(&j->spec, &file, &env, &j->diags, &err) < 0)
+		fail_msg("%s: %s", err.msg, j->diags.n ? j->diags.list[0].message : "");
+	assert_int_equal(security_judge(&j->report, j->spec, &j->origins, host_policy), 0);
+}
+
+static void judged_done(struct judged *j)
+{
+	security_report_done(&j->report);
+	config_origins_done(&j->origins);
+	pod_spec_free(j->spec);
+	config_diags_done(&j->diags);
+}
+
+static const struct security_row *row_in(const struct security_subject *s, const char *key,
+					 const char *value)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (strcmp(s->rows[i].key, key) == 0 && strcmp(s->rows[i].value, value) == 0)
+			return &s->rows[i];
+	return NULL;
+}
+
+/* In the pod's rows or the first container's. */
+static const struct security_row *row(const struct judged *j, const char *key, const char *value)
+{
+	const struct security_row *found = row_in(&j->report.pod, key, value);
+
+	if (!found)
+		found = row_in(&j->report.containers[0], key, value);
+	if (!found)
+		fail_msg("no row %s=%s", key, value);
+	return found;
+}
+
+#define BASE "[Container web]\nRootfs=/srv/web\nExec=/bin/true\n" /* three lines */
+
+static void judge__one_key__row_with_score_and_line(void **state)
+{
+	static const struct {
+		const char *text, *key, *value;
+		unsigned score, line;
+	} cases[] = {
+		{ BASE, "UserNamespace", "auto", 0, 0 },
+		{ "[Pod]\nUserNamespace=host\n" BASE, "UserNamespace", "host", 40, 2 },
+		{ "[Network]\nMode=host\n" BASE, "Mode", "host", 40, 2 },
+		{ "[Network]\nMode=none\n" BASE, "Mode", "none", 0, 2 },
+		{ BASE, "Writable", "tmpfs", 1, 0 },
+		{ BASE "Writable=yes\n", "Writable", "yes", 4, 4 },
+		{ BASE "Writable=yes\nX-A=1\n", "Writable", "yes", 4, 4 },
+		{ BASE, "User", "root", 4, 0 },
+		{ BASE "User=0:5\n", "User", "0:5", 4, 4 },
+		{ BASE "User=10\n", "User", "10", 0, 4 },
+		{ BASE "User=app\n", "User", "app", 0, 4 },
+		{ "[Pod]\nUserNamespace=host\n" BASE, "User", "root", 20, 0 },
+		{ BASE "RunAsNonRoot=yes\n", "User", "root", 0, 0 },
+		{ BASE "NoNewPrivileges=no\n", "NoNewPrivileges", "no", 8, 4 },
+		{ BASE "AddCapability=KILL\nAddCapability=cap_net_raw SYS_ADMIN\n", "AddCapability",
+		  "NET_RAW", 10, 5 },
+		{ BASE "AddCapability=SYS_ADMIN\n", "AddCapability", "SYS_ADMIN", 30, 4 },
+		{ "[Pod]\nUserNamespace=host\n" BASE "AddCapability=SYS_ADMIN\n", "AddCapability",
+		  "SYS_ADMIN", 90, 6 },
+		{ "[Pod]\nUserNamespace=host\n" BASE "AddCapability=all\n", "AddCapability", "all",
+		  100, 6 },
+		{ BASE, "DropCapability", "none", 3, 0 },
+		{ BASE "DropCapability=KILL\n", "DropCapability", "KILL", 3, 4 },
+		{ BASE "DropCapability=all\n", "DropCapability", "all", 0, 4 },
+		{ BASE "SeccompProfile=unconfined\n", "SeccompProfile", "unconfined", 30, 4 },
+		{ BASE "SeccompProfile=/a.json\n", "SeccompProfile", "/a.json", 5, 4 },
+		{ BASE "SeccompProfile=audit:/a.json\n", "SeccompProfile", "audit:/a.json", 30, 4 },
+		{ BASE, "SeccompProfile", "default", 0, 0 },
+		{ BASE, "MemoryMax", "infinity", 5, 0 },
+		{ BASE "MemoryMax=infinity\n", "MemoryMax", "infinity", 5, 4 },
+		{ BASE "MemoryMax=1K\n", "MemoryMax", "1024", 0, 4 },
+		{ "[Pod]\nTasksMax=7\n" BASE, "TasksMax", "7", 0, 2 },
+		{ BASE "Volume=/:/host\n", "Volume", "/:/host:rw", 100, 4 },
+		{ BASE "Volume=/:/host:ro\n", "Volume", "/:/host:ro", 60, 4 },
+		{ BASE "Volume=/srv/x:/x\n", "Volume", "/srv/x:/x:rw", 5, 4 },
+		{ BASE "Volume=/srv/x:/x:ro\n", "Volume", "/srv/x:/x:ro", 1, 4 },
+		{ BASE "Volume=/srv/x:/x:rw,noidmap\n", "Volume", "/srv/x:/x:rw,noidmap", 4, 4 },
+		{ BASE "Volume=/run/docker.sock:/s:ro\n", "Volume", "/run/docker.sock:/s:ro", 60, 4 },
+		{ BASE "Volume=/srv/a.sock:/s:ro\n", "Volume", "/srv/a.sock:/s:ro", 60, 4 },
+		{ BASE "Volume=/runner:/s:ro\n", "Volume", "/runner:/s:ro", 1, 4 },
+		{ BASE "Volume=/dev:/host/dev\n", "Volume", "/dev:/host/dev:rw", 60, 4 },
+		{ BASE "Volume=/etc/shadow:/x\n", "Volume", "/etc/shadow:/x:rw", 90, 4 },
+		{ BASE "Volume=/var/lib/shop:/x\n", "Volume", "/var/lib/shop:/x:rw", 5, 4 },
+		{ BASE "Volume=/var/lib:/x\n", "Volume", "/var/lib:/x:rw", 60, 4 },
+		{ BASE "Volume=/a:/a\nVolume=\nVolume=/b:/b\nVolume=/c:/c\n", "Volume", "/c:/c:rw", 5,
+		  7 },
+		{ BASE "Device=/dev/sda\n", "Device", "/dev/sda:rw", 90, 4 },
+		{ BASE "Device=/dev/kvm\n", "Device", "/dev/kvm:rw", 10, 4 },
+		{ "[Container web]\nRootfs=/\nExec=/bin/true\n", "Rootfs", "/", 60, 2 },
+		{ "[Container web]\nRootfs=/a:/b\nExec=/bin/true\n", "Rootfs", "/a:...", 0, 2 },
+		{ "[Container web]\nImage=a/b:1\n", "ImagePolicy", "any", 5, 0 },
+		{ "[Pod]\nImagePolicy=/k.pem\n[Container web]\nImage=a/b:1\n", "ImagePolicy", "/k.pem",
+		  0, 2 },
+		{ "[Container web]\nImage=a/b:1\n", "Pull", "never", 0, 0 },
+		{ "[Container web]\nImage=a/b:1\nPull=missing\n", "Pull", "missing", 10, 3 },
+		{ "[Pod]\nImagePolicy=/k.pem\n[Container web]\nImage=a/b:1\nPull=missing\n", "Pull",
+		  "missing", 2, 5 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct judged j;
+		const struct security_row *r;
+
+		judge(&j, cases[i].text, "any ");
+		r = row(&j, cases[i].key, cases[i].value);
+		if (r->score != cases[i].score || r->pos.line != cases[i].line)
+			fail_msg("case %zu, %s=%s: score %u, line %u", i, r->key, r->value, r->score,
+				 r->pos.line);
+		judged_done(&j);
+	}
+}
+
+static void judge__policy_of_the_host__is_in_force(void **state)
+{
+	struct judged j;
+
+	(void)state;
+	judge(&j, "[Container web]\nImage=a/b:1\nPull=missing\n", "/etc/key.pem");
+	assert_int_equal(row(&j, "ImagePolicy", "/etc/key.pem")->score, 0);
+	assert_int_equal(row(&j, "Pull", "missing")->score, 2);
+	judged_done(&j);
+	judge(&j, "[Pod]\nImagePolicy=any\n[Container web]\nImage=a/b:1\n", "/etc/key.pem");
+	assert_int_equal(row(&j, "ImagePolicy", "any")->score, 5);
+	judged_done(&j);
+}
+
+static void judge__rows__add_up_to_the_exposure(void **state)
+{
+	struct judged j;
+
+	(void)state;
+	/* bridge 0.2, tmpfs 0.1, root 0.4, default capabilities 0.3, two limits 0.5 each */
+	judge(&j, BASE, "any");
+	assert_int_equal(j.report.containers[0].exposure, 18);
+	assert_int_equal(j.report.pod.exposure, 18);
+	judged_done(&j);
+	judge(&j, "[Network]\nMode=none\n[Container a]\nRootfs=/r\nExec=/x\nUser=1\nWritable=no\n"
+		  "MemoryMax=1M\nTasksMax=1\n" BASE, "any");
+	assert_int_equal(j.report.containers[0].exposure, 0);
+	assert_string_equal(security_level(0), "PERFECT");
+	/* The pod is as exposed as its most exposed container. */
+	assert_int_equal(j.report.containers[1].exposure, 17);
+	assert_int_equal(j.report.pod.exposure, 17);
+	judged_done(&j);
+	judge(&j, BASE "Volume=/:/host\n", "any");
+	assert_int_equal(j.report.pod.exposure, 100);
+	assert_string_equal(security_level(100), "DANGEROUS");
+	judged_done(&j);
+}
+
+static void judge__each_key_more__never_less_exposed(void **state)
+{
+	static const char *const keys[] = { "NoNewPrivileges=no\n", "Device=/dev/kvm\n",
+					    "SeccompProfile=unconfined\n",
+					    "AddCapability=SYS_ADMIN\n", "Volume=/run:/run\n",
+					    "Writable=yes\n" };
+	unsigned before[2] = { 0, 0 };
+	char text[512];
+
+	(void)state;
+	for (unsigned host = 0; host < 2; host++) {
+		snprintf(text, sizeof(text), "%s" BASE, host ? "[Pod]\nUserNamespace=host\n" : "");
+		for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+			struct judged j;
+
+			strcat(text, keys[i]);
+			judge(&j, text, "any");
+			/* A small one may be less than a tenth of what is left. */
+			assert_true(j.report.pod.exposure >= before[host] + (i < 4));
+			before[host] = j.report.pod.exposure;
+			judged_done(&j);
+		}
+	}
+	assert_true(before[1] > before[0]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(judge__one_key__row_with_score_and_line),
+		cmocka_unit_test(judge__policy_of_the_host__is_in_force),
+		cmocka_unit_test(judge__rows__add_up_to_the_exposure),
+		cmocka_unit_test(judge__each_key_more__never_less_exposed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
