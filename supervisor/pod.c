@@ -360,7 +360,11 @@ static int take_range(uint32_t *first, const struct pod *pod, struct err *err)
 		r = userns_range_take(first, &registry, pod->spec->name, err);
 	registry.dirfd = pod->paths->run;
 	registry.name = ".userns"; /* no pod is named so */
-	return r == -EROFS ? userns_range_take(first, &registry, pod->spec->name, err) : r;
+	if (r != -EROFS)
+		return r < 0 ? err_wrap(err, r, "keep the pod's ids in '%s/var/lib/podd'",
+					pod->paths->root) : 0;
+	r = userns_range_take(first, &registry, pod->spec->name, err);
+	return r < 0 ? err_wrap(err, r, "keep the pod's ids in '%s/run/podd'", pod->paths->root) : 0;
 }
 
 static int make_userns(struct pod *pod, struct err *err)
