@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/fd.h"
 #include "base/nearest.h"
@@ -82,6 +83,11 @@ static_assert(CONTAINER_WRITABLE_TMPFS == 0 && CONTAINER_WRITABLE_DISK == 1 &&
 	{ "HugetlbMax", section_, LIVE, &config_type_huge, "PAGE:SIZE|PAGE:infinity...",        \
 	  .list = true, .since = SINCE, member(limits.huge),                                    \
 	  .about = "Huge pages of " who ", for each size of page, as 2M:64M 1G:0." }
+
+#define RLIMIT_KEY(name_, kind, FORM, about_)                                                   \
+	{ "Limit" #name_, CONFIG_CONTAINER, RESTART, &config_type_rlimit_##kind,                \
+	  FORM "|SOFT:HARD", .since = SINCE, CONTAINER_MEMBER(run.rlimits[RLIMIT_##name_]),     \
+	  .about = about_ }
 
 /* Keys that [Pod] sets for all containers: the container's rows have no default. */
 #define NON_ROOT_KEY(section_, FALLBACK)                                                        \
@@ -216,6 +222,30 @@ const struct config_key config_keys[] = {
 	  "SOURCE[:TARGET][:ro|rw][,optional]", .list = true, .since = SINCE, CONTAINER_MEMBER(run),
 	  .about = "A device of the host that the container may open, at the same place if no TARGET "
 		   "below /dev is given." },
+	RLIMIT_KEY(CPU, time, "DURATION",
+		   "CPU time of a process, in whole seconds; past the soft limit it gets SIGXCPU."),
+	RLIMIT_KEY(FSIZE, size, "SIZE",
+		   "Size of a file that a process may write."),
+	RLIMIT_KEY(DATA, size, "SIZE",
+		   "Data and heap of a process."),
+	RLIMIT_KEY(STACK, size, "SIZE",
+		   "Stack of a process; 8M:infinity if not given."),
+	RLIMIT_KEY(CORE, size, "SIZE",
+		   "Size of a core file; 0:infinity if not given."),
+	RLIMIT_KEY(NOFILE, count, "N",
+		   "One more than the highest descriptor of a process; 1024:524288 if not given."),
+	RLIMIT_KEY(AS, size, "SIZE",
+		   "Address space of a process."),
+	RLIMIT_KEY(NPROC, count, "N",
+		   "Processes and threads of one user in the pod, whichever container they are in."),
+	RLIMIT_KEY(MEMLOCK, size, "SIZE",
+		   "Memory that a process may lock; 8M if not given."),
+	RLIMIT_KEY(SIGPENDING, count, "N",
+		   "Signals that may be queued for a user."),
+	RLIMIT_KEY(MSGQUEUE, size, "SIZE",
+		   "POSIX message queues of a user; 800K if not given."),
+	RLIMIT_KEY(RTPRIO, count, "N",
+		   "Highest priority of real-time scheduling; 0 if not given."),
 	{ "AddCapability", CONFIG_CONTAINER, RESTART, &config_type_capabilities, "NAME...|all",
 	  .list = true, .since = SINCE, CONTAINER_MEMBER(run.capabilities.add),
 	  .about = "Capabilities beside the default ones (see CAPABILITIES); those of a user "

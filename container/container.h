@@ -84,6 +84,7 @@ struct container_process {
 	bool make_cwd; /* a directory that is not there is made, as root's */
 	const char *user; /* as container_spec.user */
 	bool run_as_non_root;
+	const struct container_rlimit *rlimits; /* CONTAINER_RLIMIT_N */
 	struct container_capabilities capabilities;
 	bool allow_new_privs;
 	struct container_filter filter;

@@ -25,6 +25,7 @@
 #include "container/container.h"
 #include "container/identity.h"
 #include "container/pidns.h"
+#include "container/rlimits.h"
 #include "container/user.h"
 
 #ifndef CLONE_CLEAR_SIGHAND
@@ -68,7 +69,13 @@ struct stage {
 	int (*run)(struct start *s);
 };
 
-/* Should: leave the host's ids and capabilities behind, before all else. */
+/* Mustn't: be later than the user namespace, in which no hard limit can be raised. */
+static int set_limits(struct start *s)
+{
+	return rlimits_set(s->p->rlimits, s->err);
+}
+
+/* Should: leave the host's ids and capabilities behind, before all that can wait. */
 static int enter_user_namespace(struct start *s)
 {
 	return userns_enter(s->p->userns, s->err);
@@ -245,6 +252,7 @@ static int exec_program(struct start *s)
 
 /* In this order. */
 static const struct stage stages[] = {
+	{ "limits", set_limits },
 	{ "user-namespace", enter_user_namespace },
 	{ "stdio", arrange_stdio },
 	{ "close-descriptors", close_others }, /* podd's lock among them: early */

@@ -41,6 +41,14 @@ struct container_capabilities {
 	uint64_t add, drop;
 };
 
+/* One limit of getrlimit(2), in its own unit; not said: podd's default. */
+struct container_rlimit {
+	bool said;
+	uint64_t soft, hard;
+};
+#define CONTAINER_RLIMIT_N 16 /* indexed by RLIMIT_* */
+#define CONTAINER_RLIMIT_INFINITY UINT64_MAX
+
 enum container_seccomp_mode {
 	CONTAINER_SECCOMP_DEFAULT,
 	CONTAINER_SECCOMP_UNCONFINED,
@@ -74,6 +82,7 @@ struct container_spec {
 	char *cwd;   /* absolute, in the container */
 	char *user;  /* "UID", "NAME", either with ":GID" or ":GROUP"; NULL: 0:0 */
 	bool run_as_non_root; /* RunAsNonRoot=: what is executed must not be uid 0 */
+	struct container_rlimit rlimits[CONTAINER_RLIMIT_N];
 	struct container_capabilities capabilities;
 	bool allow_new_privs; /* NoNewPrivileges=no */
 	struct container_seccomp seccomp;

@@ -140,19 +140,23 @@ static void put_mounts(FILE *f, const struct unit_maker *m, const struct pod_spe
 /* What the unit takes from podd and a container of this pod is to have. */
 static void put_privileges(FILE *f, const struct pod_spec *spec)
 {
-	bool new_privs = false;
+	bool new_privs = false, limits = false;
 
 	for (size_t i = 0; i < spec->container_n; i++) {
 		const struct container_spec *run = &spec->containers[i].run;
 		uint64_t add = run->capabilities.add;
 
 		new_privs |= run->allow_new_privs;
+		for (size_t k = 0; k < CONTAINER_RLIMIT_N; k++)
+			limits |= run->rlimits[k].said;
 		if (add == CAPABILITY_ALL)
 			fputs("CapabilityBoundingSet=~\n", f); /* all of the kernel's */
 		for (unsigned c = 0; add != CAPABILITY_ALL && capability_name(c); c++)
 			if (add & (UINT64_C(1) << c))
 				fprintf(f, "CapabilityBoundingSet=%s\n", capability_name(c));
 	}
+	if (limits) /* to go beyond the unit's own hard ones */
+		fputs("CapabilityBoundingSet=CAP_SYS_RESOURCE\n", f);
 	if (new_privs)
 		fputs("NoNewPrivileges=no\n", f);
 }

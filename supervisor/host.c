@@ -83,7 +83,7 @@ static int check_kernel(struct err *err)
 
 /*
  * Descriptors for the largest pod, and for the pause's while they are arranged.
- * A soft limit below that is raised; containers inherit it.
+ * A soft limit below that is raised; containers have limits of their own.
  */
 static int check_descriptors(struct err *err)
 {

@@ -487,6 +487,7 @@ int member_spawn(struct member *m, const char **stage, struct err *err)
 		.make_cwd = m->spec->image.name, /* as all engines do it: an image need not have it */
 		.user = run->user,
 		.run_as_non_root = run->run_as_non_root,
+		.rlimits = run->rlimits,
 		.capabilities = run->capabilities,
 		.allow_new_privs = run->allow_new_privs,
 		.userns = &m->host->pause->userns,

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <linux/capability.h>
 
@@ -445,6 +446,48 @@ static void paths__bad__said_where(void **state)
 	assert_string_equal(fault, "f.pod:3:11: Volume=: '/b' is already a tmpfs");
 }
 
+static void rlimit__each_way_to_write_it__soft_and_hard(void **state)
+{
+	static const struct {
+		const char *line;
+		int resource;
+		uint64_t soft, hard;
+	} rows[] = {
+		{ "LimitNOFILE=4096", RLIMIT_NOFILE, 4096, 4096 },
+		{ "LimitNOFILE=1024:4096", RLIMIT_NOFILE, 1024, 4096 },
+		{ "LimitCORE=0:infinity", RLIMIT_CORE, 0, RLIM_INFINITY },
+		{ "LimitMEMLOCK=infinity", RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY },
+		{ "LimitAS=1.5G", RLIMIT_AS, 1536 * MIB, 1536 * MIB },
+		{ "LimitCPU=1500ms:1min 1s", RLIMIT_CPU, 2, 61 },
+		{ "LimitNPROC=0", RLIMIT_NPROC, 0, 0 },
+	};
+	static const struct fault faults[] = {
+		{ 2, "LimitNOFILE=2:1", "13: LimitNOFILE=: the soft limit is above the hard one" },
+		{ 2, "LimitNOFILE=infinity:1", "13: LimitNOFILE=: the soft limit is above the hard one" },
+		{ 2, "LimitNOFILE=1:", "15: LimitNOFILE=: '' is no whole number" },
+		{ 2, "LimitNOFILE=1:2:3", "15: LimitNOFILE=: '2:3' is no whole number" },
+		{ 2, "LimitNOFILE=-1", "13: LimitNOFILE=: '-1' is no whole number" },
+		{ 2, "LimitNOFILE=1K", "13: LimitNOFILE=: '1K' is no whole number" },
+		{ 2, "LimitNPROC=99999999999999999999",
+		  "12: LimitNPROC=: '99999999999999999999' is more than can be counted" },
+		{ 2, "LimitCORE=x", "11: LimitCORE=: 'x' is no size, such as 512M" },
+		{ 2, "LimitCPU=1 x", "10: LimitCPU=: '1 x' is no duration, such as 10s" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct pod_spec *spec = good(2, rows[i].line);
+		const struct container_rlimit *all = spec->containers[0].run.rlimits;
+
+		for (int k = 0; k < CONTAINER_RLIMIT_N; k++)
+			assert_int_equal(all[k].said, k == rows[i].resource);
+		assert_int_equal(all[rows[i].resource].soft, rows[i].soft);
+		assert_int_equal(all[rows[i].resource].hard, rows[i].hard);
+		pod_spec_free(spec);
+	}
+	expect_faults(faults, ARRAY_SIZE(faults));
+}
+
 static void capabilities__each_way_to_write_them__masks(void **state)
 {
 	struct pod_spec *spec = good(2, "AddCapability=CAP_NET_RAW net_admin\nAddCapability=Cap_Bpf\n"
@@ -682,6 +725,7 @@ int main(void)
 		cmocka_unit_test(paths__good__cleaned_and_split),
 		cmocka_unit_test(paths__from_dot__below_the_directory_of_the_file),
 		cmocka_unit_test(paths__bad__said_where),
+		cmocka_unit_test(rlimit__each_way_to_write_it__soft_and_hard),
 		cmocka_unit_test(capabilities__each_way_to_write_them__masks),
 		cmocka_unit_test(path__too_long__refused),
 		cmocka_unit_test(names__good_and_bad__told_apart),

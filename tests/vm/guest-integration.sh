@@ -11,7 +11,7 @@ run() {
 		${2:+--setenv="$2"} "$PWD/$1" || failed=1
 }
 
-for name in core process restart stop network pause caps seccomp; do
+for name in core process restart stop network pause caps seccomp identity limits; do
 	run "tests/integration/test-$name"
 done
 # What the page shows of limits; the rest is the same everywhere.
