@@ -161,6 +161,12 @@ unit: docs $(UNIT)
 TEST_TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/*.c))
 tests: $(UNIT) $(TEST_TOOLS)
 
+## make check-security  each known kind of hole and the tests that hold it, or why it cannot be (ROW=regex)
+check-security:
+	$(Q)tools/deps check
+	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)BUILD=$(abspath $(BUILD)) tests/security/run
+
 ## make check-vm     the tests in a virtual machine with systemd and cgroup v2
 check-vm: all docs tests
 	$(Q)rm -rf $(BUILD)/dest && $(MAKE) -s install DESTDIR=$(BUILD)/dest >/dev/null
@@ -266,7 +272,7 @@ help:
 	@sed -n 's/^## //p' Makefile
 	@echo; sed -n '3,/^$$/s/^# //p' Makefile
 
-.PHONY: all torture leaks kill-points run check unit tests check-vm fuzz fuzzers bench docs install uninstall deb clean \
+.PHONY: all torture leaks kill-points run check check-security unit tests check-vm fuzz fuzzers bench docs install uninstall deb clean \
 	FORCE help
 .DELETE_ON_ERROR:
 
