@@ -172,6 +172,19 @@ static void check_address(struct loader *l)
 					       "broadcast address", text, net->prefix_len);
 }
 
+/* There they would be the host's. */
+static void check_sysctls(struct loader *l)
+{
+	const struct assigned *a = assigned(&l->pod, CONFIG_POD, "Sysctl");
+
+	if (l->spec->network.mode != NETNS_HOST)
+		return;
+	for (char *const *s = l->spec->sysctls; s && *s; s++)
+		if (strncmp(*s, "net.", 4) == 0)
+			config_diags_add(l->diags, a->pos, "Sysctl=: with Mode=host, '%.*s' is the "
+					 "host's", (int)strcspn(*s, "="), *s);
+}
+
 static int default_hostname(struct pod_spec *spec)
 {
 	char hostname[CONFIG_NAME_MAX + 1];
@@ -227,6 +240,7 @@ int config_finish(struct loader *l)
 	check_memory(l, &l->pod, CONFIG_POD, &spec->limits);
 	check_restart(l, &l->pod, CONFIG_POD, &l->defaults.restart);
 	check_address(l);
+	check_sysctls(l);
 	if (spec->container_n == 0)
 		config_diags_add(l->diags, (struct config_pos){ l->main_file, 1, 1 },
 				 "no [Container NAME] section");

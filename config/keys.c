@@ -153,6 +153,9 @@ const struct config_key config_keys[] = {
 	  OWN("auto"), .since = SINCE, POD_MEMBER(userns),
 	  .about = "Whether the pod has user and group ids of its own, so that its root is nobody "
 		   "outside, or the host's." },
+	{ "Sysctl", CONFIG_POD, NEW_POD, &config_type_sysctl, "NAME=VALUE...", .list = true,
+	  .since = SINCE, POD_MEMBER(sysctls),
+	  .about = "Kernel parameters of the pod's own network and IPC namespace." },
 	{ "ImagePolicy", CONFIG_POD, LIVE, &config_type_policy, "any|KEY...", .since = SINCE,
 	  POD_MEMBER(image_policy),
 	  .about = "Files with public keys (PEM) of which one must have signed each image "

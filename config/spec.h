@@ -67,6 +67,7 @@ struct pod_spec {
 	uint64_t update_settle_ns; /* UpdateSettleSec= */
 	bool limits_best_effort;
 	enum pod_userns userns; /* UserNamespace= */
+	char **sysctls; /* Sysctl=: "net.core.somaxconn=100", NULL-terminated, or NULL */
 	char *image_policy; /* as image_policy_parse() takes it; NULL: the host's */
 	struct cgroup_limits limits;
 	struct netns_spec network;

@@ -110,7 +110,8 @@ static int address_and_up(int sock, const char *name, uint32_t address, unsigned
 }
 
 /* A pod could otherwise advertise itself as the host's IPv6 router
- * (CVE-2020-10749): the bridge speaks IPv4 only. */
+ * (CVE-2020-10749): the bridge speaks IPv4 only, and takes no advertisement should
+ * somebody switch IPv6 on. */
 static int disable_ipv6(const char *name, struct err *err)
 {
 	char path[64];
@@ -118,6 +119,9 @@ static int disable_ipv6(const char *name, struct err *err)
 
 	(void)snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", name);
 	r = io_write_file(AT_FDCWD, path, "1", err);
+	(void)snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/accept_ra", name);
+	if (r == 0)
+		r = io_write_file(AT_FDCWD, path, "0", err);
 	if (r == -ENOENT) /* a kernel without IPv6 */
 		return 0;
 	return r < 0 ? err_wrap(err, r, "switch IPv6 off on bridge '%s'", name) : 0;

@@ -22,6 +22,7 @@
 #include "netns/veth.h"
 
 #define EXIT_ENTER 1
+#define ACCEPT_RA  "/proc/sys/net/ipv6/conf/" VETH_POD_NAME "/accept_ra"
 #define IPV6_OFF   "/proc/sys/net/ipv6/conf/" VETH_POD_NAME "/disable_ipv6"
 
 /* Results of the child that goes into the pod's namespace. */
@@ -172,7 +173,8 @@ int netns_adopt(struct netns_lease *out, int lock_fd_take, struct err *err)
 
 /*
  * In the pod's namespace: /proc/sys/net is that of whoever opens it. With IPv6
- * off, eth0 takes no router advertisement of another pod (CVE-2020-10749).
+ * off, eth0 takes no router advertisement of another pod (CVE-2020-10749); nor does
+ * it where a Sysctl= switches IPv6 on again.
  */
 static int enter(void *arg)
 {
@@ -184,6 +186,8 @@ static int enter(void *arg)
 	}
 	if (e->ipv4_only)
 		e->r = io_write_file(AT_FDCWD, IPV6_OFF, "1", e->err);
+	if (e->ipv4_only && e->r == 0)
+		e->r = io_write_file(AT_FDCWD, ACCEPT_RA, "0", e->err);
 	if (e->r < 0 && e->r != -ENOENT) { /* ENOENT: a kernel without IPv6 */
 		e->r = err_wrap(e->err, e->r, "switch IPv6 off in the pod");
 		return EXIT_ENTER;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A running pod: all of its kernel objects, and the steps that make them. */
+#include "container/sysctl.h"
 #include "supervisor/pod.h"
 
 #include <dirent.h>
@@ -419,6 +420,13 @@ static int attach_network(struct pod *pod, struct err *err)
 						       netns_attach(&id, &pod->lease, ns, err);
 }
 
+static int write_sysctls(struct pod *pod, struct err *err)
+{
+	if (pod->adopting)
+		return 0;
+	return sysctl_write(pod->spec->sysctls, pod->pause.pidfd, &pod->pause.userns, err);
+}
+
 /**
  * pod_add_member() - make a container's kernel objects, at the end of the order
  * @spec: borrowed as long as the member lives
@@ -512,6 +520,7 @@ static const struct {
 	{ "userns", make_userns },
 	{ "pause", start_pause },
 	{ "network", attach_network },
+	{ "sysctls", write_sysctls }, /* eth0 has some */
 	{ "containers", prepare_members },
 	{ "control", open_control },
 	{ "drive", begin_or_resume },

@@ -446,6 +446,33 @@ static void paths__bad__said_where(void **state)
 	assert_string_equal(fault, "f.pod:3:11: Volume=: '/b' is already a tmpfs");
 }
 
+static void sysctl__several_ways__one_of_each_name(void **state)
+{
+	static const char *const expected[] = { "net.core.somaxconn=3", "kernel.sem=1 2 3 4" };
+	static const struct fault faults[] = {
+		{ 0, "Sysctl=net.core.x=1 vm.x=1",
+		  "21: Sysctl=: 'vm.x' is not the pod's own: net.*, fs.mqueue.*, kernel.shm*, "
+		  "kernel.msg* and kernel.sem are" },
+		{ 0, "Sysctl=net.core.x=a/b", "8: Sysctl=: the value of 'net.core.x' has other characters "
+		  "than letters, digits, blanks and _-.,:" },
+		{ 0, "Sysctl==1", "8: Sysctl=: '=1' is no NAME=VALUE" },
+		{ 0, "Sysctl=kernel.domainname=x", "8: Sysctl=: 'kernel.domainname' cannot be set: "
+		  "no NIS domain; Hostname= takes a name with dots" },
+	};
+	struct pod_spec *spec = good(0, "Sysctl=net.core.somaxconn=1 'kernel.sem=1 2 3 4'\n"
+				     "Sysctl=net.core.somaxconn=3");
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(expected); i++)
+		assert_string_equal(spec->sysctls[i], expected[i]);
+	assert_null(spec->sysctls[ARRAY_SIZE(expected)]);
+	pod_spec_free(spec);
+	spec = good(0, "Sysctl=net.core.somaxconn=1\nSysctl=");
+	assert_null(spec->sysctls);
+	pod_spec_free(spec);
+	expect_faults(faults, ARRAY_SIZE(faults));
+}
+
 static void rlimit__each_way_to_write_it__soft_and_hard(void **state)
 {
 	static const struct {
@@ -725,6 +752,7 @@ int main(void)
 		cmocka_unit_test(paths__good__cleaned_and_split),
 		cmocka_unit_test(paths__from_dot__below_the_directory_of_the_file),
 		cmocka_unit_test(paths__bad__said_where),
+		cmocka_unit_test(sysctl__several_ways__one_of_each_name),
 		cmocka_unit_test(rlimit__each_way_to_write_it__soft_and_hard),
 		cmocka_unit_test(capabilities__each_way_to_write_them__masks),
 		cmocka_unit_test(path__too_long__refused),

@@ -61,6 +61,7 @@ static const struct row {
 	{ CONFIG_POD, "Limits", "strict", "best-effort", POD, PLAN_UNCHANGED, false },
 	{ CONFIG_POD, "UpdateSettleSec", "1s", "2s", POD, PLAN_UNCHANGED, false },
 	{ CONFIG_POD, "UserNamespace", "auto", "host", POD, PLAN_UNCHANGED, true },
+	{ CONFIG_POD, "Sysctl", "kernel.msgmax=1", "kernel.msgmax=2", POD, PLAN_UNCHANGED, true },
 	{ CONFIG_POD, "ImagePolicy", "any", "/key.pub", POD, PLAN_UNCHANGED, false },
 	{ CONFIG_POD, "RunAsNonRoot", "no", "yes", BOTH, PLAN_RESTART, false },
 	{ CONFIG_POD, "MemoryMax", "1G", "infinity", POD, PLAN_UNCHANGED, false },
