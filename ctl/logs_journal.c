@@ -120,7 +120,7 @@ unsigned logs_drivers_count(const struct logs_drivers *d, const char *container,
 int logs_journal_show(const struct ctl *ctl, const struct logs_query *query, const char *pod,
 		      struct err *err)
 {
-	char root[PATH_MAX], of_pod[NAME_MAX], of_container[NAME_MAX], lines[24];
+	char root[PATH_MAX], of_pod[NAME_MAX], of_container[NAME_MAX], lines[32];
 	const char *args[ARGS_MAX] = { "journalctl", "--no-pager", "--quiet", "--all" };
 	int n = 4;
 
