@@ -3,12 +3,39 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/program.h"
 #include "config/signal.h"
 #include "ctl/conn.h"
 #include "ctl/ctl.h"
+#include "ctl/pods.h"
+
+#define STOP "io.podd.Pod.Stop"
 
 enum { OPT_NO_WAIT = CTL_OPT_FIRST };
+
+/* A pod whose podd was killed is stopped by another one, which is executed in our place. */
+static int stop_without_podd(struct ctl *ctl, const char *pod, const struct err *gone)
+{
+	char *args[] = { (char *)"podd", (char *)"--stop", NULL, NULL, NULL, NULL };
+	char program[PATH_MAX], file[PATH_MAX];
+	struct err err = { 0 };
+	int n = 2;
+
+	if (ctl->root) {
+		args[n++] = (char *)"--root";
+		args[n++] = (char *)ctl->root;
+	}
+	args[n] = file;
+	if (!pods_file(&ctl->paths, pod, file)) /* nothing says how to stop it */
+		return ctl_fail(ctl, CTL_NO_POD, gone);
+	if (program_find(program, "podd", &err) == 0) {
+		(void)execv(program, args);
+		(void)err_sys(&err, "execute '%s'", program);
+	}
+	return ctl_fail(ctl, CTL_FAILED, &err);
+}
 
 /* Calls and throws the empty answer away. */
 static int command(struct ctl *ctl, const char *pod, const char *method, json_t *parameters_take,
@@ -17,15 +44,22 @@ static int command(struct ctl *ctl, const char *pod, const char *method, json_t 
 	json_auto_t *parameters = parameters_take, *reply = NULL;
 	struct conn conn;
 	struct err err;
-	int code = ctl_connect(ctl, pod, &conn), r = 0;
+	int code = ctl_open(ctl), r;
 
 	if (code)
 		return code;
-	if (wait)
-		r = conn_patience(&conn, &err);
-	if (r == 0)
-		r = conn_call(&conn, method, json_incref(parameters), &reply, &err);
-	conn_close(&conn);
+	r = conn_open(&conn, &ctl->paths, pod, &err);
+	if (r < 0 && r != -ECONNREFUSED)
+		return ctl_fail(ctl, r == -ESRCH ? CTL_NO_POD : CTL_FAILED, &err);
+	if (r == 0) {
+		if (wait)
+			r = conn_patience(&conn, &err);
+		if (r == 0)
+			r = conn_call(&conn, method, json_incref(parameters), &reply, &err);
+		conn_close(&conn);
+	}
+	if (r == -ECONNREFUSED && strcmp(method, STOP) == 0)
+		return stop_without_podd(ctl, pod, &err);
 	return r < 0 ? ctl_fail(ctl, conn_exit_code(r), &err) : CTL_OK;
 }
 
@@ -54,7 +88,7 @@ static int stop_or_restart(struct ctl *ctl, int argc, char **argv, const char *m
 /* podctl stop */
 int cmd_stop(struct ctl *ctl, int argc, char **argv)
 {
-	return stop_or_restart(ctl, argc, argv, "io.podd.Pod.Stop", false);
+	return stop_or_restart(ctl, argc, argv, STOP, false);
 }
 
 /* podctl restart */

@@ -15,7 +15,8 @@
 #include "base/io.h"
 #include "config/install.h"
 
-#define BODY "pod@.service"
+#define BODY   "pod@.service"
+#define ORPHAN "pod-orphan@.service"
 /* Beyond the pod's own time for a stop, so that podd ends by itself (supervisor/notify.c). */
 #define STOP_MARGIN_S 10
 
@@ -26,8 +27,16 @@ static const char *const naming[] = {
 	"Requisite", "StopPropagatedFrom", "Upholds", "Wants",
 };
 
+static int read_text(char text[UNIT_TEXT_MAX], const char *dir, const char *name, struct err *err)
+{
+	char path[PATH_MAX + sizeof("/" ORPHAN)];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return (int)io_read_file(AT_FDCWD, path, text, UNIT_TEXT_MAX, err);
+}
+
 /**
- * unit_read_body() - read pod@.service, which is installed beside the generator
+ * unit_read_body() - read podd's own unit files, which are installed beside the generator
  *
  * Return: 0 or -errno with @err filled.
  */
@@ -35,7 +44,7 @@ int unit_read_body(struct unit_maker *m, struct err *err)
 {
 	/* PREFIX/lib/systemd/system-generators; or a build directory beside the sources. */
 	static const char *const places[] = { "../system", "../systemd" };
-	char own[PATH_MAX - 64], place[PATH_MAX], path[PATH_MAX + sizeof("/" BODY)];
+	char own[PATH_MAX - 64], place[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
 	int r = -ENOENT;
 
@@ -47,11 +56,12 @@ int unit_read_body(struct unit_maker *m, struct err *err)
 		snprintf(place, sizeof(place), "%s/%s", own, places[i]);
 		if (!realpath(place, m->units))
 			continue;
-		snprintf(path, sizeof(path), "%s/" BODY, m->units);
-		r = (int)io_read_file(AT_FDCWD, path, m->body, sizeof(m->body), err);
+		r = read_text(m->body, m->units, BODY, err);
 	}
+	if (r >= 0)
+		r = read_text(m->orphan, m->units, ORPHAN, err);
 	if (r == -ENOENT)
-		return err_set(err, ENOENT, "find '" BODY "' in '%s/../system'", own);
+		return err_set(err, ENOENT, "find '" BODY "' and '" ORPHAN "' in '%s/../system'", own);
 	return r < 0 ? r : 0;
 }
 
@@ -71,33 +81,51 @@ static void put_word(FILE *f, const char *s)
 	fputc('"', f);
 }
 
-/* A line of pod@.service, for this one pod. */
+/* What @text begins with, put in for this one pod. Return: the length of that, or 0. */
+static size_t put_specific(FILE *f, const struct pod_file *file, const char *text)
+{
+	static const struct {
+		const char *of, *before, *after; /* the name is between them; NULL: the file */
+	} places[] = {
+		{ CONFIG_DIR "/%i.pod", NULL, NULL },
+		{ "pod-orphan@%i.service", "", ".pod-orphan.service" },
+		{ "pod@%i.service", "", ".pod.service" },
+		{ "%i", "", "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		size_t n = strlen(places[i].of);
+
+		if (strncmp(text, places[i].of, n) != 0)
+			continue;
+		fputs(places[i].before ? places[i].before : "", f);
+		put_plain(f, places[i].before ? file->name : file->path);
+		fputs(places[i].before ? places[i].after : "", f);
+		return n;
+	}
+	return 0;
+}
+
+/* A line of podd's own unit files. */
 static void put_body_line(FILE *f, const struct pod_file *file, const char *line, size_t n)
 {
-	static const char path[] = CONFIG_DIR "/%i.pod", name[] = "%i";
-
 	while (n > 0) {
-		size_t skip = 1;
+		size_t skip = put_specific(f, file, line);
 
-		if (strncmp(line, path, strlen(path)) == 0)
-			put_plain(f, file->path), skip = strlen(path);
-		else if (strncmp(line, name, strlen(name)) == 0)
-			put_plain(f, file->name), skip = strlen(name);
-		else
-			fputc(*line, f);
+		if (skip == 0)
+			fputc(*line, f), skip = 1;
 		line += skip;
 		n -= skip;
 	}
 	fputc('\n', f);
 }
 
-/* The lines of [@section] of pod@.service, without comments. */
-static void put_body(FILE *f, const struct unit_maker *m, const struct pod_file *file,
-		     const char *section)
+/* The lines of [@section] of @text, without comments. */
+static void put_body(FILE *f, const char *text, const struct pod_file *file, const char *section)
 {
 	bool here = false;
 
-	for (const char *line = m->body; *line;) {
+	for (const char *line = text; *line;) {
 		size_t n = strcspn(line, "\n");
 
 		if (line[0] == '[')
@@ -220,6 +248,14 @@ static int put_line(FILE *f, const struct source_line *line, const char *instanc
 	return 0;
 }
 
+static void put_stop_timeout(FILE *f, const struct source *s)
+{
+	if (s->spec)
+		fprintf(f, "TimeoutStopSec=%llu\n", (unsigned long long)
+			((s->spec->stop_timeout_ns + NSEC_PER_SEC - 1) / NSEC_PER_SEC +
+			 STOP_MARGIN_S));
+}
+
 static int compose(FILE *f, const struct unit_maker *m, const struct pod_file *file,
 		   const struct source *s)
 {
@@ -229,7 +265,7 @@ static int compose(FILE *f, const struct unit_maker *m, const struct pod_file *f
 	fprintf(f, "# Made by podd-generator, see podd(8).\n[Unit]\nSourcePath=");
 	put_plain(f, s->diags.file_n ? s->diags.files[0] : file->path);
 	fputc('\n', f);
-	put_body(f, m, file, "Unit");
+	put_body(f, m->body, file, "Unit");
 	if (s->spec && s->spec->description)
 		fputs("Description=", f), put_plain(f, s->spec->description), fputc('\n', f);
 	/* The same pod by its other name: one podd at a time. */
@@ -240,38 +276,69 @@ static int compose(FILE *f, const struct unit_maker *m, const struct pod_file *f
 	     r == 0 && (l = source_next(s, l, SOURCE_UNIT, NULL));)
 		r = put_line(f, l, at ? at + 1 : NULL);
 	fputs("\n[Service]\n", f);
-	put_body(f, m, file, "Service");
+	put_body(f, m->body, file, "Service");
 	if (s->spec)
 		put_privileges(f, s->spec);
-	if (s->spec)
-		fprintf(f, "TimeoutStopSec=%llu\n", (unsigned long long)
-			((s->spec->stop_timeout_ns + NSEC_PER_SEC - 1) / NSEC_PER_SEC +
-			 STOP_MARGIN_S));
+	put_stop_timeout(f, s);
 	return r;
 }
 
+static int compose_orphan(FILE *f, const struct unit_maker *m, const struct pod_file *file,
+			  const struct source *s)
+{
+	static const char *const sections[] = { "Unit", "Service" };
+
+	fputs("# Made by podd-generator, see podd(8).\n", f);
+	for (size_t i = 0; i < ARRAY_SIZE(sections); i++) {
+		fprintf(f, "[%s]\n", sections[i]);
+		put_body(f, m->orphan, file, sections[i]);
+	}
+	put_stop_timeout(f, s);
+	return 0;
+}
+
+static int write_text(const struct unit_maker *m, const char *name, const char *text, size_t n,
+		      struct err *err)
+{
+	cleanup_close int fd = openat(m->out_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	int r;
+
+	if (fd < 0)
+		return err_sys(err, "create '%s'", name);
+	r = io_write_all(fd, text, n);
+	return r < 0 ? err_set(err, -r, "write '%s': %s", name, strerror(-r)) : 0;
+}
+
 /**
- * unit_write() - make the unit of a pod
- * @s: of @file; a wrong one has a unit, too, whose podd tells what is wrong
+ * unit_write() - make the two units of a pod
+ * @s: of @file; a wrong one has units, too, whose podd tells what is wrong
  *
  * Return: 0 or -errno with @err filled.
  */
 int unit_write(const struct unit_maker *m, const struct pod_file *file, const struct source *s,
 	       struct err *err)
 {
-	char name[CONFIG_UNIT_NAME_MAX + 1];
-	cleanup_free char *text = NULL;
-	cleanup_close int fd = -EBADF;
-	size_t n = 0;
-	FILE *f = open_memstream(&text, &n);
-	int r = f ? compose(f, m, file, s) : -ENOMEM;
+	static const struct {
+		const char *suffix;
+		int (*compose)(FILE *f, const struct unit_maker *m, const struct pod_file *file,
+			       const struct source *s);
+	} units[] = {
+		{ "pod.service", compose },
+		{ "pod-orphan.service", compose_orphan },
+	};
+	int r = 0;
 
-	if ((f && fclose(f) < 0) || r < 0)
-		return err_set(err, ENOMEM, "pod '%s': make its unit: out of memory", file->name);
-	snprintf(name, sizeof(name), "%s.pod.service", file->name);
-	fd = openat(m->out_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return err_sys(err, "create '%s'", name);
-	r = io_write_all(fd, text, n);
-	return r < 0 ? err_set(err, -r, "write '%s': %s", name, strerror(-r)) : 0;
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(units); i++) {
+		char name[CONFIG_UNIT_NAME_MAX + 1];
+		cleanup_free char *text = NULL;
+		size_t n = 0;
+		FILE *f = open_memstream(&text, &n);
+
+		r = f ? units[i].compose(f, m, file, s) : -ENOMEM;
+		if ((f && fclose(f) < 0) || r < 0)
+			return err_set(err, ENOMEM, "pod '%s': make its unit: out of memory", file->name);
+		snprintf(name, sizeof(name), "%s.%s", file->name, units[i].suffix);
+		r = write_text(m, name, text, n, err);
+	}
+	return r;
 }

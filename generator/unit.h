@@ -15,13 +15,15 @@
  *
  * The unit of NAME.pod is NAME.pod.service: what pod@.service says, with the name and
  * the file put in where that has %i, and after it what the pod file says. So there is
- * one text of a service, for those who enable pod@NAME and for the generator.
+ * one text of a service, for those who enable pod@NAME and for the generator. Beside it
+ * is NAME.pod-orphan.service, of pod-orphan@.service, which it wants.
  */
 struct unit_maker {
 	const char *root; /* "" for the host's */
 	int out_fd;       /* systemd's directory for generated units */
 	char units[PATH_MAX];     /* where podd's own unit files are */
 	char body[UNIT_TEXT_MAX]; /* pod@.service */
+	char orphan[UNIT_TEXT_MAX]; /* pod-orphan@.service */
 };
 
 int unit_read_body(struct unit_maker *m, struct err *err);

@@ -521,7 +521,7 @@ int drive_resume(struct pod *pod, struct err *err)
 	for (unsigned i = 0; i < pod->machine.n; i++)
 		resume_container(pod, i);
 	settle(pod);
-	r = reload_adopted(pod, err);
+	r = pod->stop_only ? 0 : reload_adopted(pod, err);
 	if (r < 0)
 		return r;
 	/* The former podd may have taken the word of these off the eventfd. */

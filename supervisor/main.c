@@ -31,11 +31,12 @@ enum exit_status {
 };
 
 static const char usage[] =
-	"Usage: podd [--root DIR] FILE.pod\n"
+	"Usage: podd [--root DIR] [--stop] FILE.pod\n"
 	"Run one pod in the foreground, until SIGTERM or SIGINT stops it.\n"
 	"SIGHUP reads the file again, as podctl reload does.\n"
 	"\n"
 	"      --root DIR  keep everything under DIR: etc/podd, run/podd, var/lib/podd, var/log/podd\n"
+	"      --stop      run nothing: stop what a podd that was killed has left of the pod\n"
 	"  -h, --help      show this text\n"
 	"      --version   show the version\n"
 	"      --adopts    show which running pods this podd can take over\n"
@@ -47,6 +48,7 @@ struct options {
 	enum loop_backend backend;
 	const char *root;
 	const char *file;
+	bool stop;
 	char *const *argv;
 };
 
@@ -55,6 +57,7 @@ static int parse_options(struct options *o, int argc, char **argv)
 {
 	static const struct option longopts[] = {
 		{ "root", required_argument, NULL, 'r' },
+		{ "stop", no_argument, NULL, 's' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "adopts", no_argument, NULL, 'A' },
@@ -67,6 +70,9 @@ static int parse_options(struct options *o, int argc, char **argv)
 		switch (c) {
 		case 'r':
 			o->root = optarg;
+			break;
+		case 's':
+			o->stop = true;
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -202,6 +208,7 @@ static int run_pod(struct pod *pod, struct pod_spec *spec, const struct options 
 	int r, status = EXIT_STOPPED;
 
 	pod->argv = o->argv;
+	pod->stop_only = o->stop;
 	r = host_prepare_process(&err);
 	if (r == 0)
 		r = paths_open(&paths, o->root, PATHS_CREATE, &err);
@@ -214,6 +221,8 @@ static int run_pod(struct pod *pod, struct pod_spec *spec, const struct options 
 	if (r == 0)
 		r = watch_signals(&signals, loop, &err);
 	if (r == 0) {
+		if (o->stop)
+			drive_stop(pod);
 		host_trim_process();
 		watchdog_begin(&watchdog, loop);
 		r = loop_run(loop, &status, &err);

@@ -296,6 +296,22 @@ static int collect_networks(struct pod *pod, struct err *err)
 	return netns_collect(&search, err);
 }
 
+/* What is not to be adopted, goes; in the place of all the steps that follow. */
+static int settle_for_stop(struct pod *pod, struct err *err)
+{
+	int r;
+
+	if (!pod->stop_only || pod->adopting)
+		return 0;
+	r = former_settle(pod, err);
+	if (r < 0)
+		return r;
+	r = pod->net_fd = open_dir(pod->paths->run, NET_DIRECTORY, err);
+	if (r >= 0)
+		r = collect_networks(pod, err);
+	return r < 0 ? r : err_set(err, ECANCELED, "nothing of it runs");
+}
+
 /*
  * The former pod did not end in order, and its network may have been another.
  * With the new lease taken, so that the pod keeps its address and its bridge.
@@ -509,6 +525,7 @@ static const struct {
 } steps[] = {
 	{ "lock", lock_run_directory },
 	{ "former", former_look },
+	{ "stop", settle_for_stop },
 	{ "pull", missing_fetch_at_start },
 	{ "images", find_images },
 	{ "admission", admit_images },
@@ -551,7 +568,11 @@ int pod_explain(const struct pod *pod, int r, struct err *err)
  * Or take over a pod that runs already, because its podd was killed: nothing of
  * it is started, stopped or changed then but what was left half done.
  *
- * @pod: all zero but @argv; give it to pod_end() in the end, also after a failure
+ * With @pod->stop_only only such a pod is taken over, for the caller to stop it. What
+ * cannot go on is ended, and traces of a dead one are removed: -ECANCELED then, and
+ * when there is nothing.
+ *
+ * @pod: all zero but @argv and @stop_only; give it to pod_end() in the end, also after a failure
  * @spec, @paths, @loop: borrowed as long as the pod lives; of @spec, the images are
  *	looked up here
  *

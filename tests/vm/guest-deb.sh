@@ -89,6 +89,7 @@ downgrades() {
 
 # A pod whose podd is gone is stopped as well.
 removes() {
+	kill -KILL "$(show MainPID pod@other)"
 	podctl list
 	dpkg -r podd || return 1
 	systemctl list-units --no-legend '*.pod.service' 'pod@*' pods.target

@@ -85,6 +85,17 @@ missing_image() {
 		systemctl stop img.pod && active web.pod
 }
 
+# No room for what a container writes: its unit fails, one that writes nothing starts.
+full_disk() {
+	mkdir -p /var/lib/podd/pods && mount -t tmpfs -o nr_inodes=1 none /var/lib/podd/pods || return 1
+	pod $etc/full.pod Writable=yes && systemctl daemon-reload
+	! systemctl start full.pod || return 1
+	systemctl status --no-pager full.pod
+	systemctl status --no-pager full.pod | grep 'Status: .*No space left on device' &&
+		systemctl restart idle.pod && active idle.pod && systemctl stop full.pod idle.pod &&
+		umount /var/lib/podd/pods && systemctl start full.pod && active full.pod
+}
+
 # pod@web runs the file of /etc, so it is another one's turn there.
 other_name_takes_turns() {
 	systemctl start pod@db && active pod@db && ! active db.pod || return 1
@@ -103,6 +114,13 @@ new_instance() {
 	mkdir $etc/kiosk@right.pod.d && systemctl daemon-reload &&
 		systemctl start kiosk@right.pod && active kiosk@right.pod kiosk@left.pod &&
 		podctl status kiosk@right | grep '^app .* running '
+}
+
+# Its unit, too, has another one beside it for a stop without a podd (guest-unit.sh).
+orphan_is_stopped() {
+	kill -KILL "$(podd_of web)" && until_show SubState auto-restart web.pod && systemctl stop web.pod &&
+		journalctl -u web.pod-orphan -o cat | grep "pod 'web': stopped" && [ ! -e /run/podd/web ] &&
+		systemctl start web.pod && active web.pod web.pod-orphan
 }
 
 hidden_pod() {
@@ -125,9 +143,11 @@ check "generator: mended, it starts without a daemon-reload" mended_file_starts
 check "generator: a volume that is never mounted holds its pod, no other" missing_volume
 check "generator: a volume's source that is not there is told by podd" missing_source
 check "generator: an image that is not there is told by podd" missing_image
+check "generator: a full disk is told by podd, and holds no other pod" full_disk
 check "generator: NAME.pod and pod@NAME take turns" other_name_takes_turns
 check "generator: a drop-in of /etc for a file of /usr/share" drop_in_of_etc
 check "generator: an instance by its directory" new_instance
+check "generator: a pod whose podd was killed is stopped as well" orphan_is_stopped
 check "generator: a hidden pod has no unit" hidden_pod
 check "generator: leaves nothing" nothing_left
 finish

@@ -11,7 +11,8 @@ unit_is_right() {
 }
 
 # systemctl comes back when podd has said READY=1.
-# What podd may do is what it needs, and its containers keep what podd(8) lists for them.
+# What podd may do is what it needs, and its containers have podd.pod(5)'s capabilities
+# and one filter, which is podd's.
 is_bounded() {
 	local of_podd of_container
 	of_podd=$(awk '/^CapBnd/ { print $2 }' "/proc/$(show MainPID)/status")
@@ -108,6 +109,24 @@ killed_podd_adopts() {
 		[ "$(show NRestarts)" = 1 ]
 }
 
+# There is no podd that could be told, yet a stop is a stop: in order, and done when
+# systemctl comes back.
+stops_an_orphan() {  # stops_an_orphan LINE STATE: with that line in [Service]
+	local seen
+	mkdir -p /run/systemd/system/$unit.d
+	printf '[Service]\n%s\n' "$1" >/run/systemd/system/$unit.d/slow.conf
+	systemctl daemon-reload && systemctl start $unit && kill -KILL "$(show MainPID)" &&
+		until_show SubState "$2" && pgrep pod-pause || return 1
+	seen=$(journalctl -u pod-orphan@tiny -o cat | grep -c "'tiny': stopped")
+	systemctl stop $unit
+	journalctl -u $unit -u pod-orphan@tiny -o cat | tail -n 12
+	! pgrep -l 'podd|pod-pause' && [ ! -e /run/podd/tiny ] && ! active $unit pod-orphan@tiny &&
+		[ "$(journalctl -u pod-orphan@tiny -o cat | grep -c "'tiny': stopped")" = $((seen + 1)) ] ||
+		return 1
+	rm -r /run/systemd/system/$unit.d
+	systemctl daemon-reload && systemctl reset-failed $unit 2>/dev/null || true
+}
+
 stops() {
 	systemctl stop $unit && [ "$(show Result)" = success ] && [ "$(show ExecMainStatus)" = 0 ]
 }
@@ -136,6 +155,10 @@ check "unit: a podd that was killed comes back and adopts its pod" killed_podd_a
 check "unit: a podd that hangs is replaced, its pod runs on" hung_podd_is_replaced
 check "unit: with Delegate= the pod is in it" delegated
 check "unit: restart makes the pod anew" restarts
+check "unit: a stop while systemd waits to start the next podd stops the pod" \
+	stops_an_orphan RestartSec=600 auto-restart
+check "unit: so it does when there will be no next podd" stops_an_orphan Restart=no failed
+check "unit: starts again" starts
 check "unit: kill stops the pod" killed_is_stopped
 check "unit: stops in order" stops
 check "unit: leaves nothing" nothing_left
