@@ -71,6 +71,8 @@ static int make_pause(struct err *err)
 	return r < 0 ? r : pause_start(&w.pause, &args, err);
 }
 
+static const struct container_rlimit no_limits[CONTAINER_RLIMIT_N];
+
 static int make_root(struct err *err)
 {
 	char *lowers[] = { (char *)"/", NULL };
@@ -99,6 +101,7 @@ static int spawn(const char *script, struct container_started *out, struct err *
 	struct container_process p = {
 		.argv = argv,
 		.env = env,
+		.rlimits = no_limits,
 		.userns = &w.pause.userns,
 		.pause_pidfd = w.pause.pidfd,
 		.mntns_fd = w.mntns_fd,
@@ -262,6 +265,7 @@ static void pause__maker_killed__program_lives_and_its_exit_is_kept(void **state
 		char *env[] = { NULL };
 		struct container_process p = {
 			.argv = argv, .env = env,
+			.rlimits = no_limits,
 			.userns = &w.pause.userns,
 			.pause_pidfd = w.pause.pidfd, .mntns_fd = w.mntns_fd,
 			.cgroup_fd = w.pod.dirfd, .stdio = { -EBADF, -EBADF, -EBADF },
@@ -283,6 +287,7 @@ static void container_spawn__no_such_program__stage_and_code(void **state)
 	struct container_process p = {
 		.argv = argv,
 		.env = env,
+		.rlimits = no_limits,
 		.userns = &w.pause.userns,
 		.pause_pidfd = w.pause.pidfd,
 		.mntns_fd = w.mntns_fd,
