@@ -58,7 +58,7 @@ static int command(struct ctl *ctl, const char *pod, const char *method, json_t 
 			r = conn_call(&conn, method, json_incref(parameters), &reply, &err);
 		conn_close(&conn);
 	}
-	if (r == -ECONNREFUSED && strcmp(method, STOP) == 0)
+	if (r == -ECONNREFUSED && strcmp(method, STOP) == 0 && !conn_is_starting(&ctl->paths, pod))
 		return stop_without_podd(ctl, pod, &err);
 	return r < 0 ? ctl_fail(ctl, conn_exit_code(r), &err) : CTL_OK;
 }

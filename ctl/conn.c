@@ -68,6 +68,18 @@ static int nobody_listens(int dirfd, const char *pod, struct err *err)
 	return err_set(err, ECONNREFUSED, "pod '%s' is not running: its podd is gone", pod);
 }
 
+/**
+ * conn_is_starting() - whether a podd is at work on a pod that it does not answer for yet
+ * @pod: a valid name, to which conn_open() has found nobody
+ */
+bool conn_is_starting(const struct paths *paths, const char *pod)
+{
+	cleanup_close int dirfd = openat(paths->run, pod,
+					 O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return dirfd >= 0 && is_locked(dirfd);
+}
+
 /* SO_SNDTIMEO bounds connect() too, which waits while the queue of connections
  * is full (unix_stream_connect()). */
 static int connect_in(int dirfd, const char *pod, int *out, struct err *err)

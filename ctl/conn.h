@@ -20,6 +20,7 @@ struct conn {
 	struct varlink_input in;
 };
 
+bool conn_is_starting(const struct paths *paths, const char *pod);
 int conn_open(struct conn *out, const struct paths *paths, const char *pod, struct err *err);
 int conn_reopen(struct conn *c, const struct paths *paths, struct err *err);
 void conn_close(struct conn *c);
