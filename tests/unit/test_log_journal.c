@@ -435,6 +435,9 @@ static void log__no_journal_for_long__dropped_at_once_and_told_when_back(void **
 	rig_end(&rig, &d, &log);
 }
 
+/* Of which a host that has just booted has had one already. */
+#define MINUTE_NS (60 * NSEC_PER_SEC)
+
 static void log__rate_limit__rest_dropped_and_told_after_the_interval(void **state)
 {
 	struct log_next next;
@@ -445,7 +448,7 @@ static void log__rate_limit__rest_dropped_and_told_after_the_interval(void **sta
 	(void)state;
 	rig_init(&rig, LARGE, 1);
 	journald_init(&d, &rig);
-	rig.spec = (struct log_spec){ LARGE, 1, LOG_BOTH, 3600 * NSEC_PER_SEC, 3 };
+	rig.spec = (struct log_spec){ LARGE, 1, LOG_BOTH, MINUTE_NS, 3 };
 	assert_int_equal(rig_open(&rig, &log, NULL), 0);
 	say_and_pump(&rig, &log, "1\n2\n3\n4\n55\n");
 	assert_stream(&rig, CRI_STDOUT, "1\n2\n3\n4\n55\n");
@@ -460,11 +463,11 @@ static void log__rate_limit__rest_dropped_and_told_after_the_interval(void **sta
 	log.flows[CRI_STDOUT].rest_ns = 0;
 	next = log_pump(&log, CRI_STDOUT, clock_boottime_ns());
 	assert_true(next.watch);
-	assert_true(next.delay_ns > 3590 * NSEC_PER_SEC && next.delay_ns <= 3600 * NSEC_PER_SEC);
+	assert_true(next.delay_ns > 20 * NSEC_PER_SEC && next.delay_ns <= MINUTE_NS);
 	/* The next podd goes by the same interval, and another one begins. */
 	log_close(&log);
 	assert_int_equal(rig_open(&rig, &log, NULL), 0);
-	log.buffer.now_journal.window_ns -= 3600 * NSEC_PER_SEC;
+	log.buffer.now_journal.window_ns -= MINUTE_NS;
 	(void)log_pump(&log, CRI_STDOUT, clock_boottime_ns());
 	expect(&d, "podd: dropped 2 lines (5 bytes): LogRateLimitBurst=", "4");
 	say_and_pump(&rig, &log, "6\n7\n8\n9\n");
