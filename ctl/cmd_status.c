@@ -39,12 +39,13 @@ static int ask(struct ctl *ctl, const char *pod, const char *method, json_t **ou
 	return code;
 }
 
-static const char *state_without_podd(int r)
+static const char *state_without_podd(struct ctl *ctl, const char *pod, int r)
 {
 	switch (r) {
 	case -ESRCH:
 		return "stopped";
 	case -ECONNREFUSED:
+		return conn_is_starting(&ctl->paths, pod) ? "starting" : "dead";
 	case -ECONNRESET: /* killed a moment ago: io_uring lets go of its socket later */
 		return "dead";
 	case -EACCES:
@@ -69,7 +70,7 @@ static json_t *list_entry(struct ctl *ctl, const char *pod)
 		conn_close(&conn);
 	}
 	if (r < 0)
-		return json_pack("{s:s, s:s}", "name", pod, "state", state_without_podd(r));
+		return json_pack("{s:s, s:s}", "name", pod, "state", state_without_podd(ctl, pod, r));
 	containers = json_object_get(status, "containers");
 	json_array_foreach(containers, i, c) {
 		const char *state = json_string_value(json_object_get(c, "state"));
