@@ -81,9 +81,9 @@ whole() {
 # image_app IMAGE [LINE...]: a whole pod file
 image_app() { printf '%s\n' '[Network]' Mode=none '[Container app]' "Image=$1" "${@:2}"; }
 
-# said IMAGE [LINE...]: what a container of the image prints, and ends
+# said IMAGE [LINE...]: what a container of the image prints, and ends; $userns: whose ids it has
 said() {
-	{ printf '%s\n' '[Pod]' RestartPolicy=never; image_app "$@"; } | pod said
+	{ printf '%s\n' '[Pod]' RestartPolicy=never "UserNamespace=${userns:-auto}"; image_app "$@"; } | pod said
 	pod_run said
 	log_text said
 	rm -rf "$root/var/log/podd/said" "$root/etc/podd/said.pod"
