@@ -258,7 +258,7 @@ static bool killed_beside_journald(struct rig *rig, struct arrived *a, long step
 	return WIFSIGNALED(status);
 }
 
-#define JOURNAL_LINES 120
+#define JOURNAL_LINES 40 /* more than a socket queues */
 
 static void kill_beside_journald(enum log_driver driver, long first, long second, unsigned *again,
 				 bool *killed)
