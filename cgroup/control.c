@@ -36,7 +36,7 @@ static const struct limit_row limit_table[] = {
 					  CGROUP_CPUSET, memory_nodes, set,
 					  .host = "/sys/devices/system/node/has_memory"),
 	[CGROUP_LIMIT_HUGE] = ROW("HugetlbMax", "hugetlb.SIZE.max", "hugetlb", CGROUP_HUGETLB,
-				  huge, huge, 0),
+				  huge, huge, .fallback = 0),
 #undef ROW
 };
 _Static_assert(ARRAY_SIZE(limit_table) == CGROUP_LIMIT_N, "a row for each limit");
