@@ -27,7 +27,8 @@ container() {
 }
 
 make_pod() {
-	rm -rf "$dir/count" "$dir/fifo" "$root/var/log/podd"
+	# Its ids too: each start takes them anew.
+	rm -rf "$dir/count" "$dir/fifo" "$root/var/log/podd" "$root/var/lib/podd/userns"
 	mkdir -p "$dir/count" "$dir/fifo" "$dir/kills"
 	rm -f "$dir"/kills/*
 	mkfifo "$dir"/fifo/{app,side,other}
