@@ -187,6 +187,23 @@ static char **merge_environment(char *const *own, char *const *of_container)
 	return env;
 }
 
+/* Whether a process can be started beside those of the container. */
+static int check_takes_session(const struct pod *pod, const struct member *m, struct err *err)
+{
+	const char *name = m->spec->run.name;
+
+	if (pod->machine.containers[m->index].leaving)
+		return err_set(err, EBUSY, "container '%s' is being removed", name);
+	if (m->pid == 0)
+		return err_set(err, ESRCH, "container '%s' is not running", name);
+	if (pod->machine.containers[m->index].paused)
+		return err_set(err, EBUSY, "container '%s' is paused: 'podctl unpause %s %s' lets it go "
+			       "on", name, pod->spec->name, name);
+	if (cgroup_is_frozen(&m->cgroup))
+		return err_set(err, EBUSY, "container '%s' is frozen, not by podd", name);
+	return 0;
+}
+
 static int spawn_session(struct pod *pod, struct session *s, const struct control_exec *exec,
 			 int *master_fd, struct err *err)
 {
@@ -218,15 +235,9 @@ static int spawn_session(struct pod *pod, struct session *s, const struct contro
 
 	if (!env)
 		return err_set(err, ENOMEM, "execute '%s': out of memory", exec->argv[0]);
-	if (pod->machine.containers[m->index].leaving)
-		return err_set(err, EBUSY, "container '%s' is being removed", exec->container);
-	if (m->pid == 0)
-		return err_set(err, ESRCH, "container '%s' is not running", exec->container);
-	if (pod->machine.containers[m->index].paused)
-		return err_set(err, EBUSY, "container '%s' is paused: 'podctl unpause %s %s' lets it go "
-			       "on", exec->container, pod->spec->name, exec->container);
-	if (cgroup_is_frozen(&m->cgroup))
-		return err_set(err, EBUSY, "container '%s' is frozen, not by podd", exec->container);
+	r = check_takes_session(pod, m, err);
+	if (r < 0)
+		return r;
 	r = member_find_filter(&p.filter, m, err);
 	if (r < 0)
 		return err_wrap(err, r, "container '%s'", exec->container);
