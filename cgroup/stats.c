@@ -27,6 +27,17 @@ static int read_number(const struct cgroup *cg, const char *file, const char *ke
 	return err_set(err, EPROTO, "read '%s': no '%s' in it", file, key);
 }
 
+/* A count of memory.events; 0 where memory is not controlled. */
+static int read_event(const struct cgroup *cg, const char *key, uint64_t *count, struct err *err)
+{
+	int r = read_number(cg, "memory.events", key, count, err);
+
+	if (r != -ENOENT)
+		return r;
+	*count = 0;
+	return 0;
+}
+
 /**
  * cgroup_oom_kills() - did the OOM killer kill in a group?
  * @count: kills since the group was made, groups below included; a process may
@@ -41,12 +52,21 @@ static int read_number(const struct cgroup *cg, const char *file, const char *ke
  */
 int cgroup_oom_kills(const struct cgroup *cg, uint64_t *count, struct err *err)
 {
-	int r = read_number(cg, "memory.events", "oom_kill", count, err);
+	return read_event(cg, "oom_kill", count, err);
+}
 
-	if (r != -ENOENT)
-		return r;
-	*count = 0;
-	return 0;
+/**
+ * cgroup_ooms() - did a group have less memory than was asked for?
+ * @count: times that its limit was reached and an allocation was about to fail, groups
+ *	   below included. The OOM killer comes next; with nobody to kill, or for an
+ *	   allocation that may fail, it is ENOMEM (cgroup-v2.rst, memory.events). 0
+ *	   where memory is not controlled
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int cgroup_ooms(const struct cgroup *cg, uint64_t *count, struct err *err)
+{
+	return read_event(cg, "oom", count, err);
 }
 
 /**

@@ -545,17 +545,18 @@ static const struct {
 
 /**
  * pod_explain() - say more of a failed start
- * @err: what failed; where the OOM killer has taken a process, only that it is not there
+ * @err: what failed; where memory was short, only that there is none, or that a process
+ *	 which the OOM killer took is not there
  *
  * Return: @r.
  */
 int pod_explain(const struct pod *pod, int r, struct err *err)
 {
 	struct pollfd ended = { .fd = pod->pause.pidfd, .events = POLLIN };
-	uint64_t kills = 0;
+	uint64_t ooms = 0;
 
 	if (!pod->adopting && pod->cgroup.dirfd >= 0 &&
-	    cgroup_oom_kills(&pod->cgroup, &kills, NULL) == 0 && kills > 0)
+	    cgroup_ooms(&pod->cgroup, &ooms, NULL) == 0 && ooms > 0)
 		return err_wrap(err, r, "out of memory: see MemoryMax= of the pod and its containers");
 	if (pod->pause.pidfd >= 0 && poll(&ended, 1, 0) > 0)
 		return err_wrap(err, r, "the pause has ended");

@@ -385,16 +385,21 @@ static void cgroup_pressure__kernels_text__hundredths(void **state)
 	assert_false(cgroup_pressure(&f->cg, CGROUP_PRESSURE_CPU, &p));
 }
 
-static void cgroup_oom_kills__memory_events__the_count(void **state)
+static void cgroup_oom_kills_and_ooms__memory_events__the_counts(void **state)
 {
 	struct fake *f = *state;
 	uint64_t n = 99;
 
 	assert_int_equal(cgroup_oom_kills(&f->cg, &n, NULL), 0);
 	assert_int_equal(n, 0);
+	n = 99;
+	assert_int_equal(cgroup_ooms(&f->cg, &n, NULL), 0);
+	assert_int_equal(n, 0);
 	fake_file(f, "memory.events", "low 0\nhigh 1\nmax 2\noom 3\noom_kill 4\noom_group_kill 5\n");
 	assert_int_equal(cgroup_oom_kills(&f->cg, &n, NULL), 0);
 	assert_int_equal(n, 4);
+	assert_int_equal(cgroup_ooms(&f->cg, &n, NULL), 0);
+	assert_int_equal(n, 3);
 }
 
 static void cgroup_stats__some_files__the_rest_absent(void **state)
@@ -429,7 +434,7 @@ int main(void)
 		fake_test(cgroup_limits_check__not_on_this_host__told),
 		fake_test(cgroup_limits_apply__huge_pages__by_the_kernels_names),
 		fake_test(cgroup_pressure__kernels_text__hundredths),
-		fake_test(cgroup_oom_kills__memory_events__the_count),
+		fake_test(cgroup_oom_kills_and_ooms__memory_events__the_counts),
 		fake_test(cgroup_stats__some_files__the_rest_absent),
 	};
 
