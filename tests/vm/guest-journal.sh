@@ -6,10 +6,11 @@ etc=/etc/podd unit=talk.pod
 # pod NAME LINE...: a pod whose container app runs /run/app.sh, with these lines
 pod() {
 	printf '%s\n' '[Pod]' RestartPolicy=never '[Network]' Mode=none '[Container app]' Rootfs=/ \
-		'Exec=sh /run/talk/app.sh' 'Volume=/run/talk:/run/talk' "${@:2}" >"$etc/$1.pod"
+		'Exec=sh /run/talk/app.sh' 'Volume=/run/talk:/run/talk:noidmap' "${@:2}" >"$etc/$1.pod"
 	systemctl daemon-reload
 }
-script() { mkdir -p /run/talk && cat >/run/talk/app.sh; }
+# /run is a tmpfs, which Linux has idmapped mounts of since 6.3: the pod is nobody there.
+script() { mkdir -p -m 777 /run/talk && cat >/run/talk/app.sh; }
 # entries FIELD=VALUE...: as JSON, the oldest first
 entries() { journalctl --sync; journalctl -q --all -o json PODD_POD=talk "$@"; }
 has() { [ -n "$(entries "$@")" ]; }
