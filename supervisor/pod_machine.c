@@ -92,11 +92,18 @@ static void start_next(struct pod_machine *pod, struct step *s)
 	end_if_all_final(pod, s);
 }
 
+/* What a stop keeps back of its time for those that it did not come to. */
+static uint64_t last_grace(const struct pod_machine *pod)
+{
+	uint64_t half_ns = pod->stop_timeout_ns / 2;
+
+	return half_ns < POD_LAST_GRACE_NS ? half_ns : POD_LAST_GRACE_NS;
+}
+
+/* The deadline, if this step is not late itself: the host may have slept. */
 static uint64_t kill_time(const struct pod_machine *pod, uint64_t now_ns)
 {
-	uint64_t least_ns = pod->stop_timeout_ns < POD_LAST_GRACE_NS ? pod->stop_timeout_ns :
-								       POD_LAST_GRACE_NS;
-	uint64_t at_ns = timer_deadline(now_ns, least_ns);
+	uint64_t at_ns = timer_deadline(now_ns, last_grace(pod));
 
 	return at_ns > pod->deadline_ns ? at_ns : pod->deadline_ns;
 }
@@ -143,7 +150,8 @@ static int begin_stop(struct pod_machine *pod, struct step *s)
 	tell_all(pod, s, MACHINE_EV_DRAIN);
 	stop_next(pod, s);
 	if (pod->state == POD_STOPPING)
-		arm_timer(pod, s, pod->deadline_ns);
+		arm_timer(pod, s,
+			  timer_deadline(s->now_ns, pod->stop_timeout_ns - last_grace(pod)));
 	return 0;
 }
 

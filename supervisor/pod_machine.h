@@ -22,10 +22,11 @@
  *
  * Stop: all containers stop being restarted at once, then they are stopped in
  * the reverse order, one when the one before is gone, all within one deadline.
- * When that comes, all that were not asked yet are asked together, and have
- * POD_LAST_GRACE_NS until they are killed (Kubernetes: KEP-753). So a container
- * is killed at the deadline, but never sooner after its signal than that (or
- * than the whole grace period, if that is shorter). A second stop kills.
+ * POD_LAST_GRACE_NS before it, or after half of the time if that is short, all
+ * that were not asked yet are asked together. So whoever is there at the deadline
+ * is killed, and nobody sooner after its signal than that. (Kubernetes asks the
+ * rest when the time is over, and adds 2 s: KEP-753. Here the time is a bound.) A
+ * second stop kills.
  *
  * Restart of the pod is a stop, and a start when all are gone.
  *

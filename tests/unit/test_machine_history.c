@@ -122,6 +122,14 @@ static void check_spawn(struct host *h, unsigned i)
 	seen.spawns++;
 }
 
+/* What a stop keeps back of the grace period for those it did not come to. */
+static uint64_t last_grace(const struct host *h)
+{
+	uint64_t half_ns = h->pod.stop_timeout_ns / 2;
+
+	return half_ns < POD_LAST_GRACE_NS ? half_ns : POD_LAST_GRACE_NS;
+}
+
 static void check_stop_signal(struct host *h, unsigned i)
 {
 	struct host_container *c = &h->c[i];
@@ -130,7 +138,7 @@ static void check_stop_signal(struct host *h, unsigned i)
 	check(h, !c->killed);
 	/* The reverse order, as long as there is time. */
 	for (unsigned k = i + 1; k < h->n; k++) {
-		if (!h->stop_ns || h->now_ns >= h->stop_until_ns || h->killing)
+		if (!h->stop_ns || h->now_ns >= h->stop_until_ns - last_grace(h) || h->killing)
 			break;
 		check(h, h->c[k].process == NONE);
 		seen.ordered++;
@@ -144,15 +152,12 @@ static void check_stop_signal(struct host *h, unsigned i)
 static void check_kill(struct host *h, unsigned i)
 {
 	const struct host_container *c = &h->c[i];
-	uint64_t grace_ns = h->pod.stop_timeout_ns;
 
 	if (c->process == NONE || c->killed || h->killing)
 		return;
-	if (grace_ns > POD_LAST_GRACE_NS)
-		grace_ns = POD_LAST_GRACE_NS;
 	check(h, c->signalled);
 	check(h, h->ev.type == POD_EV_CONTAINER_TIMER && h->ev.container == i);
-	check(h, h->now_ns >= c->signalled_ns + grace_ns);
+	check(h, h->now_ns >= c->signalled_ns + last_grace(h));
 	/* Its own restart may have been under way before, with a deadline of its own. */
 	check(h, c->signalled_ns < h->stop_ns || h->now_ns >= h->stop_until_ns || !h->stop_ns);
 }
@@ -477,7 +482,7 @@ static void finish(struct host *h)
 		stop(h); /* the restart is called off, its deadline stays */
 	if (h->pod.state != POD_STOPPING)
 		stop(h);
-	limit_ns = h->now_ns + h->pod.stop_timeout_ns + POD_LAST_GRACE_NS;
+	limit_ns = h->now_ns + h->pod.stop_timeout_ns;
 	for (int i = 0; i < 400 && !pod_machine_is_final(&h->pod); i++) {
 		bool quiet = true;
 

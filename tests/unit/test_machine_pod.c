@@ -33,7 +33,7 @@ static void make_pod(unsigned n, enum restart_policy policy, uint64_t timeout_ns
 	pod_machine_init(&pod, &spec);
 }
 
-/* One step's actions as text: "1.signal 1.timer+30 P.timer+30", P is the pod. */
+/* One step's actions as text: "1.signal 1.timer+30 P.timer+28", P is the pod. */
 static char text[4096];
 
 static const char *step_at(struct pod_event ev, uint64_t now_ns)
@@ -107,7 +107,7 @@ static void pod__stop__in_the_reverse_order_within_one_deadline(void **state)
 	(void)state;
 	make_pod(3, RESTART_ALWAYS, 30 * SEC);
 	start_all();
-	says(EV(STOP), "2.signal 2.timer+30 P.timer+30");
+	says(EV(STOP), "2.signal 2.timer+30 P.timer+28");
 	assert_int_equal(pod.state, POD_STOPPING);
 	says(OF(EXITED, 0, .wait_status = STATUS(1)), "0.kill"); /* not restarted */
 	assert_string_equal(step_at(OF(EXITED, 2), NOW + 10 * SEC),
@@ -119,22 +119,42 @@ static void pod__stop__in_the_reverse_order_within_one_deadline(void **state)
 	says(OF(EXITED, 0), "EPROTO");
 }
 
-static void pod__stop_deadline__the_rest_signalled_and_killed_2_s_later(void **state)
+static void pod__stop_deadline__the_rest_signalled_2_s_before(void **state)
 {
 	uint64_t end = NOW + 30 * SEC;
 
 	(void)state;
-	make_pod(3, RESTART_ALWAYS, 30 * SEC);
+	make_pod(4, RESTART_ALWAYS, 30 * SEC);
 	start_all();
 	(void)step_at(EV(STOP), NOW);
-	(void)step_at(OF(EXITED, 2), end - SEC);
-	assert_string_equal(text, "2.clear 2.kill 1.signal 1.timer+2"); /* never less */
-	assert_string_equal(step_at(EV(TIMER), end), "0.signal 0.timer+2");
-	assert_string_equal(step_at(OF(CONTAINER_TIMER, 1), end + SEC), "1.kill");
-	assert_string_equal(step_at(OF(CONTAINER_TIMER, 0), end + 2 * SEC), "0.kill");
-	assert_string_equal(step_at(OF(EXITED, 0, .wait_status = 9), end + 2 * SEC), "0.kill");
-	assert_string_equal(step_at(OF(EXITED, 1, .wait_status = 9), end + 2 * SEC), "1.kill");
+	(void)step_at(OF(EXITED, 3), end - 3 * SEC);
+	assert_string_equal(text, "3.clear 3.kill 2.signal 2.timer+3");
+	assert_string_equal(step_at(EV(TIMER), end - 2 * SEC),
+			    "1.signal 1.timer+2 0.signal 0.timer+2");
+	for (unsigned i = 0; i < 3; i++) {
+		(void)step_at(OF(CONTAINER_TIMER, i), end);
+		(void)step_at(OF(EXITED, i, .wait_status = 9), end);
+	}
 	assert_int_equal(pod.state, POD_STOPPED);
+}
+
+static void pod__short_stop_timeout__half_of_it_for_the_rest(void **state)
+{
+	(void)state;
+	make_pod(2, RESTART_ALWAYS, 2 * SEC);
+	start_all();
+	says(EV(STOP), "1.signal 1.timer+2 P.timer+1");
+	assert_string_equal(step_at(EV(TIMER), NOW + SEC), "0.signal 0.timer+1");
+}
+
+/* A host that slept, or a podd that was dead: nobody is killed unasked. */
+static void pod__timer_comes_late__the_rest_still_has_its_time(void **state)
+{
+	(void)state;
+	make_pod(2, RESTART_ALWAYS, 30 * SEC);
+	start_all();
+	(void)step_at(EV(STOP), NOW);
+	assert_string_equal(step_at(EV(TIMER), NOW + 99 * SEC), "0.signal 0.timer+2");
 }
 
 static void pod__stop_timeout_zero__no_grace(void **state)
@@ -177,7 +197,7 @@ static void pod__stop_while_starting__the_others_never_start(void **state)
 	make_pod(3, RESTART_ALWAYS, 30 * SEC);
 	(void)step_at(EV(START), NOW);
 	(void)step_at(OF(START_FAILED, 0), NOW); /* 0 backs off, 1 is starting */
-	says(EV(STOP), "0.clear 1.signal 1.timer+30 P.timer+30");
+	says(EV(STOP), "0.clear 1.signal 1.timer+30 P.timer+28");
 	assert_int_equal(pod.containers[2].state, MACHINE_STOPPED);
 	says(OF(STARTED, 1), "1.signal"); /* it may have missed the first */
 	says(OF(EXITED, 1), "1.clear 1.kill P.clear");
@@ -238,7 +258,7 @@ static void pod__restart__a_stop_and_a_start_in_order(void **state)
 	(void)state;
 	make_pod(2, RESTART_ALWAYS, 30 * SEC);
 	start_all();
-	says(OF(RESTART, POD_ITSELF), "1.signal 1.timer+30 P.timer+30");
+	says(OF(RESTART, POD_ITSELF), "1.signal 1.timer+30 P.timer+28");
 	says(OF(RESTART, 0), "EPROTO");
 	says(OF(EXITED, 1), "1.clear 1.kill 0.signal 0.timer+30");
 	says(OF(EXITED, 0), "0.clear 0.kill P.clear 0.spawn");
@@ -320,7 +340,7 @@ static void pod__other_containers__states_go_along(void **state)
 	says(OF(STARTED, 1), "");
 	assert_int_equal(pod.containers[1].restarts, 0);
 	assert_true(pod_machine_is_ready(&pod));
-	says(EV(STOP), "3.signal 3.timer+30 P.timer+30");
+	says(EV(STOP), "3.signal 3.timer+30 P.timer+28");
 }
 
 static void pod__remove__stopped_for_good_and_counts_for_nothing(void **state)
@@ -365,7 +385,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pod__start__in_the_files_order),
 		cmocka_unit_test(pod__stop__in_the_reverse_order_within_one_deadline),
-		cmocka_unit_test(pod__stop_deadline__the_rest_signalled_and_killed_2_s_later),
+		cmocka_unit_test(pod__stop_deadline__the_rest_signalled_2_s_before),
+		cmocka_unit_test(pod__short_stop_timeout__half_of_it_for_the_rest),
+		cmocka_unit_test(pod__timer_comes_late__the_rest_still_has_its_time),
 		cmocka_unit_test(pod__stop_timeout_zero__no_grace),
 		cmocka_unit_test(pod__infinite_stop_timeout__no_overflow),
 		cmocka_unit_test(pod__second_stop__kills),
