@@ -65,6 +65,16 @@ static bool has_sys_resource(void)
 	       data[0].effective & (1u << CAP_SYS_RESOURCE);
 }
 
+static int refuse(unsigned i, rlim_t hard, rlim_t podds, struct err *err)
+{
+	if (hard == RLIM_INFINITY)
+		return err_set(err, EPERM, "%s=infinity: podd itself has a hard limit of %" PRIu64
+			       " and no CAP_SYS_RESOURCE to go beyond", limits[i].key, (uint64_t)podds);
+	return err_set(err, EPERM, "%s=: %" PRIu64 " is above podd's own hard limit of %" PRIu64
+		       ", and it has no CAP_SYS_RESOURCE to go beyond", limits[i].key,
+		       (uint64_t)hard, (uint64_t)podds);
+}
+
 static int set_asked(unsigned i, const struct container_rlimit *asked, rlim_t podds, struct err *err)
 {
 	const struct rlimit l = { asked->soft, asked->hard };
@@ -76,12 +86,28 @@ static int set_asked(unsigned i, const struct container_rlimit *asked, rlim_t po
 	if (has_sys_resource()) /* fs.nr_open, above which nobody may */
 		return err_sys(err, "set %s= beyond what the kernel allows (fs.nr_open)",
 			       limits[i].key);
-	if (l.rlim_max == RLIM_INFINITY)
-		return err_set(err, EPERM, "%s=infinity: podd itself has a hard limit of %" PRIu64
-			       " and no CAP_SYS_RESOURCE to go beyond", limits[i].key, (uint64_t)podds);
-	return err_set(err, EPERM, "%s=: %" PRIu64 " is above podd's own hard limit of %" PRIu64
-		       ", and it has no CAP_SYS_RESOURCE to go beyond", limits[i].key,
-		       (uint64_t)l.rlim_max, (uint64_t)podds);
+	return refuse(i, l.rlim_max, podds, err);
+}
+
+/**
+ * rlimits_check() - whether podd may give these limits
+ * @asked: indexed by RLIMIT_*
+ *
+ * Return: 0 or -EPERM with @err filled.
+ */
+int rlimits_check(const struct container_rlimit asked[CONTAINER_RLIMIT_N], struct err *err)
+{
+	struct rlimit podds;
+
+	for (unsigned i = 0; i < RLIM_NLIMITS && !has_sys_resource(); i++) {
+		if (!asked[i].said)
+			continue;
+		if (getrlimit(i, &podds) < 0)
+			return err_sys(err, "read limit %u", i);
+		if (asked[i].hard > podds.rlim_max)
+			return refuse(i, asked[i].hard, podds.rlim_max, err);
+	}
+	return 0;
 }
 
 /**

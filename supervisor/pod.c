@@ -19,6 +19,7 @@
 #include "base/fault.h"
 #include "config/load.h"
 #include "supervisor/admission.h"
+#include "supervisor/confine.h"
 #include "supervisor/former.h"
 #include "supervisor/gc.h"
 #include "supervisor/images.h"
@@ -539,6 +540,7 @@ static const struct {
 	{ "network", attach_network },
 	{ "sysctls", write_sysctls }, /* eth0 has some */
 	{ "containers", prepare_members },
+	{ "confine", confine_self }, /* before whoever could send or write something */
 	{ "control", open_control },
 	{ "drive", begin_or_resume },
 };

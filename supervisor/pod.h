@@ -89,6 +89,7 @@ struct pod {
 	struct session *sessions; /* exec */
 	char *const *argv;	  /* podd's own command line, borrowed */
 	uint64_t definition;	  /* plan_pod_definition(): a reload keeps it */
+	uint64_t given_up;	  /* capabilities that podd had: confine.h */
 	uint64_t started_realtime_ns;
 	struct update update;
 	struct reload reload;

@@ -9,7 +9,7 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "config/load.h"
-#include "container/identity.h"
+#include "supervisor/confine.h"
 #include "supervisor/images.h"
 #include "supervisor/limits.h"
 #include "supervisor/pod.h"
@@ -109,26 +109,9 @@ static void undo_members(struct pod *pod)
 	}
 }
 
-/* What no start could give: a unit's bounds are those of its start. */
-static int check_privileges(const struct pod *pod, const struct pod_spec *spec, struct err *err)
-{
-	/* Capabilities in the pod's own user namespace are not podd's. */
-	const struct container_capabilities none = { 0 };
-	const bool own = pod->pause.userns.fd >= 0;
-
-	for (size_t i = 0; i < spec->container_n; i++) {
-		const struct container_spec *run = &spec->containers[i].run;
-		int r = identity_check(own ? &none : &run->capabilities, run->allow_new_privs, err);
-
-		if (r < 0)
-			return err_wrap(err, r, "container '%s'", run->name);
-	}
-	return 0;
-}
-
 static int prepare(struct pod *pod, const struct pod_spec *spec, struct err *err)
 {
-	int r = check_privileges(pod, spec, err);
+	int r = confine_check(pod, spec, err);
 
 	if (r == 0)
 		r = limits_enable(pod, spec, err);

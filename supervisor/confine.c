@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* What podd gives up of itself when its pod is there. */
+#include "supervisor/confine.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/capability.h"
+#include "container/identity.h"
+#include "container/rlimits.h"
+#include "supervisor/pod.h"
+
+/*
+ * systemd/pod@.service has the same list (tests/integration/test-confine). Roots, volumes
+ * and owners: CHOWN to FSETID, MKNOD, SYS_CHROOT. The pause and the containers' ids:
+ * KILL, SETGID, SETPCAP, SETUID. Bridge, veth, nftables: NET_ADMIN. Namespaces, mounts,
+ * setns, the filter of devices: SYS_ADMIN. pidfd_getfd at a takeover: SYS_PTRACE. What
+ * only podd-image or a container needs, which are podd's children: SETFCAP, NET_BIND_SERVICE.
+ */
+#define OWN_SET                                                                                 \
+	(CAPABILITY(CHOWN) | CAPABILITY(DAC_OVERRIDE) | CAPABILITY(FOWNER) | CAPABILITY(FSETID) | \
+	 CAPABILITY(KILL) | CAPABILITY(MKNOD) | CAPABILITY(NET_ADMIN) |                         \
+	 CAPABILITY(NET_BIND_SERVICE) | CAPABILITY(SETFCAP) | CAPABILITY(SETGID) |              \
+	 CAPABILITY(SETPCAP) | CAPABILITY(SETUID) | CAPABILITY(SYS_ADMIN) |                     \
+	 CAPABILITY(SYS_CHROOT) | CAPABILITY(SYS_PTRACE))
+
+static bool asks_for_limits(const struct container_spec *run)
+{
+	for (size_t i = 0; i < CONTAINER_RLIMIT_N; i++)
+		if (run->rlimits[i].said)
+			return true;
+	return false;
+}
+
+/**
+ * confine_capabilities() - what podd needs for a pod
+ * @own_userns: the pod's containers are in a user namespace of its own, where who enters
+ *	has all capabilities, whatever podd has (setns(2))
+ *
+ * Return: a mask, bit N for capability N.
+ */
+uint64_t confine_capabilities(const struct pod_spec *spec, bool own_userns)
+{
+	uint64_t needed = OWN_SET;
+
+	for (size_t i = 0; i < spec->container_n; i++) {
+		const struct container_spec *run = &spec->containers[i].run;
+
+		if (!own_userns)
+			needed |= container_bounding_set(&run->capabilities);
+		if (asks_for_limits(run)) /* hard ones above podd's, at each start anew */
+			needed |= CAPABILITY(SYS_RESOURCE);
+	}
+	return needed;
+}
+
+/* Of all sets: nothing to inherit and nothing ambient, which an execve would pass on. */
+static int keep_capabilities(uint64_t keep, uint64_t *given_up, struct err *err)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+	int r = identity_drop_bounding(keep, err); /* first: it needs CAP_SETPCAP in force */
+
+	if (r < 0)
+		return r;
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+		return err_sys(err, "clear the ambient capabilities");
+	if (syscall(SYS_capget, &head, data) < 0)
+		return err_sys(err, "read the own capabilities");
+	*given_up = (data[0].permitted | (uint64_t)data[1].permitted << 32) & ~keep;
+	for (int i = 0; i < 2; i++) {
+		data[i].permitted &= (uint32_t)(keep >> (32 * i));
+		data[i].effective = data[i].permitted;
+		data[i].inheritable = 0;
+	}
+	return syscall(SYS_capset, &head, data) < 0 ? err_sys(err, "give up capabilities") : 0;
+}
+
+/**
+ * confine_self() - leave podd no more than its pod takes; a step of pod_start()
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int confine_self(struct pod *pod, struct err *err)
+{
+	const bool own = pod->pause.userns.fd >= 0;
+
+	return keep_capabilities(confine_capabilities(pod->spec, own), &pod->given_up, err);
+}
+
+static int check_given_up(const struct pod *pod, const struct container_capabilities *c,
+			  struct err *err)
+{
+	/* Of "all", a container gets what podd has, and no reload makes that less. */
+	const uint64_t lost = c->add & pod->given_up;
+
+	for (unsigned cap = 0; cap < 64; cap++)
+		if (lost & (UINT64_C(1) << cap))
+			return err_set(err, EPERM, "give %s: podd gave it up when it began, as no "
+				       "container had it; stop the pod's podd and start it",
+				       capability_name(cap) ? capability_name(cap) : "a capability");
+	return 0;
+}
+
+static int check_container(const struct pod *pod, const struct container_spec *run, struct err *err)
+{
+	/* Capabilities in the pod's own user namespace are not podd's. */
+	const struct container_capabilities none = { 0 };
+	const struct container_capabilities *c = pod->pause.userns.fd >= 0 ? &none :
+									     &run->capabilities;
+	int r = check_given_up(pod, c, err);
+
+	if (r == 0)
+		r = identity_check(c, run->allow_new_privs, err);
+	return r < 0 ? r : rlimits_check(run->rlimits, err);
+}
+
+/**
+ * confine_check() - whether podd still has what a pod of this spec takes of it
+ *
+ * Return: 0 or -EPERM with @err filled.
+ */
+int confine_check(const struct pod *pod, const struct pod_spec *spec, struct err *err)
+{
+	for (size_t i = 0; i < spec->container_n; i++) {
+		const struct container_spec *run = &spec->containers[i].run;
+		int r = check_container(pod, run, err);
+
+		if (r < 0)
+			return err_wrap(err, r, "container '%s'", run->name);
+	}
+	return 0;
+}
