@@ -169,6 +169,11 @@ static const char *specifier(struct loader *l, char c, struct config_pos pos)
 			return l->spec->instance;
 		config_diags_add(l->diags, pos, "'%%i' in a pod that is no instance of a template");
 		return NULL;
+	case 'd':
+		if (l->section == CONFIG_CONTAINER)
+			return CONTAINER_CREDENTIALS_PATH;
+		config_diags_add(l->diags, pos, "'%%d' is for keys of [Container NAME]");
+		return NULL;
 	case 'H':
 		if (config_hostname_valid(l->env->hostname))
 			return l->env->hostname;
@@ -176,7 +181,7 @@ static const char *specifier(struct loader *l, char c, struct config_pos pos)
 		return NULL;
 	default:
 		config_diags_add(l->diags, pos,
-				 "unknown specifier '%%%.*s' (there are %%i, %%n, %%H and %%%%)",
+				 "unknown specifier '%%%.*s' (there are %%d, %%i, %%n, %%H and %%%%)",
 				 c > ' ' && c < 0x7f, &c);
 		return NULL;
 	}

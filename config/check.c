@@ -185,6 +185,29 @@ static void check_sysctls(struct loader *l)
 					 "host's", (int)strcspn(*s, "="), *s);
 }
 
+static bool is_credentials(const char *path)
+{
+	size_t n = strlen(CONTAINER_CREDENTIALS_PATH);
+
+	return strncmp(path, CONTAINER_CREDENTIALS_PATH, n) == 0 && (!path[n] || path[n] == '/');
+}
+
+/* What is mounted there would hide them, or be hidden. */
+static void check_credentials(struct loader *l, const struct section_state *state,
+			      const struct container_spec *run)
+{
+	const struct assigned *a = assigned(state, CONFIG_CONTAINER, "LoadCredential");
+	const char *taken = NULL;
+
+	for (size_t i = 0; i < run->volume_n; i++)
+		taken = is_credentials(run->volumes[i].target) ? run->volumes[i].target : taken;
+	for (size_t i = 0; i < run->tmpfs_n; i++)
+		taken = is_credentials(run->tmpfs[i].target) ? run->tmpfs[i].target : taken;
+	if (run->credential_n && taken)
+		config_diags_add(l->diags, a->pos, "LoadCredential=: '%s' is mounted where the "
+				 "credentials come", taken);
+}
+
 static int default_hostname(struct pod_spec *spec)
 {
 	char hostname[CONFIG_NAME_MAX + 1];
@@ -251,6 +274,7 @@ int config_finish(struct loader *l)
 		check_required(l, i);
 		check_pull(l, &l->containers[i], c);
 		check_capabilities(l, &l->containers[i], &c->run.capabilities);
+		check_credentials(l, &l->containers[i], &c->run);
 		check_memory(l, &l->containers[i], CONFIG_CONTAINER, &c->limits);
 		check_sets(l, &l->containers[i], &c->limits);
 		check_restart(l, &l->containers[i], CONFIG_CONTAINER, &c->restart);

@@ -225,6 +225,10 @@ const struct config_key config_keys[] = {
 	  "SOURCE[:TARGET][:ro|rw][,optional]", .list = true, .since = SINCE, CONTAINER_MEMBER(run),
 	  .about = "A device of the host that the container may open, at the same place if no TARGET "
 		   "below /dev is given." },
+	{ "LoadCredential", CONFIG_CONTAINER, RESTART, &config_type_credential, "ID:PATH",
+	  .list = true, .since = SINCE, CONTAINER_MEMBER(run),
+	  .about = "A secret: a file of the host, or the files of a directory, as a file that only "
+		   "the container's user reads; see CREDENTIALS." },
 	RLIMIT_KEY(CPU, time, "DURATION",
 		   "CPU time of a process, in whole seconds; past the soft limit it gets SIGXCPU."),
 	RLIMIT_KEY(FSIZE, size, "SIZE",

@@ -65,7 +65,12 @@ struct container_root_args {
 	int disk_dirfd;    /* holds "upper" and "work"; only for CONTAINER_WRITABLE_DISK */
 };
 
-int container_root_build(int *mntns_fd_out, const struct container_root_args *args,
+struct container_root {
+	int mntns_fd;	    /* the mounts live as long */
+	int credentials_fd; /* container/credentials.h; -EBADF: the spec has none */
+};
+
+int container_root_build(struct container_root *out, const struct container_root_args *args,
 			 struct err *err);
 int container_lean_root(uint64_t shm_size_bytes, const struct userns *userns, struct err *err);
 
@@ -84,6 +89,8 @@ struct container_process {
 	bool make_cwd; /* a directory that is not there is made, as root's */
 	const char *user; /* as container_spec.user */
 	bool run_as_non_root;
+	bool credentials;   /* it is told where they are */
+	int credentials_fd; /* with @credentials: they become its user's; or -EBADF */
 	const struct container_rlimit *rlimits; /* CONTAINER_RLIMIT_N */
 	struct container_capabilities capabilities;
 	bool allow_new_privs;

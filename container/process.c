@@ -23,6 +23,7 @@
 #include "base/sys.h"
 #include "container/audit.h"
 #include "container/container.h"
+#include "container/credentials.h"
 #include "container/identity.h"
 #include "container/pidns.h"
 #include "container/rlimits.h"
@@ -41,7 +42,7 @@ static const char clone_stage[] = "clone";
 /* How long an execve may take that nobody watches any more. */
 #define EXEC_WAIT_MS 1000
 /* What we may add to the environment, and the NULL. */
-#define ENV_EXTRA 4
+#define ENV_EXTRA 5
 /* The first one after those that a program gets; the recorder's until execve. */
 #define REPORT_FD 3
 
@@ -376,6 +377,14 @@ static int find_identity(struct start *s)
 	return r;
 }
 
+/* As the host's root: the file system is no id's of the pod until then. */
+static int give_credentials(struct start *s)
+{
+	if (!s->p->credentials || s->p->credentials_fd < 0)
+		return 0;
+	return credentials_give(s->p->credentials_fd, s->p->userns, &s->ids, s->err);
+}
+
 static bool env_has(char *const *env, const char *name)
 {
 	size_t n = strlen(name);
@@ -389,7 +398,8 @@ static bool env_has(char *const *env, const char *name)
 /* @s->env has room for ENV_EXTRA more than the caller's. */
 static int complete_environment(struct start *s)
 {
-	static char path[] = DEFAULT_PATH, container[] = "container=podd";
+	static char path[] = DEFAULT_PATH, container[] = "container=podd",
+		    credentials[] = "CREDENTIALS_DIRECTORY=" CONTAINER_CREDENTIALS_PATH;
 	size_t n = 0;
 
 	for (char *const *e = s->p->env; *e; e++)
@@ -401,6 +411,8 @@ static int complete_environment(struct start *s)
 		s->env[n++] = s->home;
 	if (!env_has(s->p->env, "container="))
 		s->env[n++] = container;
+	if (s->p->credentials && !env_has(s->p->env, "CREDENTIALS_DIRECTORY="))
+		s->env[n++] = credentials;
 	s->env[n] = NULL;
 	return 0;
 }
@@ -408,6 +420,7 @@ static int complete_environment(struct start *s)
 static const struct stage preparations[] = {
 	{ "namespaces", join_namespaces },
 	{ "user", find_identity },
+	{ "credentials", give_credentials },
 	{ "environment", complete_environment },
 	{ "stdio", open_stdio },
 };

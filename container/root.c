@@ -32,6 +32,7 @@
 #include "base/io.h"
 #include "base/sys.h"
 #include "container/container.h"
+#include "container/credentials.h"
 #include "container/mount.h"
 #include "container/pidns.h"
 #include "container/system.h"
@@ -54,6 +55,7 @@ struct builder {
 	int root_fd; /* == overlay_fd once it is attached */
 	int shm_fd;  /* the pod's, detached */
 	int mntns_fd;
+	int credentials_fd;
 	bool begun;
 	struct err *err; /* @told */
 	struct err told;
@@ -398,6 +400,14 @@ static int mount_system(struct builder *b)
 	return system_mounts(b->root_fd, b->shm_fd, b->args, b->err);
 }
 
+/* Should: come after the volumes, which may have given the directory that it lies in. */
+static int add_credentials(struct builder *b)
+{
+	if (b->args->spec->credential_n == 0)
+		return 0;
+	return credentials_mount(&b->credentials_fd, b->root_fd, b->err);
+}
+
 static int seal_root(struct builder *b)
 {
 	struct mount_attr read_only = { .attr_set = MOUNT_ATTR_RDONLY };
@@ -409,7 +419,7 @@ static int seal_root(struct builder *b)
 	return b->mntns_fd < 0 ? err_sys(b->err, "open the container's mount namespace") : 0;
 }
 
-/* Volumes last: they may lie over what podd has put there. */
+/* Volumes late: they may lie over what podd has put there. */
 static const struct {
 	const char *name;
 	int (*run)(struct builder *b);
@@ -420,6 +430,7 @@ static const struct {
 	{ "system", mount_system },
 	{ "files", put_files },
 	{ "attach", attach_all },
+	{ "credentials", add_credentials },
 	{ "seal", seal_root },
 };
 
@@ -458,12 +469,12 @@ static int enter_group_and_build(void *arg)
 
 /**
  * container_root_build() - make a container's mount namespace
- * @mntns_fd_out: receives it, O_CLOEXEC, the caller's; the mounts live as long
+ * @out: receives its descriptors, O_CLOEXEC, the caller's
  * @args: borrowed
  *
  * Return: 0 or -errno with @err filled; nothing is left mounted then.
  */
-int container_root_build(int *mntns_fd_out, const struct container_root_args *args,
+int container_root_build(struct container_root *out, const struct container_root_args *args,
 			 struct err *err)
 {
 	struct builder *b = child_shared(sizeof(*b));
@@ -481,7 +492,7 @@ int container_root_build(int *mntns_fd_out, const struct container_root_args *ar
 		return err_set(err, ENOMEM, "build the root: out of memory");
 	b->args = args;
 	b->err = &b->told;
-	b->overlay_fd = b->root_fd = b->shm_fd = b->mntns_fd = -EBADF;
+	b->overlay_fd = b->root_fd = b->shm_fd = b->mntns_fd = b->credentials_fd = -EBADF;
 	for (size_t i = 0; i < LOWERS_MAX; i++)
 		b->lower_fds[i] = -EBADF;
 	for (size_t i = 0; i < VOLUMES_MAX; i++)
@@ -496,10 +507,11 @@ int container_root_build(int *mntns_fd_out, const struct container_root_args *ar
 	close_fd(&b->overlay_fd);
 	close_fd(&b->shm_fd);
 	if (r == 0) {
-		*mntns_fd_out = b->mntns_fd;
+		*out = (struct container_root){ b->mntns_fd, b->credentials_fd };
 		return 0;
 	}
 	close_fd(&b->mntns_fd);
+	close_fd(&b->credentials_fd);
 	if (r > 0)
 		*err = b->told;
 	return r < 0 ? r : -err->code;

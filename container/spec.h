@@ -36,6 +36,15 @@ struct container_device {
 
 #define CONTAINER_DEVICES_MAX 64
 
+/* A file of the host, or each file of a directory, that a container gets a copy of. */
+struct container_credential {
+	char *id;     /* its name there; of a directory's, what comes before "_NAME" */
+	char *source; /* absolute path on the host */
+};
+
+#define CONTAINER_CREDENTIALS_MAX  64
+#define CONTAINER_CREDENTIALS_PATH "/run/credentials"
+
 /* Masks, bit N for capability N; CAPABILITY_ALL (base/capability.h) for "all". */
 struct container_capabilities {
 	uint64_t add, drop;
@@ -77,6 +86,8 @@ struct container_spec {
 	size_t tmpfs_n;
 	struct container_device *devices;
 	size_t device_n;
+	struct container_credential *credentials;
+	size_t credential_n;
 	char **argv; /* NULL-terminated, at least one */
 	char **env;  /* "NAME=value", NULL-terminated; what the file says */
 	char *cwd;   /* absolute, in the container */

@@ -396,6 +396,13 @@ static void judge_device(struct judge *j, size_t nth)
 	    about, "%s:%s", d->source, d->read_only ? "ro" : "rw");
 }
 
+static void judge_credential(struct judge *j, size_t nth)
+{
+	add(j, "LoadCredential", 0,
+	    config_origin_nth(j->origins, j->container->run.name, "LoadCredential", nth),
+	    "a secret that only its user reads", "%s", j->container->run.credentials[nth].id);
+}
+
 /* Bounded by its own limit, or with all the others by the pod's. */
 static void judge_limit(struct judge *j, const char *key, uint64_t own, uint64_t pod)
 {
@@ -425,6 +432,8 @@ static void judge_container(struct judge *j)
 		judge_volume(j, i);
 	for (size_t i = 0; i < c->run.device_n; i++)
 		judge_device(j, i);
+	for (size_t i = 0; i < c->run.credential_n; i++)
+		judge_credential(j, i);
 	judge_limit(j, "MemoryMax", c->limits.memory_max_bytes, j->spec->limits.memory_max_bytes);
 	judge_limit(j, "TasksMax", c->limits.tasks_max, j->spec->limits.tasks_max);
 }

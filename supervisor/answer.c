@@ -216,6 +216,8 @@ static int spawn_session(struct pod *pod, struct session *s, const struct contro
 		.cwd = exec->cwd ? exec->cwd : run->cwd,
 		.user = exec->user ? exec->user : run->user,
 		.run_as_non_root = run->run_as_non_root,
+		.credentials = m->credentials_fd >= 0,
+		.credentials_fd = -EBADF,
 		.rlimits = run->rlimits,
 		.capabilities = run->capabilities,
 		.allow_new_privs = run->allow_new_privs,

@@ -261,6 +261,17 @@ static json_t *mounts(const struct container_spec *run)
 	return a;
 }
 
+static json_t *credentials(const struct container_spec *run)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < run->credential_n; i++)
+		json_array_append_new(a, json_pack("{s:o, s:o}", "id",
+						   json_text_string(run->credentials[i].id), "source",
+						   json_text_string(run->credentials[i].source)));
+	return a;
+}
+
 static json_t *container_details(const struct pod *pod, unsigned i)
 {
 	static const char *const writable[] = { [CONTAINER_WRITABLE_TMPFS] = "tmpfs",
@@ -277,6 +288,7 @@ static json_t *container_details(const struct pod *pod, unsigned i)
 	json_object_set_new(o, "rootfs", strings(run->lowers));
 	json_object_set_new(o, "writable", json_string(writable[run->writable]));
 	json_object_set_new(o, "mounts", mounts(run));
+	json_object_set_new(o, "credentials", credentials(run));
 	json_object_set_new(o, "exec", strings(run->argv));
 	json_object_set_new(o, "environment", strings(run->env));
 	json_object_set_new(o, "user", text_or_null(run->user));

@@ -17,6 +17,7 @@
 #include "base/io.h"
 #include "base/sys.h"
 #include "base/fault.h"
+#include "container/credentials.h"
 #include "container/filter.h"
 #include "supervisor/devices.h"
 #include "supervisor/plan.h"
@@ -325,6 +326,7 @@ int member_prepare(struct member *m, const struct member_host *host,
 		.freezer = { .events_fd = -EBADF },
 		.disk_fd = -EBADF,
 		.mntns_fd = -EBADF,
+		.credentials_fd = -EBADF,
 		.pidfd = -EBADF,
 		.slot = &host->pause->board->slots[place],
 		.empty_watch = { .fn = on_group_event },
@@ -337,6 +339,20 @@ int member_prepare(struct member *m, const struct member_host *host,
 	if (r == 0)
 		r = open_log(m, err);
 	return r < 0 ? err_wrap(err, r, "container '%s'", spec->run.name) : 0;
+}
+
+/* Also for a later podd, while no process of the container lives: that has a root
+ * without its credentials never. */
+static int keep_root(struct member *m, const struct container_root *root, struct err *err)
+{
+	const struct fd_store *store = &m->host->pause->store;
+	int r = 0;
+
+	m->mntns_fd = root->mntns_fd;
+	m->credentials_fd = root->credentials_fd;
+	if (m->credentials_fd >= 0)
+		r = fd_store_put(store, pause_store_credentials(m->place), m->credentials_fd, err);
+	return r < 0 ? r : fd_store_put(store, pause_store_root(m->place), m->mntns_fd, err);
 }
 
 static int build_root(struct member *m, struct err *err)
@@ -352,6 +368,7 @@ static int build_root(struct member *m, struct err *err)
 		.scratch_dirfd = m->host->scratch_dirfd,
 		.disk_dirfd = m->disk_fd,
 	};
+	struct container_root root;
 	int r;
 
 	if (m->mntns_fd >= 0)
@@ -362,12 +379,9 @@ static int build_root(struct member *m, struct err *err)
 	if (r == 0)
 		r = devices_allow(&m->cgroup, &nodes, args.userns, err);
 	if (r == 0)
-		r = container_root_build(&m->mntns_fd, &args, err);
+		r = container_root_build(&root, &args, err);
 	fault_kill("root-built");
-	if (r < 0)
-		return r;
-	/* Also for a later podd, while no process of the container lives. */
-	return fd_store_put(&m->host->pause->store, pause_store_root(m->place), m->mntns_fd, err);
+	return r < 0 ? r : keep_root(m, &root, err);
 }
 
 /* The root first: an upper directory must not be in two overlays at a time. */
@@ -378,6 +392,9 @@ static int drop_root(struct member *m, struct err *err)
 	close_fd(&m->mntns_fd);
 	m->root_proven = false;
 	r = fd_store_remove(&m->host->pause->store, pause_store_root(m->place), err);
+	if (r == 0 && m->credentials_fd >= 0)
+		r = fd_store_remove(&m->host->pause->store, pause_store_credentials(m->place), err);
+	close_fd(&m->credentials_fd);
 	close_fd(&m->disk_fd);
 	if (r == 0 && m->host->disk_dirfd >= 0)
 		r = io_remove_tree(m->host->disk_dirfd, m->spec->run.name, err);
@@ -424,6 +441,10 @@ int member_make_root(struct member *m, const char **stage, struct err *err)
 	r = bring_up_to_date(m, err);
 	if (r == 0)
 		r = build_root(m, err);
+	if (r == 0 && m->credentials_fd >= 0) {
+		*stage = "credentials";
+		r = credentials_load(m->credentials_fd, &m->spec->run, err);
+	}
 	if (r < 0)
 		return err_wrap(err, r, "container '%s'", name);
 	m->definition = plan_definition(m->host->pod_spec, m->spec);
@@ -487,6 +508,8 @@ int member_spawn(struct member *m, const char **stage, struct err *err)
 		.make_cwd = m->spec->image.name, /* as all engines do it: an image need not have it */
 		.user = run->user,
 		.run_as_non_root = run->run_as_non_root,
+		.credentials = m->credentials_fd >= 0,
+		.credentials_fd = m->credentials_fd,
 		.rlimits = run->rlimits,
 		.capabilities = run->capabilities,
 		.allow_new_privs = run->allow_new_privs,
@@ -537,6 +560,17 @@ void member_respec(struct member *m, const struct pod_container *spec)
 
 /* ------------------------------------------------------------------- adoption */
 
+/* What is not there is no error. */
+static int find_stored(int *out, const struct member *m, unsigned number, struct err *err)
+{
+	int fd = fd_store_get(&m->host->pause->store, number, err);
+
+	if (fd < 0 && fd != -ENOENT)
+		return fd;
+	*out = fd < 0 ? -EBADF : fd;
+	return 0;
+}
+
 /**
  * member_resume() - find again what an earlier podd has made of this container
  * @m: prepared
@@ -547,6 +581,7 @@ void member_respec(struct member *m, const struct pod_container *spec)
 int member_resume(struct member *m, const struct record_member *record, struct err *err)
 {
 	struct pause_first *first = &m->host->pause->firsts[m->place];
+	int r;
 
 	m->started_realtime_ns = record->started_realtime_ns;
 	m->finished_realtime_ns = record->finished_realtime_ns;
@@ -560,11 +595,11 @@ int member_resume(struct member *m, const struct record_member *record, struct e
 		member_forget_exit(m);
 	m->definition = record->definition;
 	m->outdated = m->definition != plan_definition(m->host->pod_spec, m->spec);
-	m->mntns_fd = fd_store_get(&m->host->pause->store, pause_store_root(m->place), err);
-	if (m->mntns_fd == -ENOENT)
-		m->mntns_fd = -EBADF;
-	else if (m->mntns_fd < 0)
-		return err_wrap(err, m->mntns_fd, "container '%s'", m->spec->run.name);
+	r = find_stored(&m->mntns_fd, m, pause_store_root(m->place), err);
+	if (r == 0)
+		r = find_stored(&m->credentials_fd, m, pause_store_credentials(m->place), err);
+	if (r < 0)
+		return err_wrap(err, r, "container '%s'", m->spec->run.name);
 	m->pid = first->pidfd >= 0 ? first->pid : 0;
 	m->pidfd = take_fd(&first->pidfd);
 	return 0;
@@ -599,6 +634,7 @@ void member_done(struct member *m)
 	close_fd(&m->freezer.events_fd);
 	close_fd(&m->pidfd);
 	close_fd(&m->mntns_fd);
+	close_fd(&m->credentials_fd);
 	close_fd(&m->disk_fd);
 	close_fd(&m->events_fd);
 	recorder_end(&m->recorder);

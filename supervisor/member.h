@@ -85,6 +85,7 @@ struct member {
 	struct member_freezer freezer;
 	int disk_fd; /* holds upper and work; only with Writable=yes */
 	int mntns_fd;
+	int credentials_fd; /* container/credentials.h; or -EBADF */
 	struct recorder recorder; /* of its system calls; only with SeccompProfile=audit: */
 	int pidfd;
 	pid_t pid; /* 0: no process */

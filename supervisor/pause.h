@@ -55,6 +55,12 @@ static inline unsigned pause_store_log(unsigned place, enum pause_log_fd k)
 	return POD_CONTAINERS_MAX + place * PAUSE_LOG_FDS + k;
 }
 
+/* Behind all the others. */
+static inline unsigned pause_store_credentials(unsigned place)
+{
+	return POD_CONTAINERS_MAX * (1 + PAUSE_LOG_FDS) + place;
+}
+
 struct pause_args {
 	const char *pod;
 	const char *hostname;

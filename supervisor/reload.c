@@ -354,7 +354,8 @@ static bool is_recorded(unsigned number, const void *ctx)
 		const struct record_member *m = &state->members[i];
 		unsigned first = pause_store_log(m->place, 0);
 
-		if (number == pause_store_root(m->place))
+		if (number == pause_store_root(m->place) ||
+		    number == pause_store_credentials(m->place))
 			return true;
 		if (m->logs_stored && number >= first && number < first + PAUSE_LOG_FDS)
 			return true;

@@ -90,8 +90,12 @@ static int make_root(struct err *err)
 		.scratch_dirfd = scratch,
 		.disk_dirfd = -EBADF,
 	};
+	struct container_root root;
+	int r = container_root_build(&root, &args, err);
 
-	return container_root_build(&w.mntns_fd, &args, err);
+	if (r == 0)
+		w.mntns_fd = root.mntns_fd;
+	return r;
 }
 
 static int spawn(const char *script, struct container_started *out, struct err *err)

@@ -308,7 +308,7 @@ static void load__unknown_and_doubled_names__nearest_is_named(void **state)
 		  "f.pod:5:6: User=: 'a b' is no user name or id\n"
 		  "f.pod:6:11: CPUWeight=: '0' is less than 1\n" },
 		{ "[Container c]\n" NEEDED "User=%z\n",
-		  "f.pod:4:6: unknown specifier '%z' (there are %i, %n, %H and %%)\n" },
+		  "f.pod:4:6: unknown specifier '%z' (there are %d, %i, %n, %H and %%)\n" },
 		{ "[Container c]\n" NEEDED "User=%i\n",
 		  "f.pod:4:6: '%i' in a pod that is no instance of a template\n" },
 		/* A specifier does not shift the places after it. */
@@ -345,7 +345,7 @@ static void load__install_section__keys_and_names_are_checked(void **state)
 		{ "[Container c]\n" NEEDED "[Install]\nDefaultInstance=.a\n",
 		  "f.pod:5:17: DefaultInstance=: '.a' is no instance\n" },
 		{ "[Container c]\n" NEEDED "[Install]\nWantedBy=%z.target\n",
-		  "f.pod:5:10: unknown specifier '%z' (there are %i, %n, %H and %%)\n" },
+		  "f.pod:5:10: unknown specifier '%z' (there are %d, %i, %n, %H and %%)\n" },
 	};
 
 	(void)state;

@@ -587,6 +587,30 @@ static void names__good_and_bad__told_apart(void **state)
 	expect_faults(faults, ARRAY_SIZE(faults));
 }
 
+static void credential__values__stored_or_said_where(void **state)
+{
+	static const struct fault faults[] = {
+		{ 2, "LoadCredential=db", "16: LoadCredential=: 'db' is no ID:PATH" },
+		{ 2, "LoadCredential=:/a", "16: LoadCredential=: the name of a credential has 1 to 255 bytes" },
+		{ 2, "LoadCredential=..:/a", "16: LoadCredential=: '..' is no name of a file" },
+		{ 2, "LoadCredential=a/b:/a", "16: LoadCredential=: 'a/b' is no name of a file" },
+		{ 2, "LoadCredential=a b:/a", "17: LoadCredential=: the name of a credential is printable ASCII without blanks" },
+		{ 2, "LoadCredential=a:b", "18: LoadCredential=: 'b' is no absolute path" },
+		{ 2, "LoadCredential=a:/b/..", "21: LoadCredential=: '..' in a path" },
+	};
+	struct pod_spec *spec = good(2, "LoadCredential=x:/x\nLoadCredential=\n"
+					"LoadCredential=db.key:/etc/a:b\nLoadCredential=tls:/etc/tls/");
+	const struct container_spec *run = &spec->containers[0].run;
+
+	(void)state;
+	assert_int_equal(run->credential_n, 2);
+	assert_string_equal(run->credentials[0].id, "db.key");
+	assert_string_equal(run->credentials[0].source, "/etc/a:b");
+	assert_string_equal(run->credentials[1].source, "/etc/tls");
+	pod_spec_free(spec);
+	expect_faults(faults, ARRAY_SIZE(faults));
+}
+
 static void network__good__stored(void **state)
 {
 	struct pod_spec *spec = good(1, "Mode=bridge\nBridge=br-lan.7\nAddress=192.168.7.6\n"
@@ -617,8 +641,9 @@ static void network__bad__said_where(void **state)
 	static const struct fault faults[] = {
 		{ 1, "Mode=macvlan", "6: Mode=: 'macvlan' is none of bridge, none, host" },
 		{ 1, "Bridge=a/b", "8: Bridge=: 'a/b' is no name of an interface" },
-		{ 1, "Bridge=br%d",
-		  "10: unknown specifier '%d' (there are %i, %n, %H and %%)" },
+		{ 1, "Bridge=br%q",
+		  "10: unknown specifier '%q' (there are %d, %i, %n, %H and %%)" },
+		{ 1, "Bridge=br%d", "10: '%d' is for keys of [Container NAME]" },
 		{ 1, "Bridge=br%%d", "8: Bridge=: 'br%d' is no name of an interface" },
 		{ 1, "Bridge=..", "8: Bridge=: '..' is no name of an interface" },
 		{ 1, "Bridge=a234567890123456",
@@ -758,6 +783,7 @@ int main(void)
 		cmocka_unit_test(path__too_long__refused),
 		cmocka_unit_test(names__good_and_bad__told_apart),
 		cmocka_unit_test(network__good__stored),
+		cmocka_unit_test(credential__values__stored_or_said_where),
 		cmocka_unit_test(network__bad__said_where),
 		cmocka_unit_test(limit_lists__good__stored),
 		cmocka_unit_test(limit_lists__bad__said_where),

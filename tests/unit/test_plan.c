@@ -100,6 +100,7 @@ static const struct row {
 	{ CONFIG_CONTAINER, "WritableSize", "1M", "2M", A, PLAN_RESTART, false },
 	{ CONFIG_CONTAINER, "Volume", "/a:/b", "/a:/b:ro", A, PLAN_RESTART, false },
 	{ CONFIG_CONTAINER, "Device", "/dev/a", "/dev/a:ro", A, PLAN_RESTART, false },
+	{ CONFIG_CONTAINER, "LoadCredential", "db:/a", "db:/b", A, PLAN_RESTART, false },
 	{ CONFIG_CONTAINER, "Tmpfs", "/t", "/t:mode=700", A, PLAN_RESTART, false },
 	{ CONFIG_CONTAINER, "LimitCPU", "10s", "1min:2min", A, PLAN_RESTART, false },
 	{ CONFIG_CONTAINER, "LimitFSIZE", "1M", "1M:infinity", A, PLAN_RESTART, false },

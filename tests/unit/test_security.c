@@ -116,6 +116,7 @@ static void judge__one_key__row_with_score_and_line(void **state)
 		  7 },
 		{ BASE "Device=/dev/sda\n", "Device", "/dev/sda:rw", 90, 4 },
 		{ BASE "Device=/dev/kvm\n", "Device", "/dev/kvm:rw", 10, 4 },
+		{ BASE "LoadCredential=db:/etc/db\n", "LoadCredential", "db", 0, 4 },
 		{ "[Container web]\nRootfs=/\nExec=/bin/true\n", "Rootfs", "/", 60, 2 },
 		{ "[Container web]\nRootfs=/a:/b\nExec=/bin/true\n", "Rootfs", "/a:...", 0, 2 },
 		{ "[Container web]\nImage=a/b:1\n", "ImagePolicy", "any", 5, 0 },
