@@ -105,6 +105,11 @@ $(BUILD)/gen/seccomp_default.h: $(BUILD)/podd-seccomp
 	$(call say,GEN)
 	$(Q)$< header >$@
 $(BUILD)/container/filter.o: $(BUILD)/gen/seccomp_default.h
+$(BUILD)/gen/own_numbers.h: $(BUILD)/podd-seccomp
+	@mkdir -p $(@D)
+	$(call say,GEN)
+	$(Q)$< own >$@
+$(BUILD)/supervisor/own_filter.o: $(BUILD)/gen/own_numbers.h
 
 # No libc, no relocations, no sanitizer: one page of code and its stack.
 PAUSE_CFLAGS := -std=gnu17 -I. $(WARN) $(if $(WERROR),-Werror) -Os -ffreestanding -fno-stack-protector -fno-pic \
@@ -120,7 +125,7 @@ $(BUILD)/tests/%: tests/%.c $(CTL_OBJ) $(BUILD)/libpodd.a
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(CTL_OBJ) $(BUILD)/libpodd.a \
 		-lcmocka $(LDLIBS)
 
-$(BUILD)/tests/unit/test_seccomp $(BUILD)/fuzz_seccomp: LDLIBS += $(SECCOMP_LIBS)
+$(BUILD)/tests/unit/test_seccomp $(BUILD)/tests/unit/test_own_filter $(BUILD)/fuzz_seccomp: LDLIBS += $(SECCOMP_LIBS)
 
 # Static, for roots that have no libc.
 STATIC_TOOLS := $(BUILD)/tests/integration/probe $(BUILD)/tests/integration/libc

@@ -14,6 +14,8 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "seccomp/names.h"
+#include "seccomp/own_calls.h"
 #include "seccomp/profile.h"
 #include "seccomp/record.h"
 
@@ -24,6 +26,7 @@
  *   podd-seccomp default CAPS         that of podd's own profile, which is in here
  *   podd-seccomp record               answers for a container, see seccomp/record.c
  *   podd-seccomp header               the same without capabilities, as C
+ *   podd-seccomp own                  the numbers of seccomp/own_calls.h, as C
  *
  * CAPS is a mask in hex. podd has neither libseccomp nor a parser of profiles in its
  * memory: it executes this once for a file and keeps the program. It is started as
@@ -119,6 +122,38 @@ static int print_header(const struct seccomp_program *p, uint64_t seen)
 	return fflush(stdout) == 0 ? 0 : 1;
 }
 
+/* One row for each call, one column for each ABI; -1: it has no such call. */
+static int print_own_numbers(void)
+{
+	static const char *const names[] = {
+#define OWN_CALL(name, capabilities) #name,
+		OWN_CALLS
+#undef OWN_CALL
+	};
+	const struct seccomp_abi *native = seccomp_abi_native(), *abi;
+
+	if (!native)
+		return 1;
+	printf("/* Made by podd-seccomp of seccomp/own_calls.h. */\n"
+	       "static const uint32_t own_abis[] = {");
+	for (size_t i = 0; (abi = seccomp_abi_served(native, i)); i++)
+		printf(" 0x%x,", abi->audit_arch);
+	printf(" };\nstatic const int64_t own_numbers[][ARRAY_SIZE(own_abis)] = {\n");
+	for (size_t k = 0; k < ARRAY_SIZE(names); k++) {
+		printf("\t{");
+		for (size_t i = 0; (abi = seccomp_abi_served(native, i)); i++) {
+			int n = seccomp_call_number(abi, names[k]);
+
+			if (n == SECCOMP_UNKNOWN)
+				return 1;
+			printf(" %" PRId64 ",", n < 0 ? -1 : (int64_t)((uint32_t)n | abi->number_bit));
+		}
+		printf(" }, /* %s */\n", names[k]);
+	}
+	printf("};\n");
+	return fflush(stdout) == 0 ? 0 : 1;
+}
+
 static int fail(const struct err *err)
 {
 	fprintf(stderr, "%s\n", err->msg);
@@ -127,7 +162,7 @@ static int fail(const struct err *err)
 
 static int usage(void)
 {
-	fprintf(stderr, "Usage: podd-seccomp compile CAPS <FILE | default CAPS | header | "
+	fprintf(stderr, "Usage: podd-seccomp compile CAPS <FILE | default CAPS | header | own | "
 			"record <>SOCKET >>FILE\n");
 	return 2;
 }
@@ -164,6 +199,8 @@ int main(int argc, char *argv[])
 
 	if (argc == 2 && strcmp(argv[1], "record") == 0)
 		return record();
+	if (argc == 2 && strcmp(argv[1], "own") == 0)
+		return print_own_numbers();
 	if (!header && !file && (argc != 3 || strcmp(argv[1], "default") != 0))
 		return usage();
 	if (!header) {

@@ -148,6 +148,20 @@ const struct seccomp_abi *seccomp_abi_native(void)
 }
 
 /**
+ * seccomp_abi_served() - the ABIs that a kernel for this one serves, its own first
+ * @i: from 0 on
+ *
+ * Return: NULL: there are no more.
+ */
+const struct seccomp_abi *seccomp_abi_served(const struct seccomp_abi *native, size_t i)
+{
+	for (size_t k = 0; k < ARRAY_SIZE(arches); k++)
+		if (strcmp(arches[k].native, native->name) == 0 && i-- == 0)
+			return &arches[k];
+	return NULL;
+}
+
+/**
  * seccomp_call_number() - the number of a call, without seccomp_abi.number_bit
  *
  * Return: the number; SECCOMP_NO_CALL if only others have it; SECCOMP_UNKNOWN.

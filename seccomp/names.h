@@ -21,6 +21,7 @@ struct seccomp_abi {
 #define SECCOMP_UNKNOWN (-2)
 
 const struct seccomp_abi *seccomp_abi_native(void);
+const struct seccomp_abi *seccomp_abi_served(const struct seccomp_abi *native, size_t i);
 const struct seccomp_abi *seccomp_abi_find(const char *name);
 const struct seccomp_abi *seccomp_abi_of(uint32_t number, uint32_t audit_arch);
 bool seccomp_abi_known(const char *name);

@@ -11,7 +11,9 @@
 #include "base/capability.h"
 #include "container/identity.h"
 #include "container/rlimits.h"
+#include "supervisor/own_filter.h"
 #include "supervisor/pod.h"
+#include "supervisor/say.h"
 
 /*
  * systemd/pod@.service has the same list (tests/integration/test-confine). Roots, volumes
@@ -79,6 +81,37 @@ static int keep_capabilities(uint64_t keep, uint64_t *given_up, struct err *err)
 	return syscall(SYS_capset, &head, data) < 0 ? err_sys(err, "give up capabilities") : 0;
 }
 
+static uint64_t calls_needed(const struct pod_spec *spec, bool own_userns)
+{
+	uint64_t needed = 0;
+
+	for (size_t i = 0; i < spec->container_n; i++)
+		needed |= own_filter_needed(&spec->containers[i].run, own_userns);
+	return needed;
+}
+
+static unsigned lowest(uint64_t set)
+{
+	return (unsigned)__builtin_ctzll(set);
+}
+
+static int refuse_calls(struct pod *pod, bool own_userns, struct err *err)
+{
+	const uint64_t needed = calls_needed(pod->spec, own_userns);
+	const uint64_t inherited = own_filter_inherited();
+	int r = 0;
+
+	pod->refused_calls = own_filter_all() & ~needed;
+	if (pod->refused_calls & ~inherited)
+		r = own_filter_load(pod->refused_calls, err);
+	if (inherited & needed) /* that podd knew other profiles */
+		say(SAY_WARNING, "pod '%s': the filter of the podd before this one refuses %s to a container "
+		    "that may call it, ignoring until podd is stopped and started", pod->spec->name,
+		    own_filter_name(lowest(inherited & needed)));
+	pod->refused_calls |= inherited;
+	return r;
+}
+
 /**
  * confine_self() - leave podd no more than its pod takes; a step of pod_start()
  *
@@ -87,8 +120,9 @@ static int keep_capabilities(uint64_t keep, uint64_t *given_up, struct err *err)
 int confine_self(struct pod *pod, struct err *err)
 {
 	const bool own = pod->pause.userns.fd >= 0;
+	int r = refuse_calls(pod, own, err);
 
-	return keep_capabilities(confine_capabilities(pod->spec, own), &pod->given_up, err);
+	return r < 0 ? r : keep_capabilities(confine_capabilities(pod->spec, own), &pod->given_up, err);
 }
 
 static int check_given_up(const struct pod *pod, const struct container_capabilities *c,
@@ -105,6 +139,16 @@ static int check_given_up(const struct pod *pod, const struct container_capabili
 	return 0;
 }
 
+/* No filter can be taken off, and who is started by podd has it. */
+static int check_calls(const struct pod *pod, const struct container_spec *run, struct err *err)
+{
+	uint64_t lost = own_filter_needed(run, pod->pause.userns.fd >= 0) & pod->refused_calls;
+
+	return lost ? err_set(err, EPERM, "it could call %s, which podd refuses itself and all that it "
+			      "starts since it began, as no container could then; stop the pod's podd and "
+			      "start it", own_filter_name(lowest(lost))) : 0;
+}
+
 static int check_container(const struct pod *pod, const struct container_spec *run, struct err *err)
 {
 	/* Capabilities in the pod's own user namespace are not podd's. */
@@ -113,6 +157,8 @@ static int check_container(const struct pod *pod, const struct container_spec *r
 									     &run->capabilities;
 	int r = check_given_up(pod, c, err);
 
+	if (r == 0)
+		r = check_calls(pod, run, err);
 	if (r == 0)
 		r = identity_check(c, run->allow_new_privs, err);
 	return r < 0 ? r : rlimits_check(run->rlimits, err);

@@ -16,7 +16,8 @@ struct pod;
  * podd may be started with all that root can do. A step of its start, before the first
  * container runs and a byte of its or of a client's is looked at, leaves podd what the pod
  * takes: the capabilities of the unit's CapabilityBoundingSet=, and those that
- * a container is to have of the host's. Nothing of it comes back: what is executed
+ * a container is to have of the host's; and a filter of system calls that no container of
+ * the pod can make either (supervisor/own_filter.h). Nothing of it comes back: what is executed
  * from then on (workers, another podd at an upgrade) has no more, and a reload that
  * asks for more is refused.
  */

@@ -90,6 +90,7 @@ struct pod {
 	char *const *argv;	  /* podd's own command line, borrowed */
 	uint64_t definition;	  /* plan_pod_definition(): a reload keeps it */
 	uint64_t given_up;	  /* capabilities that podd had: confine.h */
+	uint64_t refused_calls;	  /* of podd's own filter: own_filter.h */
 	uint64_t started_realtime_ns;
 	struct update update;
 	struct reload reload;

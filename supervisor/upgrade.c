@@ -25,6 +25,7 @@
 #include "config/load.h"
 #include "supervisor/images.h"
 #include "supervisor/log_buffer.h"
+#include "supervisor/own_filter.h"
 #include "supervisor/plan.h"
 #include "supervisor/pod.h"
 #include "supervisor/say.h"
@@ -213,8 +214,10 @@ static int execute(const struct pod *pod, const char *binary, bool inherits, str
 	snprintf(number, sizeof(number), "%d", pod->run_fd);
 	if (inherits && setenv(LOCK_VARIABLE, number, 1) == 0) /* else it is given up */
 		(void)fcntl(pod->run_fd, F_SETFD, 0);
+	(void)own_filter_bequeath(pod->refused_calls); /* else it adds another filter */
 	(void)execve(binary, pod->argv, environ);
 	r = err_sys(err, "execute '%s'", binary);
+	(void)own_filter_inherited(); /* it takes the variable away */
 	(void)fcntl(pod->run_fd, F_SETFD, FD_CLOEXEC);
 	(void)unsetenv(LOCK_VARIABLE);
 	return r;
