@@ -7,25 +7,25 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "seccomp/layout.h"
 #include "seccomp/names.h"
-#include "seccomp/profile.h"
 
 /*
  * The program: which ABI, then a tree of comparisons over ranges of numbers that
  * are answered alike, then at its leaves an answer, or the args of the rules of
  * one call. What is allowed without a look at args, the kernel finds out when the
  * filter is loaded, and does not run it for such calls (Linux 5.11). All jumps are
- * forward; a conditional one reaches 255 instructions, "ja" all.
+ * forward; seccomp/layout.h has where the instructions come to lie.
  */
 #define NUMBERS_MAX 1024 /* slots: one for each number of an ABI that we know */
 #define ARM_SLOTS   16   /* the last ones are for 32-bit ARM's own, set_tls and the like */
 #define ARM_FIRST   0xf0000
 #define X32_FIRST   0x40000000u
-#define FAIL	    0xff /* of a jump that is not known yet: to the next rule */
+#define NEXT	    UINT32_MAX /* of a jump: the step after this */
+#define FAIL	    (UINT32_MAX - 1) /* the next rule, which is not known yet */
 #define ANSWER_ENOSYS ((uint32_t)(SECCOMP_RET_ERRNO | ENOSYS))
 
 #define STATEMENT(code, k)    ((struct sock_filter)BPF_STMT(code, k))
-#define JUMP(test, k, jt, jf) ((struct sock_filter)BPF_JUMP(BPF_JMP | (test) | BPF_K, k, jt, jf))
 #define LOAD(offset)	      STATEMENT(BPF_LD | BPF_W | BPF_ABS, offset)
 #define FIELD(member)	      (uint32_t)offsetof(struct seccomp_data, member)
 
@@ -49,14 +49,37 @@ struct table {
 	uint32_t default_action, number_bit;
 };
 
-static void emit(struct seccomp_program *p, struct sock_filter insn)
+static size_t emit_jump(struct seccomp_steps *p, unsigned test, uint32_t k, uint32_t yes, uint32_t no)
 {
-	if (p->n < BPF_MAXINSNS)
-		p->insns[p->n] = insn;
-	p->n++; /* past the end: told by seccomp_compile() */
+	size_t at = p->n++; /* past the end: told by seccomp_lay_out() */
+
+	if (at < SECCOMP_STEPS_MAX)
+		p->at[at] = (struct seccomp_step){
+			.insn = STATEMENT((uint16_t)test, k),
+			.yes = yes == NEXT ? (uint32_t)at + 1 : yes,
+			.no = no == NEXT ? (uint32_t)at + 1 : no,
+		};
+	return at;
 }
 
-static void emit_answer(struct seccomp_program *p, uint32_t answer)
+static size_t emit_if(struct seccomp_steps *p, unsigned test, uint32_t k, uint32_t yes, uint32_t no)
+{
+	return emit_jump(p, BPF_JMP | BPF_K | test, k, yes, no);
+}
+
+static void emit(struct seccomp_steps *p, struct sock_filter insn)
+{
+	(void)emit_jump(p, insn.code, insn.k, NEXT, NEXT);
+}
+
+/* The steps that come now are where the jump at @at goes when its test holds. */
+static void land(struct seccomp_steps *p, size_t at)
+{
+	if (at < SECCOMP_STEPS_MAX)
+		p->at[at].yes = (uint32_t)p->n;
+}
+
+static void emit_answer(struct seccomp_steps *p, uint32_t answer)
 {
 	emit(p, STATEMENT(BPF_RET | BPF_K, answer));
 }
@@ -72,20 +95,21 @@ static uint32_t offset_of(unsigned index, bool high)
 }
 
 /* What is true of the high half decides, unless both are equal. */
-static void emit_order(struct seccomp_program *p, const struct seccomp_arg *a)
+static void emit_order(struct seccomp_steps *p, const struct seccomp_arg *a)
 {
 	uint32_t high = (uint32_t)(a->value >> 32), low = (uint32_t)a->value;
 	bool less = a->op == SECCOMP_OP_LT || a->op == SECCOMP_OP_LE;
 	unsigned test = a->op == SECCOMP_OP_LT || a->op == SECCOMP_OP_GE ? BPF_JGE : BPF_JGT;
 
 	emit(p, LOAD(offset_of(a->index, true)));
-	emit(p, less ? JUMP(BPF_JGT, high, FAIL, 0) : JUMP(BPF_JGT, high, 3, 0));
-	emit(p, less ? JUMP(BPF_JEQ, high, 0, 2) : JUMP(BPF_JEQ, high, 0, FAIL));
+	/* Then comes what is looked at if both are equal: a test, a load, a test. */
+	(void)emit_if(p, BPF_JGT, high, less ? FAIL : (uint32_t)p->n + 4, NEXT);
+	(void)emit_if(p, BPF_JEQ, high, NEXT, less ? (uint32_t)p->n + 3 : FAIL);
 	emit(p, LOAD(offset_of(a->index, false)));
-	emit(p, less ? JUMP(test, low, FAIL, 0) : JUMP(test, low, 0, FAIL));
+	(void)emit_if(p, test, low, less ? FAIL : NEXT, less ? NEXT : FAIL);
 }
 
-static void emit_equal(struct seccomp_program *p, const struct seccomp_arg *a)
+static void emit_equal(struct seccomp_steps *p, const struct seccomp_arg *a)
 {
 	uint64_t mask = a->op == SECCOMP_OP_MASKED_EQ ? a->mask : UINT64_MAX;
 	uint32_t high = (uint32_t)(mask >> 32), low = (uint32_t)mask;
@@ -94,23 +118,23 @@ static void emit_equal(struct seccomp_program *p, const struct seccomp_arg *a)
 		emit(p, LOAD(offset_of(a->index, true)));
 		if (high != UINT32_MAX)
 			emit(p, STATEMENT(BPF_ALU | BPF_AND | BPF_K, high));
-		emit(p, JUMP(BPF_JEQ, (uint32_t)(a->value >> 32), 0, FAIL));
+		(void)emit_if(p, BPF_JEQ, (uint32_t)(a->value >> 32), NEXT, FAIL);
 	}
 	emit(p, LOAD(offset_of(a->index, false)));
 	if (low != UINT32_MAX)
 		emit(p, STATEMENT(BPF_ALU | BPF_AND | BPF_K, low));
-	emit(p, JUMP(BPF_JEQ, (uint32_t)a->value, 0, FAIL));
+	(void)emit_if(p, BPF_JEQ, (uint32_t)a->value, NEXT, FAIL);
 }
 
-static void emit_different(struct seccomp_program *p, const struct seccomp_arg *a)
+static void emit_different(struct seccomp_steps *p, const struct seccomp_arg *a)
 {
 	emit(p, LOAD(offset_of(a->index, true)));
-	emit(p, JUMP(BPF_JEQ, (uint32_t)(a->value >> 32), 0, 2));
+	(void)emit_if(p, BPF_JEQ, (uint32_t)(a->value >> 32), NEXT, (uint32_t)p->n + 3);
 	emit(p, LOAD(offset_of(a->index, false)));
-	emit(p, JUMP(BPF_JEQ, (uint32_t)a->value, FAIL, 0));
+	(void)emit_if(p, BPF_JEQ, (uint32_t)a->value, FAIL, NEXT);
 }
 
-static void emit_arg(struct seccomp_program *p, const struct seccomp_arg *a)
+static void emit_arg(struct seccomp_steps *p, const struct seccomp_arg *a)
 {
 	switch (a->op) {
 	case SECCOMP_OP_NE:
@@ -125,27 +149,22 @@ static void emit_arg(struct seccomp_program *p, const struct seccomp_arg *a)
 	}
 }
 
-static void emit_rule(struct seccomp_program *p, const struct seccomp_rule *rule)
+static void emit_rule(struct seccomp_steps *p, const struct seccomp_rule *rule)
 {
 	size_t start = p->n;
 
 	for (unsigned i = 0; i < rule->arg_n; i++)
 		emit_arg(p, &rule->args[i]);
 	emit_answer(p, rule->action);
-	/* Six args of five instructions at most: always in reach. */
-	for (size_t i = start; i < p->n && p->n <= BPF_MAXINSNS; i++) {
-		struct sock_filter *f = &p->insns[i];
+	for (size_t i = start; i < p->n && p->n <= SECCOMP_STEPS_MAX; i++) {
+		struct seccomp_step *step = &p->at[i];
 
-		if (BPF_CLASS(f->code) != BPF_JMP)
-			continue;
-		if (f->jt == FAIL)
-			f->jt = (uint8_t)(p->n - i - 1);
-		if (f->jf == FAIL)
-			f->jf = (uint8_t)(p->n - i - 1);
+		step->yes = step->yes == FAIL ? (uint32_t)p->n : step->yes;
+		step->no = step->no == FAIL ? (uint32_t)p->n : step->no;
 	}
 }
 
-static void emit_call(struct seccomp_program *p, const struct call *call, uint32_t otherwise)
+static void emit_call(struct seccomp_steps *p, const struct call *call, uint32_t otherwise)
 {
 	for (size_t i = 0; i < call->n; i++) {
 		emit_rule(p, call->rules[i]);
@@ -157,36 +176,17 @@ static void emit_call(struct seccomp_program *p, const struct call *call, uint32
 
 /* -------------------------------------------------------------------- the tree */
 
-/* At @at is a conditional jump over all that came after it: now it is known how far. */
-static void land(struct seccomp_program *p, size_t at)
-{
-	size_t over = p->n - at - 1;
-
-	if (over <= UINT8_MAX) {
-		if (at < BPF_MAXINSNS)
-			p->insns[at].jt = (uint8_t)over;
-		return;
-	}
-	emit(p, STATEMENT(0, 0)); /* room for one more */
-	if (p->n > BPF_MAXINSNS)
-		return;
-	memmove(&p->insns[at + 2], &p->insns[at + 1], over * sizeof(p->insns[0]));
-	p->insns[at].jt = 0;
-	p->insns[at].jf = 1;
-	p->insns[at + 1] = STATEMENT(BPF_JMP | BPF_JA, (uint32_t)over);
-}
-
-static void emit_ranges(struct seccomp_program *p, const struct table *t, size_t from, size_t n)
+static void emit_ranges(struct seccomp_steps *p, const struct table *t, size_t from, size_t n)
 {
 	const struct range *r = &t->ranges[from];
-	size_t half = n / 2, at = p->n;
+	size_t half = n / 2, at;
 
 	if (n == 1 && r->call) {
 		emit_call(p, r->call, t->default_action);
 	} else if (n == 1) {
 		emit_answer(p, r->answer);
 	} else {
-		emit(p, JUMP(BPF_JGE, t->ranges[from + half].first | t->number_bit, 0, 0));
+		at = emit_if(p, BPF_JGE, t->ranges[from + half].first | t->number_bit, NEXT, NEXT);
 		emit_ranges(p, t, from, half);
 		land(p, at);
 		emit_ranges(p, t, from + half, n - half);
@@ -266,7 +266,7 @@ static void table_free(struct table *t)
 	free(t);
 }
 
-static int emit_abi(struct seccomp_program *p, const struct seccomp_profile *profile,
+static int emit_abi(struct seccomp_steps *p, const struct seccomp_profile *profile,
 		    const struct seccomp_abi *abi, struct err *err)
 {
 	struct table *t = calloc(1, sizeof(*t));
@@ -288,7 +288,7 @@ static const struct seccomp_abi *x32_of(const struct seccomp_profile *profile)
 
 /* The accumulator has the number. x32's are those of x86_64 with a bit set; without
  * x32 in the profile they get what a kernel without it would say. */
-static int emit_numbers(struct seccomp_program *p, const struct seccomp_profile *profile,
+static int emit_numbers(struct seccomp_steps *p, const struct seccomp_profile *profile,
 			const struct seccomp_abi *abi, struct err *err)
 {
 	const struct seccomp_abi *x32 = x32_of(profile);
@@ -297,14 +297,34 @@ static int emit_numbers(struct seccomp_program *p, const struct seccomp_profile 
 
 	if (strcmp(abi->name, "X86_64") != 0)
 		return emit_abi(p, profile, abi, err);
-	at = p->n;
-	emit(p, JUMP(BPF_JGE, X32_FIRST, 0, 0));
+	at = emit_if(p, BPF_JGE, X32_FIRST, NEXT, NEXT);
 	r = emit_abi(p, profile, abi, err);
 	land(p, at);
 	if (r == 0 && x32)
 		r = emit_abi(p, profile, x32, err);
 	else if (r == 0)
 		emit_answer(p, ANSWER_ENOSYS);
+	return r;
+}
+
+static int emit_abis(struct seccomp_steps *p, const struct seccomp_profile *profile, struct err *err)
+{
+	int r = 0;
+
+	emit(p, LOAD(FIELD(arch)));
+	for (size_t i = 0; r == 0 && i < profile->abi_n; i++) {
+		const struct seccomp_abi *abi = profile->abis[i];
+		size_t at;
+
+		if (abi->number_bit)
+			continue;
+		at = emit_if(p, BPF_JEQ, abi->audit_arch, NEXT, NEXT);
+		emit(p, LOAD(FIELD(nr)));
+		r = emit_numbers(p, profile, abi, err);
+		if (at < SECCOMP_STEPS_MAX)
+			p->at[at].no = (uint32_t)p->n;
+	}
+	emit_answer(p, SECCOMP_RET_KILL_PROCESS);
 	return r;
 }
 
@@ -319,26 +339,8 @@ static int emit_numbers(struct seccomp_program *p, const struct seccomp_profile 
 int seccomp_compile(struct seccomp_program *out, const struct seccomp_profile *profile,
 		    struct err *err)
 {
-	int r = 0;
+	cleanup_free struct seccomp_steps *steps = calloc(1, sizeof(*steps));
+	int r = steps ? emit_abis(steps, profile, err) : err_set(err, ENOMEM, "out of memory");
 
-	out->n = 0;
-	emit(out, LOAD(FIELD(arch)));
-	for (size_t i = 0; r == 0 && i < profile->abi_n; i++) {
-		const struct seccomp_abi *abi = profile->abis[i];
-		size_t at = out->n + 1;
-
-		if (abi->number_bit)
-			continue;
-		emit(out, JUMP(BPF_JEQ, abi->audit_arch, 1, 0));
-		emit(out, STATEMENT(BPF_JMP | BPF_JA, 0));
-		emit(out, LOAD(FIELD(nr)));
-		r = emit_numbers(out, profile, abi, err);
-		if (at < BPF_MAXINSNS)
-			out->insns[at].k = (uint32_t)(out->n - at - 1);
-	}
-	emit_answer(out, SECCOMP_RET_KILL_PROCESS);
-	if (r == 0 && out->n > BPF_MAXINSNS)
-		return err_set(err, E2BIG, "the program would have %zu instructions, and the kernel "
-			       "takes %d", out->n, BPF_MAXINSNS);
-	return r;
+	return r < 0 ? r : seccomp_lay_out(out, steps, err);
 }
