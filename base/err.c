@@ -32,6 +32,7 @@ int err_set(struct err *e, int code, const char *fmt, ...)
 	if (code <= 0 || code > ERRNO_MAX)
 		code = EIO;
 	if (e) {
+		e->key = e->of = NULL;
 		e->code = code;
 		va_start(ap, fmt);
 		vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
@@ -55,6 +56,7 @@ int err_sys(struct err *e, const char *fmt, ...)
 	va_list ap;
 
 	if (e) {
+		e->key = e->of = NULL;
 		e->code = code;
 		va_start(ap, fmt);
 		vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
@@ -62,6 +64,26 @@ int err_sys(struct err *e, const char *fmt, ...)
 		append_text(e, code);
 	}
 	return -code;
+}
+
+/**
+ * err_about() - name the key of the pod file that a sentence is about
+ * @e: the error that the failed call filled, or NULL
+ * @r: what the failed call returned (negative)
+ * @key: a constant; or NULL: nothing is said
+ * @nth: which one of a key that makes a list, from 0
+ *
+ * Who knew before, nearer to what failed, knew better.
+ *
+ * Return: @r.
+ */
+int err_about(struct err *e, int r, const char *key, unsigned nth)
+{
+	if (e && !e->key && key) {
+		e->key = key;
+		e->nth = nth;
+	}
+	return r;
 }
 
 /**

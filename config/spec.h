@@ -61,6 +61,7 @@ struct pod_spec {
 	char *name;        /* "web" of web.pod, "kiosk@left" of an instance */
 	char *instance;    /* "left", or NULL */
 	char *path;        /* the main file, as it was given */
+	uint64_t text;	   /* a digest of all files' bytes: the same has the same lines */
 	char *description; /* or NULL */
 	char *hostname;
 	uint64_t stop_timeout_ns;

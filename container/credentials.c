@@ -216,7 +216,9 @@ int credentials_load(int fd, const struct container_spec *spec, struct err *err)
 		r = load_one(&l);
 	}
 	if (r < 0)
-		return err_set(err, -r, "LoadCredential=%s: %s", l.credential->id, told.msg);
+		return err_about(err, err_set(err, -r, "LoadCredential=%s: %s", l.credential->id,
+					      told.msg),
+				 "LoadCredential", (unsigned)(l.credential - spec->credentials));
 	return 0;
 }
 

@@ -68,6 +68,7 @@ struct start {
 struct stage {
 	const char *name;
 	int (*run)(struct start *s);
+	const char *key; /* of the pod file, that has most to do with it; or NULL */
 };
 
 /* Mustn't: be later than the user namespace, in which no hard limit can be raised. */
@@ -253,17 +254,17 @@ static int exec_program(struct start *s)
 
 /* In this order. */
 static const struct stage stages[] = {
-	{ "limits", set_limits },
-	{ "user-namespace", enter_user_namespace },
-	{ "stdio", arrange_stdio },
-	{ "close-descriptors", close_others }, /* podd's lock among them: early */
-	{ "session", make_session },
-	{ "working-directory", enter_directory },
-	{ "bounding-set", limit_capabilities },
-	{ "identity", take_identity },
-	{ "seccomp", load_filter },
-	{ "board", enter_slot },
-	{ "exec", exec_program },
+	{ "limits", set_limits, NULL },
+	{ "user-namespace", enter_user_namespace, NULL },
+	{ "stdio", arrange_stdio, NULL },
+	{ "close-descriptors", close_others, NULL }, /* podd's lock among them: early */
+	{ "session", make_session, NULL },
+	{ "working-directory", enter_directory, "WorkingDirectory" },
+	{ "bounding-set", limit_capabilities, "AddCapability" },
+	{ "identity", take_identity, "AddCapability" },
+	{ "seccomp", load_filter, "SeccompProfile" },
+	{ "board", enter_slot, NULL },
+	{ "exec", exec_program, "Exec" },
 };
 
 static int become_program(void *arg)
@@ -273,8 +274,10 @@ static int become_program(void *arg)
 	for (size_t i = 0; i < ARRAY_SIZE(stages); i++) {
 		s->stage = stages[i].name;
 		fault_child("become", s->stage);
-		if (stages[i].run(s) < 0)
+		if (stages[i].run(s) < 0) {
+			(void)err_about(s->err, -1, stages[i].key, 0);
 			return 1;
+		}
 	}
 	return 1;
 }
@@ -372,8 +375,11 @@ static int find_identity(struct start *s)
 		r = check_id(s, "group", s->ids.groups[i]);
 	/* The number that it came to, whatever name it had. */
 	if (r == 0 && s->p->run_as_non_root && s->ids.uid == 0)
-		r = err_set(s->err, EINVAL, "RunAsNonRoot=yes: user '%s' is root in the container",
-			    s->p->user ? s->p->user : "0");
+		r = err_about(s->err,
+			      err_set(s->err, EINVAL,
+				      "RunAsNonRoot=yes: user '%s' is root in the container",
+				      s->p->user ? s->p->user : "0"),
+			      "RunAsNonRoot", 0);
 	return r;
 }
 
@@ -418,11 +424,11 @@ static int complete_environment(struct start *s)
 }
 
 static const struct stage preparations[] = {
-	{ "namespaces", join_namespaces },
-	{ "user", find_identity },
-	{ "credentials", give_credentials },
-	{ "environment", complete_environment },
-	{ "stdio", open_stdio },
+	{ "namespaces", join_namespaces, NULL },
+	{ "user", find_identity, "User" },
+	{ "credentials", give_credentials, "LoadCredential" },
+	{ "environment", complete_environment, NULL },
+	{ "stdio", open_stdio, NULL },
 };
 
 /*
@@ -470,8 +476,10 @@ static int prepare_and_clone(void *arg)
 	for (size_t i = 0; i < ARRAY_SIZE(preparations); i++) {
 		s->stage = preparations[i].name;
 		fault_child("prepare", s->stage);
-		if (preparations[i].run(s) < 0)
+		if (preparations[i].run(s) < 0) {
+			(void)err_about(s->err, -1, preparations[i].key, 0);
 			return 1;
+		}
 	}
 	fault_child("prepare", clone_stage);
 	if (clone_program(s, CLONE_INTO_CGROUP) == 0 && s->stage == clone_stage)

@@ -131,6 +131,8 @@ int rlimits_set(const struct container_rlimit asked[CONTAINER_RLIMIT_N], struct 
 			return err_sys(err, "read limit %u", i);
 		if (asked[i].said) {
 			r = set_asked(i, &asked[i], podds.rlim_max, err);
+			if (r < 0)
+				(void)err_about(err, r, limits[i].key, 0);
 			continue;
 		}
 		l.rlim_max = least(l.rlim_max, podds.rlim_max);

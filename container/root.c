@@ -109,7 +109,7 @@ static int open_lowers(char *options, size_t size, struct builder *b)
 		if (i == LOWERS_MAX)
 			return err_set(b->err, E2BIG, "more than %d root directories", LOWERS_MAX);
 		if (open_lower(&b->lower_fds[i], b, lowers[i]) < 0)
-			return -b->err->code;
+			return err_about(b->err, -b->err->code, "Rootfs", 0);
 		n += (size_t)snprintf(options + n, size - n, "%s/proc/self/fd/%d",
 				      i == 0 ? "" : ":", b->lower_fds[i]);
 	}
@@ -223,7 +223,8 @@ static int collect_volume(struct builder *b, size_t i)
 	if (r == 0 && !v->no_idmap)
 		r = map_ids(b, b->volume_fds[i], AT_RECURSIVE, v->source, "noidmap");
 	if (r < 0)
-		return err_wrap(b->err, r, "volume '%s'", v->target);
+		return err_about(b->err, err_wrap(b->err, r, "volume '%s'", v->target), "Volume",
+				 (unsigned)i);
 	if (v->read_only)
 		attributes |= MOUNT_ATTR_RDONLY;
 	return mount_restrict(b->volume_fds[i], attributes, v->target, b->err);
@@ -316,7 +317,10 @@ static int attach_volume(const struct builder *b, size_t i)
 			(void)err_set(b->err, EINVAL, "mount on '%s': it is %s directory",
 				      v->target, S_ISDIR(st.st_mode) ? "no" : "a");
 	}
-	return r < 0 ? err_wrap(b->err, r, "volume '%s'", v->source) : 0;
+	if (r < 0)
+		return err_about(b->err, err_wrap(b->err, r, "volume '%s'", v->source), "Volume",
+				 (unsigned)i);
+	return 0;
 }
 
 /* Volumes and tmpfs by their targets' names, so that a parent precedes what

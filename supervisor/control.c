@@ -445,7 +445,7 @@ static bool waits_for(const struct control_client *c, enum control_wait wait, co
 void control_finish(struct control *control, enum control_wait wait, const char *container,
 		    const struct err *result)
 {
-	static const struct err stopped = { ECANCELED, "the pod was stopped" };
+	static const struct err stopped = { .code = ECANCELED, .msg = "the pod was stopped" };
 
 	enter(control);
 	for (struct control_client *c = control->clients; c; c = c->next) {

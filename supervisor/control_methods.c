@@ -509,8 +509,8 @@ static void call_exec(struct control_client *c, const struct arguments *args)
 		reply_invalid(c, "env");
 	else if (!exec.tty && fds.n != 3)
 		control_reply_failed(c,
-				     &(struct err){ EBADF, "the call did not bring stdin, stdout "
-							   "and stderr" });
+				     &(struct err){ .code = EBADF, .msg = "the call did not bring "
+								   "stdin, stdout and stderr" });
 	else {
 		if (!exec.tty)
 			memcpy(exec.stdio, fds.fd, sizeof(exec.stdio));

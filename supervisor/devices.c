@@ -29,10 +29,12 @@ int devices_find(struct container_nodes *out, const struct container_spec *spec,
 		if (stat(d->source, &st) < 0) {
 			if (d->optional && errno == ENOENT)
 				continue;
-			return err_sys(err, "device '%s'", d->source);
+			return err_about(err, err_sys(err, "device '%s'", d->source), "Device",
+					 (unsigned)i);
 		}
 		if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
-			return err_set(err, EINVAL, "device '%s': it is no device node", d->source);
+			return err_about(err, err_set(err, EINVAL, "device '%s': it is no device node",
+						      d->source), "Device", (unsigned)i);
 		out->nodes[out->n++] = (struct container_node){
 			.target = d->target,
 			.type = st.st_mode & S_IFMT,

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "supervisor/freeze.h"
 #include "supervisor/notify.h"
+#include "supervisor/origin.h"
 #include "supervisor/plan.h"
 #include "supervisor/pod.h"
 #include "supervisor/reload.h"
@@ -85,13 +86,17 @@ static void spawn(struct pod *pod, unsigned i)
 	}
 	m->message[0] = '\0';
 	if (r < 0) {
-		snprintf(m->message, sizeof(m->message), "stage %s: %s", m->stage, err.msg);
+		struct err told = err;
+
+		(void)origin_tell(&told, r, pod->spec);
+		snprintf(m->message, sizeof(m->message), "stage %s: %s", m->stage, told.msg);
 		if (pod->machine.containers[i].spawns == 1 && !pod->broken &&
 		    pod->machine.state == POD_STARTING && m->spec->run.argv) {
 			pod->broken = true;
 			pod->why = err;
 			(void)pod_explain(pod, r, &pod->why);
 			(void)err_wrap(&pod->why, r, "pod '%s'", pod->spec->name);
+			(void)origin_tell(&pod->why, r, pod->spec);
 		}
 	}
 	m->report.pending = true;

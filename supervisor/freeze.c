@@ -100,7 +100,8 @@ void freeze_begin(struct member *m)
  */
 void freeze_end(struct member *m)
 {
-	static const struct err gone = { ECANCELED, "it was let go on before it stood still" };
+	static const struct err gone = { .code = ECANCELED,
+					 .msg = "it was let go on before it stood still" };
 	struct pod *pod = pod_of(m);
 	bool was = m->freezer.frozen;
 

@@ -16,6 +16,7 @@
 #include "image/pins.h"
 #include "image/store.h"
 #include "supervisor/image_names.h"
+#include "supervisor/origin.h"
 #include "supervisor/images_note.h"
 
 static int no_memory(struct err *err)
@@ -167,7 +168,7 @@ static int look_up(struct pod_container *c, const struct image_names *names, str
 		r = m.is_noted ? take_noted(c, &m.note, err) : take_stored(c, &m.image, err);
 		image_meaning_done(&m);
 	}
-	return r < 0 ? err_wrap(err, r, "container '%s'", c->run.name) : 0;
+	return r < 0 ? origin_container(err, err_about(err, r, "Image", 0), c->run.name) : 0;
 }
 
 static bool is_listed(const char *const *list, int n, const char *name)
@@ -189,7 +190,7 @@ static int is_missing(const struct pod_container *c, const struct image_names *n
 		image_meaning_done(&m);
 	if (r == -ENOENT && c->pull == PULL_MISSING)
 		return 1;
-	return r < 0 ? err_wrap(err, r, "container '%s'", c->run.name) : 0;
+	return r < 0 ? origin_container(err, err_about(err, r, "Image", 0), c->run.name) : 0;
 }
 
 /**

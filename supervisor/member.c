@@ -20,6 +20,7 @@
 #include "container/credentials.h"
 #include "container/filter.h"
 #include "supervisor/devices.h"
+#include "supervisor/origin.h"
 #include "supervisor/plan.h"
 
 #define REMOVE_TIMEOUT_MS 1000
@@ -338,7 +339,7 @@ int member_prepare(struct member *m, const struct member_host *host,
 		r = prepare_disk(m, err);
 	if (r == 0)
 		r = open_log(m, err);
-	return r < 0 ? err_wrap(err, r, "container '%s'", spec->run.name) : 0;
+	return r < 0 ? origin_container(err, r, spec->run.name) : 0;
 }
 
 /* Also for a later podd, while no process of the container lives: that has a root
@@ -446,7 +447,7 @@ int member_make_root(struct member *m, const char **stage, struct err *err)
 		r = credentials_load(m->credentials_fd, &m->spec->run, err);
 	}
 	if (r < 0)
-		return err_wrap(err, r, "container '%s'", name);
+		return origin_container(err, r, name);
 	m->definition = plan_definition(m->host->pod_spec, m->spec);
 	return 0;
 }
@@ -478,7 +479,9 @@ int member_find_filter(struct container_filter *out, struct member *m, struct er
 		return r;
 	r = recorder_start(&m->recorder, run->seccomp.path, err);
 	out->report_fd = m->recorder.socket_fd;
-	return r < 0 ? err_wrap(err, r, "record system calls") : 0;
+	if (r < 0)
+		return err_about(err, err_wrap(err, r, "record system calls"), "SeccompProfile", 0);
+	return 0;
 }
 
 /**
@@ -500,7 +503,7 @@ int member_spawn(struct member *m, const char **stage, struct err *err)
 	*stage = "log";
 	r = passthrough ? check_passthrough(err) : 0;
 	if (r < 0)
-		return err_wrap(err, r, "container '%s'", run->name);
+		return origin_container(err, err_about(err, r, "LogDriver", 0), run->name);
 	p = (struct container_process){
 		.argv = run->argv,
 		.env = run->env ? run->env : no_env,
@@ -538,7 +541,7 @@ int member_spawn(struct member *m, const char **stage, struct err *err)
 	if (r < 0) {
 		__atomic_store_n(&m->slot->state, BOARD_FREE, __ATOMIC_RELEASE);
 		*stage = started.stage;
-		return err_wrap(err, r, "container '%s'", run->name);
+		return origin_container(err, r, run->name);
 	}
 	m->pidfd = started.pidfd;
 	m->pid = started.pid;

@@ -24,6 +24,7 @@
 #include "supervisor/gc.h"
 #include "supervisor/images.h"
 #include "supervisor/limits.h"
+#include "supervisor/origin.h"
 #include "supervisor/plan.h"
 #include "supervisor/reload.h"
 #include "supervisor/say.h"
@@ -607,7 +608,8 @@ int pod_start(struct pod *pod, struct pod_spec *spec, const struct paths *paths,
 		/* Adopted or not, it ran before us and runs on without us. */
 		pod->hands_off |= pod->adopting;
 		(void)pod_explain(pod, r, err);
-		return err_wrap(err, r, "pod '%s'", spec->name);
+		(void)err_wrap(err, r, "pod '%s'", spec->name);
+		return origin_tell(err, r, pod->spec);
 	}
 	pod->hands_off = false; /* it is ours now */
 	update_started(pod);

@@ -8,6 +8,7 @@
 #include "supervisor/admission.h"
 #include "supervisor/images.h"
 #include "supervisor/notify.h"
+#include "supervisor/origin.h"
 #include "supervisor/pod.h"
 #include "supervisor/say.h"
 #include "supervisor/seccomp_files.h"
@@ -140,7 +141,7 @@ static void admitted(struct admission *a, const struct err *refusal)
 	struct pod *pod = container_of(a, struct pod, admission);
 	cleanup_free struct plan *plan = calloc(1, sizeof(*plan));
 	struct pod_spec *spec = take_ptr(pod->reload.spec);
-	struct err err = { ENOMEM, "reload: out of memory" };
+	struct err err = { .code = ENOMEM, .msg = "reload: out of memory" };
 	json_t *answer = NULL;
 
 	if (refusal)
@@ -184,6 +185,17 @@ static int fetch(struct pod *pod, const struct pod_spec *spec, enum reload_kind 
 	return n > 0 ? 0 : n < 0 ? n : r;
 }
 
+/* @r: 0, and nothing is refused. Return: @r. */
+static int refuse(struct pod_spec *spec_take, int r, struct err *err)
+{
+	if (r < 0) {
+		(void)err_wrap(err, r, "reload");
+		(void)origin_tell(err, r, spec_take);
+	}
+	pod_spec_free(spec_take);
+	return r;
+}
+
 /*
  * @may_fetch: images that are in no store, as Pull= has it.
  *
@@ -205,15 +217,12 @@ static int begin(struct pod *pod, enum reload_kind kind, bool may_fetch, struct 
 	}
 	config_diags_done(diags);
 	r = seccomp_files_load(spec, err);
-	if (r < 0) {
-		pod_spec_free(spec);
-		return err_wrap(err, r, "reload");
-	}
+	if (r < 0)
+		return refuse(spec, r, err);
 	r = images_look_up(spec, pod->paths, err);
 	if (r < 0) {
 		r = may_fetch ? fetch(pod, spec, kind, r, err) : r;
-		pod_spec_free(spec);
-		return r < 0 ? err_wrap(err, r, "reload") : 0;
+		return refuse(spec, r, err);
 	}
 	reload_plan(plan, pod, spec);
 	if (plan->any)

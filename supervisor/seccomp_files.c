@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* podd-seccomp compiles, podd keeps. */
 #include "supervisor/seccomp_files.h"
+#include "supervisor/origin.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -257,7 +258,8 @@ int seccomp_files_load(struct pod_spec *spec, struct err *err)
 	for (size_t i = 0; r == 0 && i < spec->container_n; i++) {
 		r = load(&spec->containers[i].run, err);
 		if (r < 0)
-			(void)err_wrap(err, r, "container '%s'", spec->containers[i].run.name);
+			(void)origin_container(err, err_about(err, r, "SeccompProfile", 0),
+					       spec->containers[i].run.name);
 	}
 	return r;
 }

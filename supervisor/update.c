@@ -14,6 +14,7 @@
 #include "config/load.h"
 #include "config/signal.h"
 #include "supervisor/images.h"
+#include "supervisor/origin.h"
 #include "supervisor/seccomp_files.h"
 #include "supervisor/reload.h"
 
@@ -113,10 +114,13 @@ int update_load(struct pod_spec **out, const struct pod *pod, struct err *err)
 		r = images_look_up(spec, pod->paths, err);
 	if (r == 0)
 		r = seccomp_files_load(spec, err);
-	if (r < 0)
-		pod_spec_free(spec);
-	else
+	if (r == 0) {
 		*out = spec;
+		return 0;
+	}
+	if (spec)
+		(void)origin_tell(err, r, spec);
+	pod_spec_free(spec);
 	return r;
 }
 
