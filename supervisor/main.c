@@ -63,7 +63,6 @@ static int parse_options(struct options *o, int argc, char **argv)
 		{ "adopts", no_argument, NULL, 'A' },
 		{ 0 },
 	};
-	char adopts[UPGRADE_ADOPTS_SIZE];
 	int c;
 
 	while ((c = getopt_long(argc, argv, "h", longopts, NULL)) >= 0) {
@@ -81,8 +80,7 @@ static int parse_options(struct options *o, int argc, char **argv)
 			puts("podd " PODD_VERSION);
 			return EXIT_STOPPED;
 		case 'A':
-			fputs(upgrade_adopts(adopts), stdout);
-			fputs(UPGRADE_INHERITS, stdout);
+			upgrade_say();
 			return EXIT_STOPPED;
 		default:
 			fputs("Try 'podd --help'.\n", stderr);

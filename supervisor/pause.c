@@ -98,6 +98,8 @@ int pause_prepare(struct pause *p, size_t container_n, struct err *err)
 	r = create_board(p, err);
 	if (r == 0)
 		r = record_create(&p->record_fd, &p->record, err);
+	if (r == 0 && p->userns.fd < 0)
+		record_of_host_ids(p->record);
 	if (r == 0)
 		r = fd_store_create(&p->store, err);
 	for (; r == 0 && p->log_n < container_n; p->log_n++)

@@ -48,6 +48,14 @@ int record_create(int *memfd_out, struct record **out, struct err *err)
 	return 0;
 }
 
+/**
+ * record_of_host_ids() - the pod of a new record has no user namespace of its own
+ */
+void record_of_host_ids(struct record *rec)
+{
+	rec->version = RECORD_VERSION_HOST_IDS;
+}
+
 /* FNV-1a over words: a microsecond for all of it. */
 static uint64_t sum_of(const struct record_state *state)
 {
@@ -102,9 +110,10 @@ int record_open(int memfd, struct record **out, struct err *err)
 	r = map_record(memfd, &rec, err);
 	if (r < 0)
 		return r;
-	if (rec->magic != RECORD_MAGIC || rec->version != RECORD_VERSION) {
-		r = err_set(err, EPROTO, "the pod's record has version %u, this podd knows %u",
-			    rec->version, RECORD_VERSION);
+	if (rec->magic != RECORD_MAGIC ||
+	    (rec->version != RECORD_VERSION && rec->version != RECORD_VERSION_HOST_IDS)) {
+		r = err_set(err, EPROTO, "the pod's record has version %u, this podd knows %u and %u",
+			    rec->version, RECORD_VERSION_HOST_IDS, RECORD_VERSION);
 		record_close(rec);
 		return r;
 	}

@@ -29,7 +29,10 @@
  * when a 0 says nothing.
  */
 #define RECORD_MAGIC   UINT64_C(0x64726f6365726470)
-#define RECORD_VERSION 4
+#define RECORD_VERSION 5
+/* Of a pod with the host's ids. The layout is the same; podds of that version can go on with
+ * such a pod, but know no user namespaces, and would start containers as the host's root. */
+#define RECORD_VERSION_HOST_IDS 4
 
 /* In the machine's order. */
 struct record_member {
@@ -68,6 +71,7 @@ struct record {
 };
 
 int record_create(int *memfd_out, struct record **out, struct err *err);
+void record_of_host_ids(struct record *rec);
 int record_open(int memfd, struct record **out, struct err *err);
 void record_close(struct record *rec);
 void record_commit(struct record *rec, const struct record_state *state);

@@ -32,6 +32,8 @@
 #include "supervisor/seccomp_files.h"
 
 /* For a podd to load and print two lines, on a busy machine: podd stands still. */
+#define UPGRADE_ADOPTS_SIZE 128
+#define UPGRADE_INHERITS    "podd inherits lock\n" /* the line that says that */
 #define ANSWER_TIMEOUT_MS 5000
 
 /* The number of the descriptor that carries the lock of the run directory. */
@@ -103,16 +105,24 @@ static int find_binary(const struct pod *pod, char path[PATH_MAX], struct err *e
 	return 0;
 }
 
-/**
- * upgrade_adopts() - the line that says which pods a podd can take over
- *
- * Return: @line.
- */
-const char *upgrade_adopts(char line[UPGRADE_ADOPTS_SIZE])
+/* The line that says that a podd can go on with pods of this record. */
+static const char *adopts(char line[UPGRADE_ADOPTS_SIZE], unsigned record_version)
 {
 	snprintf(line, UPGRADE_ADOPTS_SIZE, "podd adopts board %u, record %u, log %u\n", BOARD_VERSION,
-		 RECORD_VERSION, LOG_BUFFER_VERSION);
+		 record_version, LOG_BUFFER_VERSION);
 	return line;
+}
+
+/**
+ * upgrade_say() - tell on stdout what the podd before this one asks: `podd --adopts`
+ */
+void upgrade_say(void)
+{
+	char line[UPGRADE_ADOPTS_SIZE];
+
+	fputs(adopts(line, RECORD_VERSION), stdout);
+	fputs(adopts(line, RECORD_VERSION_HOST_IDS), stdout);
+	fputs(UPGRADE_INHERITS, stdout);
 }
 
 struct question {
@@ -154,7 +164,7 @@ static void hear(int fd, char *text, size_t size)
 }
 
 /* @inherits: whether it takes the lock of the run directory over */
-static int ask_binary(const char *binary, bool *inherits, struct err *err)
+static int ask_binary(const char *binary, const struct pod *pod, bool *inherits, struct err *err)
 {
 	char want[UPGRADE_ADOPTS_SIZE], answer[4096];
 	struct question q = { .binary = binary };
@@ -180,7 +190,7 @@ static int ask_binary(const char *binary, bool *inherits, struct err *err)
 		return err_set(err, -pid, "execute '%s': %s", binary, strerror(-pid));
 	if (q.code)
 		return err_set(err, q.code, "execute '%s': %s", binary, strerror(q.code));
-	if (!strstr(answer, upgrade_adopts(want)))
+	if (!strstr(answer, adopts(want, pod->pause.record->version)))
 		return err_set(err, ENOEXEC, "'%s' does not say that it can go on with this pod", binary);
 	*inherits = strstr(answer, UPGRADE_INHERITS);
 	return 0;
@@ -246,7 +256,7 @@ int upgrade_exec(const struct pod *pod, struct err *err)
 	if (r == 0)
 		r = check_run_directory(pod, err);
 	if (r == 0)
-		r = ask_binary(binary, &inherits, err);
+		r = ask_binary(binary, pod, &inherits, err);
 	if (r < 0)
 		return err_wrap(err, r, "replace podd of pod '%s'", pod->spec->name);
 	say(SAY_NOTICE, "pod '%s': podd replaces itself by '%s'", pod->spec->name, binary);

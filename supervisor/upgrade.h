@@ -32,12 +32,9 @@
  * what the pause holds: one that does not know ours would leave the pod alone,
  * without a podd. It may print a line for each version that it can go on from.
  */
-#define UPGRADE_ADOPTS_SIZE 128
-#define UPGRADE_INHERITS    "podd inherits lock\n" /* the line that says that */
-
 struct pod;
 
-const char *upgrade_adopts(char line[UPGRADE_ADOPTS_SIZE]);
+void upgrade_say(void);
 
 int upgrade_inherited_lock(void);
 int upgrade_exec(const struct pod *pod, struct err *err);

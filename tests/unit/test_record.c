@@ -54,14 +54,31 @@ static void record_open__short_foreign_or_newer__refused(void **state)
 	assert_string_equal(err.msg, "the pod's record is too short");
 	assert_int_equal(ftruncate(fd, sizeof(struct record)), 0);
 	assert_int_equal(record_open(fd, &rec, &err), -EPROTO);
-	assert_string_equal(err.msg, "the pod's record has version 0, this podd knows 4");
+	assert_string_equal(err.msg, "the pod's record has version 0, this podd knows 4 and 5");
 	close(fd);
 	assert_int_equal(record_create(&real, &rec, &err), 0);
 	rec->version = RECORD_VERSION + 1;
 	record_close(rec);
 	assert_int_equal(record_open(real, &rec, &err), -EPROTO);
-	assert_string_equal(err.msg, "the pod's record has version 5, this podd knows 4");
+	assert_string_equal(err.msg, "the pod's record has version 6, this podd knows 4 and 5");
 	close(real);
+}
+
+static void record_open__of_host_ids__is_what_older_podds_know(void **state)
+{
+	struct record *rec, *theirs;
+	struct err err = { 0 };
+	int fd;
+
+	(void)state;
+	assert_int_equal(record_create(&fd, &rec, &err), 0);
+	assert_int_equal(rec->version, 5);
+	record_of_host_ids(rec);
+	assert_int_equal(rec->version, 4);
+	assert_int_equal(record_open(fd, &theirs, &err), 0);
+	record_close(rec);
+	record_close(theirs);
+	close(fd);
 }
 
 /* A record that says of a pod that ran that it never did would end that pod. */
@@ -316,6 +333,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(record__committed__found_by_another_mapping),
 		cmocka_unit_test(record_open__short_foreign_or_newer__refused),
+		cmocka_unit_test(record_open__of_host_ids__is_what_older_podds_know),
 		cmocka_unit_test(record_open__commits_zeroed__refused_unless_nothing_was_done),
 		cmocka_unit_test(record__writer_killed__one_state_or_the_other),
 		cmocka_unit_test(fd_store__parked__found_again_and_still_there),
