@@ -477,7 +477,7 @@ int member_find_filter(struct container_filter *out, struct member *m, struct er
 
 	if (r < 0 || !out->audit)
 		return r;
-	r = recorder_start(&m->recorder, run->seccomp.path, err);
+	r = recorder_start(&m->recorder, m->host->pod_cgroup, run->seccomp.path, err);
 	out->report_fd = m->recorder.socket_fd;
 	if (r < 0)
 		return err_about(err, err_wrap(err, r, "record system calls"), "SeccompProfile", 0);

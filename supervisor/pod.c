@@ -26,6 +26,7 @@
 #include "supervisor/limits.h"
 #include "supervisor/origin.h"
 #include "supervisor/plan.h"
+#include "supervisor/recorder.h"
 #include "supervisor/reload.h"
 #include "supervisor/say.h"
 #include "supervisor/seccomp_files.h"
@@ -630,6 +631,8 @@ static void remove_kernel_objects(struct pod *pod)
 	}
 	log_shared_close(&pod->log_shared);
 	pause_done(&pod->pause);
+	if (pod->cgroup.dirfd >= 0 && !pod->hands_off)
+		recorder_wait(&pod->cgroup);
 	fault_kill("end-processes");
 	if (pod->spec->network.mode == NETNS_BRIDGE && pod->net_fd >= 0 && !pod->hands_off)
 		note_failure(pod, netns_release(&id, &pod->lease, &err), &err);

@@ -13,12 +13,14 @@
 #include <unistd.h>
 
 #include "base/child.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/program.h"
 #include "base/sys.h"
 #include "supervisor/say.h"
 
 #define END_TIMEOUT_MS 5000
+#define GROUP	       "recorder" /* no container's, which have a prefix */
 
 /* The memory is shared with the child. */
 struct run {
@@ -70,17 +72,47 @@ int recorder_check(const char *path, struct err *err)
 	return fd < 0 ? fd : 0;
 }
 
+/* One for all recorders of the pod. @out: its dirfd is -EBADF on failure. */
+static int open_group(struct cgroup *out, const struct cgroup *pod, struct err *err)
+{
+	int r;
+
+	*out = (struct cgroup){ .dirfd = -EBADF };
+	r = cgroup_open(out, pod->dirfd, GROUP, err);
+	return r == -ENOENT ? cgroup_create(out, pod->dirfd, GROUP, err) : r;
+}
+
+/* Return: 0 or -errno with @err filled; give @r to recorder_end() then. */
+static int run_in_group(struct recorder *r, struct run *run, const struct cgroup *group,
+			struct err *err)
+{
+	const struct child_args args = {
+		.flags = CLONE_PIDFD | CLONE_INTO_CGROUP,
+		.cgroup_fd = group->dirfd,
+		.pidfd = &r->pidfd,
+	};
+	int e;
+
+	r->pid = child_spawn(&args, exec_child, run);
+	if (r->pid > 0 && run->code == 0)
+		return 0;
+	e = r->pid < 0 ? -r->pid : run->code;
+	return err_set(err, e, "execute '%s': %s", run->program, strerror(e));
+}
+
 /**
  * recorder_start() - have a recorder, unless there is one that lives
+ * @pod: the pod's group
  * @path: of the profile that it adds to
  *
  * Return: 0 or -errno with @err filled.
  */
-int recorder_start(struct recorder *r, const char *path, struct err *err)
+int recorder_start(struct recorder *r, const struct cgroup *pod, const char *path,
+		   struct err *err)
 {
 	cleanup_close int out_fd = -EBADF, theirs = -EBADF;
 	struct run run = { .code = 0 };
-	const struct child_args args = { .flags = CLONE_PIDFD, .pidfd = &r->pidfd };
+	struct cgroup group;
 	int fds[2], e;
 
 	if (is_alive(r))
@@ -97,12 +129,35 @@ int recorder_start(struct recorder *r, const char *path, struct err *err)
 	run.socket_fd = theirs;
 	run.out_fd = out_fd;
 	*r = (struct recorder){ .pidfd = -EBADF, .socket_fd = fds[0] };
-	r->pid = child_spawn(&args, exec_child, &run);
-	if (r->pid > 0 && run.code == 0)
-		return 0;
-	e = r->pid < 0 ? -r->pid : run.code;
-	recorder_end(r);
-	return err_set(err, e, "execute '%s': %s", run.program, strerror(e));
+	e = open_group(&group, pod, err);
+	if (e == 0)
+		e = run_in_group(r, &run, &group, err);
+	cgroup_close(&group);
+	if (e < 0)
+		recorder_end(r);
+	return e;
+}
+
+/**
+ * recorder_wait() - until all recorders of a pod have written their profiles, 5 s at most
+ * @pod: its group; what they record has ended
+ */
+void recorder_wait(const struct cgroup *pod)
+{
+	struct cgroup group = { .dirfd = -EBADF };
+	struct pollfd events = { .fd = -EBADF, .events = POLLPRI };
+	uint64_t now = clock_boottime_ns(), end = now + END_TIMEOUT_MS * NSEC_PER_MSEC;
+
+	if (cgroup_open(&group, pod->dirfd, GROUP, NULL) < 0)
+		return; /* it has none */
+	events.fd = cgroup_events_open(&group, NULL);
+	for (; events.fd >= 0 && now < end; now = clock_boottime_ns()) {
+		if (cgroup_events_populated(events.fd, NULL) <= 0)
+			break;
+		(void)poll(&events, 1, (int)((end - now) / NSEC_PER_MSEC) + 1);
+	}
+	close_fd(&events.fd);
+	cgroup_close(&group);
 }
 
 /**
