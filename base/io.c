@@ -36,6 +36,23 @@ int io_write_all(int fd, const void *buf, size_t n)
 	return 0;
 }
 
+/* The directory in front of a name, for a message: which disk is it that is full?
+ * "DIR/", or nothing where that cannot be told. Leaves errno alone. */
+static const char *directory_of(char buf[PATH_MAX + 1], int dirfd, const char *name)
+{
+	const int code = errno;
+	char link[32];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", dirfd);
+	n = name[0] == '/' || dirfd < 0 ? 0 : readlink(link, buf, PATH_MAX - 1);
+	n = n > 0 && buf[0] == '/' ? n : 0;
+	memcpy(buf + n, "/", 2);
+	buf[n ? n + 1 : 0] = '\0';
+	errno = code;
+	return buf;
+}
+
 /**
  * io_mkdir_path() - create a directory and its missing parents
  * @dirfd: where a relative path starts
@@ -45,7 +62,7 @@ int io_write_all(int fd, const void *buf, size_t n)
  */
 int io_mkdir_path(int dirfd, const char *path, mode_t mode, struct err *err)
 {
-	char part[PATH_MAX];
+	char part[PATH_MAX], dir[PATH_MAX + 1];
 
 	if (strlen(path) >= sizeof(part))
 		return err_set(err, ENAMETOOLONG, "create directory '%.80s...': name too long", path);
@@ -55,7 +72,8 @@ int io_mkdir_path(int dirfd, const char *path, mode_t mode, struct err *err)
 		memcpy(part, path, (size_t)(end - path));
 		part[end - path] = '\0';
 		if (part[0] && mkdirat(dirfd, part, mode) < 0 && errno != EEXIST)
-			return err_sys(err, "create directory '%s'", part);
+			return err_sys(err, "create directory '%s%s'", directory_of(dir, dirfd, part),
+				       part);
 	}
 	return 0;
 }
@@ -116,14 +134,16 @@ static int write_new(int *out, int dirfd, const char *tmp, const void *buf, size
 {
 	cleanup_close int fd =
 		openat(dirfd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	char dir[PATH_MAX + 1];
 	int r;
 
 	if (fd < 0)
-		return err_sys(err, "create '%s'", tmp);
+		return err_sys(err, "create '%s%s'", directory_of(dir, dirfd, tmp), tmp);
 	r = io_write_all(fd, buf, n);
 	if (r < 0) {
 		(void)unlinkat(dirfd, tmp, 0); /* the write's error is the one to tell */
-		return err_set(err, -r, "write '%s': %s", tmp, strerror(-r));
+		return err_set(err, -r, "write '%s%s': %s", directory_of(dir, dirfd, tmp), tmp,
+			       strerror(-r));
 	}
 	fault_kill("replace-written");
 	*out = take_fd(&fd);
