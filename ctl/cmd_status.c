@@ -58,7 +58,7 @@ static const char *state_without_podd(struct ctl *ctl, const char *pod, int r)
 static json_t *list_entry(struct ctl *ctl, const char *pod)
 {
 	json_auto_t *status = NULL;
-	json_int_t running = 0, restarts = 0;
+	json_int_t running = 0, restarts = 0, paused = 0;
 	json_t *containers, *c;
 	struct conn conn;
 	struct err err;
@@ -76,13 +76,16 @@ static json_t *list_entry(struct ctl *ctl, const char *pod)
 		const char *state = json_string_value(json_object_get(c, "state"));
 
 		running += state && strcmp(state, "running") == 0;
+		paused += state && strcmp(state, "running") == 0 &&
+			  json_is_true(json_object_get(c, "paused"));
 		restarts += json_integer_value(json_object_get(c, "restarts"));
 	}
 	return json_pack(
-		"{s:s, s:O*, s:O*, s:O*, s:I, s:I, s:I}", "name", pod, "state",
+		"{s:s, s:O*, s:O*, s:O*, s:I, s:I, s:I, s:I}", "name", pod, "state",
 		json_object_get(status, "state"), "ready", json_object_get(status, "ready"),
 		"address", json_object_get(status, "address"), "containers",
-		(json_int_t)json_array_size(containers), "running", running, "restarts", restarts);
+		(json_int_t)json_array_size(containers), "running", running, "restarts", restarts,
+		"paused", paused);
 }
 
 /* podctl list */

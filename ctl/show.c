@@ -70,6 +70,14 @@ static void word(FILE *out, const char *before, const char *s)
 		fprintf(out, "%s%s", before, text_clean(clean, sizeof(clean), s));
 }
 
+/* All that would run stands still; the state itself is none of a pod's. */
+static bool is_paused(const json_t *pod)
+{
+	json_int_t paused = json_integer_value(json_object_get(pod, "paused"));
+
+	return paused > 0 && paused == json_integer_value(json_object_get(pod, "running"));
+}
+
 /**
  * show_list() - the pods of a list document
  */
@@ -88,7 +96,7 @@ void show_list(FILE *out, const json_t *pods, bool colour)
 		number_of(pod, "running", running);
 		number_of(pod, "containers", total);
 		table_add(&t, "%s", text_of(pod, "name"));
-		table_add(&t, "%s", text_of(pod, "state"));
+		table_add(&t, "%s", is_paused(pod) ? "paused" : text_of(pod, "state"));
 		table_add(&t, "%s", yes_no(pod, "ready"));
 		table_add(&t, "%s%s%s", running, *running ? "/" : "", total);
 		table_add(&t, "%s", number_of(pod, "restarts", restarts));

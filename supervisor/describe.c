@@ -114,6 +114,16 @@ static void add_missing(json_t *list, const struct cgroup *cg, const struct cgro
 	}
 }
 
+static json_t *lost_lines(const char *container, const struct log_lost *lost)
+{
+	char causes[256];
+
+	log_lost_causes(lost, causes, sizeof(causes));
+	return json_sprintf("container '%s': %llu log lines (%llu bytes) could not be written%s%s",
+			    container, (unsigned long long)lost->lines,
+			    (unsigned long long)lost->bytes, *causes ? ": " : "", causes);
+}
+
 static json_t *warnings(const struct pod *pod)
 {
 	json_t *list = json_array();
@@ -133,14 +143,7 @@ static json_t *warnings(const struct pod *pod)
 						   "'podctl reload %s' restarts it",
 						   m->spec->run.name, pod->spec->name));
 		if (lost.lines || lost.bytes)
-			json_array_append_new(
-				list, json_sprintf("container '%s': %llu log lines (%llu bytes) "
-						   "could not be written%s%s",
-						   m->spec->run.name,
-						   (unsigned long long)lost.lines,
-						   (unsigned long long)lost.bytes,
-						   lost.why ? ": " : "",
-						   lost.why ? log_lost_reason(&lost) : ""));
+			json_array_append_new(list, lost_lines(m->spec->run.name, &lost));
 	}
 	return list;
 }

@@ -593,7 +593,12 @@ struct log_lost log_lost(const struct log *log)
 {
 	const struct log_state *s = &log->buffer.now;
 	const struct log_journal_state *j = &log->buffer.now_journal;
-	struct log_lost lost = { s->lost_lines_total, s->lost_bytes_total, 0, false };
+	struct log_lost lost = {
+		.lines = s->lost_lines_total,
+		.bytes = s->lost_bytes_total,
+		.file_why = (int)s->lost_errno,
+		.journal_why = (int)j->lost_errno,
+	};
 
 	if (uses_file(log) && (s->lost_lines || s->lost_bytes)) {
 		lost.why = (int)s->lost_errno;
@@ -612,6 +617,19 @@ const char *log_lost_reason(const struct log_lost *lost)
 	if (lost->journal)
 		return log_journal_reason(lost->why);
 	return lost->why == EINVAL ? "it is no regular file" : strerror(lost->why);
+}
+
+/**
+ * log_lost_causes() - why lines were lost since the pod's start, of file and journal the last
+ * @buf: "No space left on device, journal: LogRateLimitBurst="; or empty
+ */
+void log_lost_causes(const struct log_lost *lost, char *buf, size_t size)
+{
+	const struct log_lost file = { .why = lost->file_why };
+
+	snprintf(buf, size, "%s%s%s%s", file.why ? log_lost_reason(&file) : "",
+		 file.why && lost->journal_why ? ", " : "", lost->journal_why ? "journal: " : "",
+		 lost->journal_why ? log_journal_reason(lost->journal_why) : "");
 }
 
 /**

@@ -85,6 +85,7 @@ struct log_lost {
 	uint64_t lines, bytes;
 	int why; /* errno of what the log does not tell of yet; 0: it tells of all */
 	bool journal; /* that is the journal, else the file */
+	int file_why, journal_why; /* the last errno of each, told or not; 0: nothing was lost */
 };
 
 int log_pipe_create(int *read_out, int *write_out, struct err *err);
@@ -96,4 +97,5 @@ void log_attempt(struct log *log, uint32_t attempt);
 void log_respec(struct log *log, const char *name, const char *pod, const struct log_spec *spec);
 struct log_lost log_lost(const struct log *log);
 const char *log_lost_reason(const struct log_lost *lost);
+void log_lost_causes(const struct log_lost *lost, char *buf, size_t size);
 void log_close(struct log *log);
