@@ -11,8 +11,10 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "image/hash.h"
+#include "image/leftovers.h"
 
 #define POLL_MS 1000
+#define READ_SIZE ((size_t)64 * 1024)
 
 /* One blob under way; free when @want is NULL. */
 struct download {
@@ -26,6 +28,7 @@ struct download {
 	unsigned tries;		/* that have ended badly */
 	uint64_t again_ns;	/* when the next one is made, CLOCK_BOOTTIME; 0: one is under way */
 	bool arriving;	/* the head of this answer was found good */
+	bool wrong;	/* what came is no part of the blob */
 	struct err err; /* why no more is taken, or code 0 */
 };
 
@@ -71,6 +74,7 @@ static bool take(void *download, const char *buf, size_t n)
 	if (!d->arriving && check_head(d, status) < 0)
 		return false;
 	if (n > d->want->size - d->got) {
+		d->wrong = true;
 		(void)err_set(&d->err, EFBIG, "it has more than the %llu bytes of its descriptor",
 			      (unsigned long long)d->want->size);
 		return false;
@@ -111,41 +115,80 @@ static void end_request(struct downloads *all, struct download *d)
 	http_end(&d->t);
 }
 
-static int begin(struct downloads *all, struct download *d, const struct image_descriptor *want,
-		 struct err *err)
-{
-	int r;
-
-	*d = (struct download){ .args = all->args, .want = want, .fd = -EBADF };
-	d->fd = openat(all->args->blobs_fd, want->digest.hex,
-		       O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (d->fd < 0)
-		return err_sys(err, "create a file for it");
-	r = hash_begin(&d->hash, err);
-	if (r == 0)
-		r = registry_blob_url(&d->walk, all->args->registry, &want->digest, err);
-	return r < 0 ? r : ask(all, d, err);
-}
-
-/* @whole: else what there is of it goes. */
-static void end(struct downloads *all, struct download *d, bool whole)
-{
-	end_request(all, d);
-	hash_done(&d->hash);
-	close_fd(&d->fd);
-	if (!whole) /* on failure, all of the job goes anyway */
-		(void)unlinkat(all->args->blobs_fd, d->want->digest.hex, 0);
-	d->want = NULL;
-}
-
 static int check_digest(struct download *d, struct err *err)
 {
 	struct digest is;
 
 	hash_end(&d->hash, &is);
-	if (!digest_equal(&is, &d->want->digest))
-		return err_set(err, EBADMSG, "its digest is " DIGEST_PREFIX "%s", is.hex);
-	return 0;
+	d->wrong = !digest_equal(&is, &d->want->digest);
+	return d->wrong ? err_set(err, EBADMSG, "its digest is " DIGEST_PREFIX "%s", is.hex) : 0;
+}
+
+/* What is left of a former pull counts as come. @whole: it is all there is of the blob. */
+static int take_up(struct download *d, bool *whole, struct err *err)
+{
+	char buf[READ_SIZE];
+	ssize_t n = 1;
+
+	while (n > 0 && d->got <= d->want->size) {
+		n = read(d->fd, buf, sizeof(buf));
+		if (n < 0)
+			return err_sys(err, "read what is left of it");
+		hash_add(&d->hash, buf, (size_t)n);
+		d->got += (uint64_t)n;
+		d->args->progress->done_bytes += (uint64_t)n;
+	}
+	*whole = d->got == d->want->size && check_digest(d, NULL) == 0;
+	if (*whole || d->got < d->want->size)
+		return 0;
+	d->wrong = false;
+	return begin_again(d) < 0 ? err_set(err, d->err.code, "%s", d->err.msg) : 0;
+}
+
+/* @whole: it was there, and nobody is asked. */
+static int begin(struct downloads *all, struct download *d, const struct image_descriptor *want,
+		 bool *whole, struct err *err)
+{
+	const struct download_args *args = all->args;
+	int r;
+
+	*d = (struct download){ .args = args, .want = want, .fd = -EBADF };
+	*whole = false;
+	d->fd = leftovers_take(args->former_fd, args->blobs_fd, &want->digest);
+	if (d->fd < 0)
+		d->fd = openat(args->blobs_fd, want->digest.hex,
+			       O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (d->fd < 0)
+		return err_sys(err, "create a file for it");
+	r = hash_begin(&d->hash, err);
+	if (r == 0)
+		r = take_up(d, whole, err);
+	if (r < 0 || *whole)
+		return r;
+	r = registry_blob_url(&d->walk, args->registry, &want->digest, err);
+	return r < 0 ? r : ask(all, d, err);
+}
+
+/* @whole: else what there is of it is for the next pull, if that can use it. */
+static void end(struct downloads *all, struct download *d, bool whole)
+{
+	const struct download_args *args = all->args;
+
+	end_request(all, d);
+	hash_done(&d->hash);
+	close_fd(&d->fd);
+	if (!whole && !d->wrong && args->former_fd >= 0)
+		leftovers_give(args->former_fd, args->blobs_fd, &d->want->digest);
+	else if (!whole)
+		(void)unlinkat(args->blobs_fd, d->want->digest.hex, 0); /* or the job's end does it */
+	d->want = NULL;
+}
+
+static void end_whole(struct downloads *all, struct download *d)
+{
+	end(all, d, true);
+	all->done++;
+	all->args->progress->layer = all->done < all->args->n ? all->done + 1 : all->done;
 }
 
 static int too_often(const struct download *d, CURLcode code, struct err *err)
@@ -208,20 +251,28 @@ static int on_end(struct downloads *all, struct download *d, CURLcode code, bool
 
 /* ------------------------------------------------------------------------- all */
 
-static int fill_slots(struct downloads *all, struct err *err)
+static int fill_slot(struct downloads *all, struct download *d, struct err *err)
 {
-	for (unsigned i = 0; i < DOWNLOAD_PARALLEL && all->next < all->args->n; i++) {
-		const struct image_descriptor *want = &all->args->blobs[all->next];
-		int r;
+	while (!d->want && all->next < all->args->n) {
+		const struct image_descriptor *want = &all->args->blobs[all->next++];
+		bool whole;
+		int r = begin(all, d, want, &whole, err);
 
-		if (all->slots[i].want)
-			continue;
-		all->next++;
-		r = begin(all, &all->slots[i], want, err);
 		if (r < 0)
 			return err_wrap(err, r, "blob '%s'", want->digest.hex);
+		if (whole)
+			end_whole(all, d);
 	}
 	return 0;
+}
+
+static int fill_slots(struct downloads *all, struct err *err)
+{
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < DOWNLOAD_PARALLEL; i++)
+		r = fill_slot(all, &all->slots[i], err);
+	return r;
 }
 
 /* Return: how many requests have ended, or -errno with @err filled. */
@@ -242,11 +293,8 @@ static int take_ends(struct downloads *all, struct err *err)
 		r = on_end(all, d, m->data.result, &whole, err);
 		if (r < 0)
 			return err_wrap(err, r, "blob '%s'", d->want->digest.hex);
-		if (!whole)
-			continue;
-		end(all, d, true);
-		all->done++;
-		all->args->progress->layer = all->done < all->args->n ? all->done + 1 : all->done;
+		if (whole)
+			end_whole(all, d);
 	}
 	return n;
 }

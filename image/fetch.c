@@ -14,6 +14,7 @@
 #include "base/io.h"
 #include "image/download.h"
 #include "image/fetch_signatures.h"
+#include "image/leftovers.h"
 #include "image/registry.h"
 #include "image/store.h"
 
@@ -24,7 +25,7 @@ struct fetch {
 	struct worker_progress *progress;
 	struct room room; /* beside what the store has of it */
 	struct http http;
-	int blobs_fd;			   /* of the layout */
+	int blobs_fd, former_fd;	   /* of the layout */
 	char registry[IMAGE_NAME_MAX + 1]; /* the parts of the name */
 	char repository[IMAGE_NAME_MAX + 1];
 	char reference[IMAGE_NAME_MAX + 1]; /* tag or digest */
@@ -153,8 +154,8 @@ static int check_room(const struct fetch *f, const struct image_descriptor *list
 		largest = list[i].size > largest ? list[i].size : largest;
 	}
 	/* No sum overflows: all blobs together are bounded (want()). */
-	r = room_check_disk(f->args->layout_fd, need.packed_bytes + largest + need.unpacked_bytes,
-			    &need, err);
+	r = room_check_disk(f->args->layout_fd, need.packed_bytes - leftovers_bytes(f->former_fd, list, n) +
+			    largest + need.unpacked_bytes, &need, err);
 	return r < 0 ? r : room_check_budget(&f->room, &need, err);
 }
 
@@ -163,7 +164,7 @@ static int get_blobs(struct fetch *f, struct registry *r, const struct registry_
 {
 	cleanup_free struct image_manifest *m = calloc(1, sizeof(*m));
 	struct image_descriptor list[IMAGE_LAYERS_MAX + 1];
-	struct download_args args = { r, list, 0, f->blobs_fd, f->progress };
+	struct download_args args = { r, list, 0, f->blobs_fd, f->former_fd, f->progress };
 	uint64_t bytes = 0;
 	int ret = m ? image_manifest_parse(m, (struct image_bytes){ doc->text, doc->n }, err)
 		    : err_set(err, ENOMEM, "read a manifest: out of memory");
@@ -179,8 +180,14 @@ static int get_blobs(struct fetch *f, struct registry *r, const struct registry_
 	if (ret < 0)
 		return err_set(err, EFBIG, "its layers are larger than %llu bytes",
 			       (unsigned long long)f->args->bytes_max);
+	leftovers_keep_only(f->former_fd, list, args.n);
 	ret = check_room(f, list, args.n, err);
-	return ret < 0 ? ret : download_blobs(&args, err);
+	if (ret == 0)
+		ret = download_blobs(&args, err);
+	/* Another place, or another pull, has them hashed again. */
+	for (unsigned i = 0; ret < 0 && i < args.n; i++)
+		leftovers_give(f->former_fd, f->blobs_fd, &list[i].digest);
+	return ret;
 }
 
 /* ----------------------------------------------------------------------------- layout */
@@ -293,6 +300,22 @@ static void split_name(struct fetch *f)
 		snprintf(f->reference, sizeof(f->reference), "%s", tag);
 }
 
+static int open_layout(int *blobs_fd, int *former_fd, int layout_fd, struct err *err)
+{
+	cleanup_close int fd = -EBADF;
+	int r = io_mkdir_path(layout_fd, "blobs/sha256", 0755, err);
+
+	if (r < 0)
+		return r;
+	fd = openat(layout_fd, "blobs/sha256", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, "make the layout");
+	r = leftovers_put_aside(former_fd, layout_fd, fd, err);
+	if (r == 0)
+		*blobs_fd = take_fd(&fd);
+	return r;
+}
+
 /**
  * fetch_image() - what a reference means, as a layout
  * @args: @ref of IMAGE_REF_NAME
@@ -302,22 +325,26 @@ static void split_name(struct fetch *f)
 int fetch_image(const struct fetch_args *args, struct worker_progress *progress, struct err *err)
 {
 	struct fetch f = { .args = args, .progress = progress, .room = args->room };
-	cleanup_close int blobs = -EBADF;
+	cleanup_close int blobs = -EBADF, former = -EBADF;
 	int r;
 
 	f.http = (struct http){ args->registries, args->stall_s, args->retries };
 	split_name(&f);
-	r = io_mkdir_path(args->layout_fd, "blobs/sha256", 0755, err);
+	r = open_layout(&blobs, &former, args->layout_fd, err);
+	if (r < 0) { /* who had the directory before may have left anything */
+		leftovers_drop(args->layout_fd);
+		r = open_layout(&blobs, &former, args->layout_fd, err);
+	}
 	if (r < 0)
 		return r;
-	blobs = openat(args->layout_fd, "blobs/sha256", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (blobs < 0)
-		return err_sys(err, "make the layout");
 	f.blobs_fd = blobs;
+	f.former_fd = former;
 	progress->fetching = true;
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return err_set(err, ENOMEM, "start libcurl: out of memory");
 	r = try_all(&f, err);
+	if (r < 0)
+		leftovers_end(args->layout_fd);
 	curl_global_cleanup();
 	return r;
 }

@@ -15,8 +15,8 @@
  * What a reference means is asked of the mirrors first, in their order, and then
  * of the registry itself; whoever fails, in whatever way, is passed over, and the
  * last one's failure is the pull's. One that has the image that nobody wants has
- * answered. What came whole from one is not asked of the
- * next.
+ * answered. What came from one is not asked of the next, nor of whoever is asked
+ * after this has failed (image/leftovers.h).
  *
  * The result is an OCI layout with one image and its signatures, which is then
  * imported like any other (image/import.h): nothing in here is believed.
@@ -27,7 +27,7 @@ struct fetch_args {
 	const struct auth *auth;
 	const struct digest *unwanted; /* an image that ends it with -EALREADY; or NULL */
 	int store_blobs_fd; /* not fetched when it is in here already */
-	int layout_fd;	    /* an empty directory */
+	int layout_fd;	    /* empty, or what a former pull has left */
 	unsigned stall_s, retries; /* image/http.h */
 	uint64_t bytes_max; /* of all blobs */
 	struct room room;

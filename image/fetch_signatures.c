@@ -37,7 +37,7 @@ static int get_payloads(const struct fetch_signatures_args *args,
 {
 	struct image_descriptor list[SIGNATURES_MAX];
 	struct worker_progress quiet = { .layer = 0 }; /* what is shown is layers */
-	struct download_args download = { args->registry, list, 0, args->blobs_fd, &quiet };
+	struct download_args download = { args->registry, list, 0, args->blobs_fd, -EBADF, &quiet };
 
 	for (unsigned i = 0; i < m->n; i++) {
 		const struct signature *s = &m->list[i];

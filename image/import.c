@@ -221,8 +221,10 @@ int image_import(struct import_result *out, struct image_writer *w, const struct
 		 struct err *err)
 {
 	struct err second;
-	int r = image_writer_begin_job(w, err);
+	int r = image_writer_drop_leftovers(w, err); /* what is room for them may be needed */
 
+	if (r == 0)
+		r = image_writer_begin_job(w, err);
 	if (r == 0)
 		r = image_import_job(out, w, args, err);
 	/* What is left is removed by the next writer. */

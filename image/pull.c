@@ -110,7 +110,11 @@ int image_pull(struct import_result *out, struct image_writer *w, const struct p
 	int r = image_writer_begin_job(w, err);
 
 	if (r == 0)
+		r = image_writer_take_leftovers(w, err);
+	if (r == 0)
 		r = fetch(w, args, err);
+	if (r < 0 && r != -ENOSPC && r != -EDQUOT) /* or a full disk stays full */
+		image_writer_keep_leftovers(w);
 	if (r == 0)
 		r = take(out, w, args, err);
 	/* What is left is removed by the next writer. */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define BLOCK_BYTES 512 /* of st_blocks (inode(7)) */
 
@@ -224,6 +225,21 @@ int image_usage_of_job(uint64_t *out, const struct image_writer *w, struct err *
 	r = measure_tree(out, w, "tmp/" IMAGE_WRITER_JOB "/blobs", 1, err);
 	/* DIFFID/root and what is in it, and a list of its opaque directories. */
 	return r < 0 ? r : measure_tree(out, w, "tmp/" IMAGE_WRITER_JOB "/layers", 2, err);
+}
+
+/**
+ * image_usage_of_leftovers() - the bytes that the blobs of a failed pull take
+ * @out: 0: there is none, or nothing in it
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int image_usage_of_leftovers(uint64_t *out, const struct image_writer *w, struct err *err)
+{
+	*out = 0;
+	if (faccessat(w->tmp_fd, IMAGE_WRITER_LEFTOVERS, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	/* LAYOUT/former/BLOB, or one below that. */
+	return measure_tree(out, w, "tmp/" IMAGE_WRITER_LEFTOVERS, 2, err);
 }
 
 void image_usage_done(struct image_usage *u)

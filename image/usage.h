@@ -28,4 +28,5 @@ int image_usage_drop(struct image_usage *u, const struct digest *id, struct err 
 int image_usage_beside(json_t *out, struct image_usage *u, const struct digest *id,
 		       struct err *err);
 int image_usage_of_job(uint64_t *out, const struct image_writer *w, struct err *err);
+int image_usage_of_leftovers(uint64_t *out, const struct image_writer *w, struct err *err);
 void image_usage_done(struct image_usage *u);

@@ -18,6 +18,7 @@
 #include "base/io.h"
 #include "image/signed.h"
 #include "image/unpack.h"
+#include "image/worker.h"
 
 #define LOCK_PAUSE_MS 20
 #define LOCK_TRIES    50
@@ -104,6 +105,52 @@ static int write_layout(struct image_writer *w, struct err *err)
 	return io_replace_file_synced(w->store.dirfd, "oci-layout", LAYOUT, strlen(LAYOUT), err);
 }
 
+#define INCOMING IMAGE_WRITER_JOB "/incoming"
+
+/**
+ * image_writer_keep_leftovers() - what the job has fetched is for the next pull
+ *
+ * A directory that the worker with the network has had, and no other: what it holds is
+ * as good as what comes from a registry.
+ */
+void image_writer_keep_leftovers(struct image_writer *w)
+{
+	struct stat st;
+
+	if (fstatat(w->tmp_fd, INCOMING, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode) ||
+	    st.st_uid != WORKER_NETWORK_UID)
+		return;
+	if (unlinkat(w->tmp_fd, INCOMING, AT_REMOVEDIR) == 0) /* there is nothing in it */
+		return;
+	if (image_writer_drop_leftovers(w, NULL) == 0)
+		(void)renameat(w->tmp_fd, INCOMING, w->tmp_fd, IMAGE_WRITER_LEFTOVERS); /* or it goes */
+}
+
+/**
+ * image_writer_drop_leftovers() - remove what a pull has left
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int image_writer_drop_leftovers(struct image_writer *w, struct err *err)
+{
+	return io_remove_tree(w->tmp_fd, IMAGE_WRITER_LEFTOVERS, err);
+}
+
+/**
+ * image_writer_take_leftovers() - begin the job with what the last pull has left
+ * @w: its job has just begun
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int image_writer_take_leftovers(struct image_writer *w, struct err *err)
+{
+	/* Over an empty directory. */
+	if (renameat(w->tmp_fd, IMAGE_WRITER_LEFTOVERS, w->tmp_fd, INCOMING) < 0)
+		return errno == ENOENT ? 0 : err_sys(err, "take what the last pull has left");
+	close_fd(&w->job_incoming_fd);
+	return open_dir(&w->job_incoming_fd, w->job_fd, "incoming", 0700, err);
+}
+
 /* What whoever was cut short has left. */
 static int empty_tmp(struct image_writer *w, struct err *err)
 {
@@ -115,8 +162,10 @@ static int empty_tmp(struct image_writer *w, struct err *err)
 		close_fd(&fd);
 		return err_sys(err, "read the directory 'tmp'");
 	}
+	image_writer_keep_leftovers(w);
 	while (r == 0 && (e = readdir(dir)))
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+		    strcmp(e->d_name, IMAGE_WRITER_LEFTOVERS) != 0)
 			r = io_remove_tree(w->tmp_fd, e->d_name, err);
 	(void)closedir(dir);
 	return r;

@@ -15,7 +15,8 @@
  *
  * One writer at a time (flock on the file "lock", which keeps some room free for
  * the list of images, too). It works in tmp, which
- * whoever comes next empties. Putting in place: opaque directories are marked,
+ * whoever comes next empties; only the layout of a pull that failed or was killed is kept
+ * there for the next pull, until that, an import or a prune takes it. Putting in place: opaque directories are marked,
  * everything is on the disk (syncfs), blobs and layers get their names, the
  * directories of these names are on the disk, and at last index.json is
  * replaced. A power cut before the last step leaves files that no image uses;
@@ -29,7 +30,8 @@ struct image_writer {
 	void *waits_ctx;
 };
 
-#define IMAGE_WRITER_JOB "job" /* in tmp */
+#define IMAGE_WRITER_JOB "job"		 /* in tmp */
+#define IMAGE_WRITER_LEFTOVERS "fetched" /* in tmp */
 
 #define IMAGE_WRITER_EMPTY                                                                \
 	{ .store = { .dirfd = -EBADF }, .blobs_fd = -EBADF, .layers_fd = -EBADF,          \
@@ -48,6 +50,9 @@ int image_writer_open(struct image_writer *w, const struct paths *paths, struct 
 int image_writer_begin_job(struct image_writer *w, struct err *err);
 int image_writer_put_job(struct image_writer *w, struct err *err);
 int image_writer_end_job(struct image_writer *w, struct err *err);
+int image_writer_take_leftovers(struct image_writer *w, struct err *err);
+void image_writer_keep_leftovers(struct image_writer *w);
+int image_writer_drop_leftovers(struct image_writer *w, struct err *err);
 void image_writer_close(struct image_writer *w);
 int image_writer_replace_index(struct image_writer *w, const json_t *index, struct err *err);
 

@@ -8,6 +8,7 @@
 #include "ctl/image/budget.h"
 #include "image/collect.h"
 #include "image/generation.h"
+#include "image/usage.h"
 
 #define PRUNE_VERSION 1
 
@@ -116,7 +117,7 @@ int cmd_image_tag(struct ctl *ctl, int argc, char **argv)
 
 /**
  * change_tell() - that something goes; change_write() says so
- * @kind: "image", "name", "blob" or "layer"
+ * @kind: "image", "name", "blob", "layer", "generations" or "download"
  */
 void change_tell(struct change *c, const char *kind, const char *name, uint64_t bytes)
 {
@@ -345,6 +346,16 @@ static int drop_unused(struct change *c, bool all, struct err *err)
 	return 0;
 }
 
+static int drop_leftovers(struct change *c, struct err *err)
+{
+	uint64_t bytes;
+	int r = image_usage_of_leftovers(&bytes, &c->w, err);
+
+	if (r == 0 && bytes > 0)
+		change_tell(c, "download", IMAGE_WRITER_LEFTOVERS, bytes);
+	return r < 0 || c->dry_run ? r : image_writer_drop_leftovers(&c->w, err);
+}
+
 /* podctl image prune */
 int cmd_image_prune(struct ctl *ctl, int argc, char **argv)
 {
@@ -383,6 +394,8 @@ int cmd_image_prune(struct ctl *ctl, int argc, char **argv)
 		r = change_write(&change, &err);
 	if (r == 0)
 		r = drop_generations(&change, &err);
+	if (r == 0)
+		r = drop_leftovers(&change, &err);
 	if (r == 0)
 		print_end(&change);
 	change_end(&change);
