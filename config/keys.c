@@ -24,12 +24,15 @@ static const char *const policy_words[] = { "always", "on-failure", "never", NUL
 static const char *const mode_words[] = { "bridge", "none", "host", NULL };
 static const char *const writable_words[] = { "tmpfs", "yes", "no", NULL };
 static const char *const new_privs_words[] = { "yes", "no", NULL };
+static const char *const landlock_words[] = { "auto", "yes", "no", NULL };
 static const char *const no_yes_words[] = { "no", "yes", NULL };
 static const char *const driver_words[] = { "file", "journald", "both", "passthrough", NULL };
 static const char *const oom_words[] = { "continue", "kill", NULL }; /* memory.oom.group */
 static const char *const pull_words[] = { "never", "missing", NULL };
 static const char *const userns_words[] = { "auto", "host", NULL };
 static_assert(POD_USERNS_AUTO == 0 && POD_USERNS_HOST == 1, "see above");
+static_assert(CONTAINER_LANDLOCK_AUTO == 0 && CONTAINER_LANDLOCK_YES == 1 &&
+		      CONTAINER_LANDLOCK_NO == 2, "see above");
 static_assert(PULL_NEVER == 0 && PULL_MISSING == 1, "see above");
 static_assert(RESTART_ALWAYS == 0 && RESTART_ON_FAILURE == 1 && RESTART_NEVER == 2, "see above");
 static_assert(LOG_FILE == 0 && LOG_JOURNALD == 1 && LOG_BOTH == 2 && LOG_PASSTHROUGH == 3,
@@ -268,6 +271,10 @@ const struct config_key config_keys[] = {
 	  .about = "System calls that are let through: podd's own list, all, or a profile (JSON) "
 		   "as OCI and Docker have it; ./FILE is below the file's own directory. audit: "
 		   "records what is called." },
+	{ "Landlock", CONFIG_CONTAINER, RESTART, &config_type_choice, "auto|yes|no", landlock_words,
+	  OWN("auto"), .since = SINCE, CONTAINER_MEMBER(run.landlock),
+	  .about = "Whether Landlock (Linux 5.19) shuts off all files outside of the container's root; "
+		   "auto: if the kernel has it, and see LANDLOCK." },
 	{ "StopSignal", CONFIG_CONTAINER, LIVE, &config_type_signal, "SIGNAL",
 	  .since = SINCE, CONTAINER_MEMBER(stop_signal),
 	  .about = "Signal that asks the program to end; the image's, or SIGTERM." },

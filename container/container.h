@@ -95,6 +95,8 @@ struct container_process {
 	struct container_capabilities capabilities;
 	bool allow_new_privs;
 	struct container_filter filter;
+	const struct container_spec *landlock; /* whose root is walled in; NULL: no wall */
+	bool host_network;
 	const struct userns *userns; /* the pod's */
 	int pause_pidfd;
 	int mntns_fd;

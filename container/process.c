@@ -25,6 +25,7 @@
 #include "container/container.h"
 #include "container/credentials.h"
 #include "container/identity.h"
+#include "container/landlock.h"
 #include "container/pidns.h"
 #include "container/rlimits.h"
 #include "container/user.h"
@@ -56,6 +57,7 @@ struct start {
 	int null_fd;
 	int slave_fd;
 	int master_fd;
+	int ruleset_fd; /* Landlock's, or -EBADF */
 	int pidfd;
 	pid_t pid; /* B's, in the pod's namespace */
 	const char *stage; /* NULL once the program runs */
@@ -104,6 +106,15 @@ static int arrange_stdio(struct start *s)
 			return err_sys(s->err, "set up descriptor %d", i);
 	}
 	return 0;
+}
+
+/*
+ * Should: come after the user namespace, whose CAP_SYS_ADMIN it asks for, and before
+ * the descriptors are closed.
+ */
+static int enter_landlock(struct start *s)
+{
+	return landlock_enter(s->ruleset_fd, s->err);
 }
 
 /* Each directory on the way that is not there. Links are followed, within the root. */
@@ -257,6 +268,7 @@ static const struct stage stages[] = {
 	{ "limits", set_limits, NULL },
 	{ "user-namespace", enter_user_namespace, NULL },
 	{ "stdio", arrange_stdio, NULL },
+	{ "landlock", enter_landlock, "Landlock" },
 	{ "close-descriptors", close_others, NULL }, /* podd's lock among them: early */
 	{ "session", make_session, NULL },
 	{ "working-directory", enter_directory, "WorkingDirectory" },
@@ -351,6 +363,18 @@ static int open_stdio(struct start *s)
 	return 0;
 }
 
+/* A, since it may look up any path; and what it opens is no business of the wall's. */
+static int make_landlock(struct start *s)
+{
+	const struct landlock_args args = {
+		.spec = s->p->landlock,
+		.host_network = s->p->host_network,
+		.stdio = s->p->tty ? NULL : s->stdio,
+	};
+
+	return landlock_create(&s->ruleset_fd, &args, s->err);
+}
+
 static int check_id(const struct start *s, const char *what, uint32_t id)
 {
 	if (id < s->p->userns->n)
@@ -429,6 +453,7 @@ static const struct stage preparations[] = {
 	{ "credentials", give_credentials, "LoadCredential" },
 	{ "environment", complete_environment, NULL },
 	{ "stdio", open_stdio, NULL },
+	{ "landlock", make_landlock, "Landlock" },
 };
 
 /*
@@ -571,6 +596,7 @@ int container_spawn(struct container_started *out, const struct container_proces
 		.null_fd = -EBADF,
 		.slave_fd = -EBADF,
 		.master_fd = -EBADF,
+		.ruleset_fd = -EBADF,
 		.pidfd = -EBADF,
 		.stage = clone_stage,
 		.err = &s->told,
@@ -583,6 +609,7 @@ int container_spawn(struct container_started *out, const struct container_proces
 		r = 0;
 	close_fd(&s->null_fd);
 	close_fd(&s->slave_fd);
+	close_fd(&s->ruleset_fd);
 	if (r != 0)
 		return give_up(out, s, r, err);
 	*out = (struct container_started){

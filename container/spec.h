@@ -2,6 +2,7 @@
 /* What a container is made of: plain data, from the pod file today. */
 #pragma once
 
+#include <linux/capability.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -74,6 +75,12 @@ struct container_seccomp {
 	uint64_t content; /* a digest of the file */
 };
 
+enum container_landlock {
+	CONTAINER_LANDLOCK_AUTO, /* where the kernel has it and nothing asks for more */
+	CONTAINER_LANDLOCK_YES,	 /* or the container does not start */
+	CONTAINER_LANDLOCK_NO,
+};
+
 /* Owned by whoever built it; container/ only reads it. */
 struct container_spec {
 	char *name;
@@ -97,4 +104,17 @@ struct container_spec {
 	struct container_capabilities capabilities;
 	bool allow_new_privs; /* NoNewPrivileges=no */
 	struct container_seccomp seccomp;
+	enum container_landlock landlock;
 };
+
+/* Whether a container is to have that wall, if the kernel has it: not with what Landlock
+ * would forbid. */
+static inline bool container_landlock_wanted(const struct container_spec *spec)
+{
+	const uint64_t apart = UINT64_C(1) << CAP_SYS_ADMIN | UINT64_C(1) << CAP_SYS_PTRACE;
+
+	if (spec->landlock != CONTAINER_LANDLOCK_AUTO)
+		return spec->landlock == CONTAINER_LANDLOCK_YES;
+	return !(spec->capabilities.add & apart) &&
+	       spec->seccomp.mode != CONTAINER_SECCOMP_UNCONFINED;
+}

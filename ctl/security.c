@@ -295,6 +295,22 @@ static void judge_seccomp(struct judge *j)
 		add(j, "SeccompProfile", 0, pos, "podd's own list of system calls", "default");
 }
 
+/* Whether the kernel has it is not the file's matter. */
+static void judge_landlock(struct judge *j)
+{
+	static const char *const words[] = { [CONTAINER_LANDLOCK_AUTO] = "auto",
+					     [CONTAINER_LANDLOCK_YES] = "yes",
+					     [CONTAINER_LANDLOCK_NO] = "no" };
+	const struct container_spec *run = &j->container->run;
+	bool wanted = container_landlock_wanted(run);
+
+	add(j, "Landlock", wanted ? 0 : has_host_ids(j) ? 8 : 3, of_container(j, "Landlock"),
+	    wanted ? "files outside of its root have a second wall" :
+	    run->landlock == CONTAINER_LANDLOCK_NO ? "the mounts are the one wall around its files" :
+	    "no second wall: it may mount or trace, or call all of the kernel", "%s",
+	    words[run->landlock]);
+}
+
 /* ------------------------------------------------------------- volumes, devices, limits */
 
 /* Places of the host, the first that fits; what is below them too, but for "/". */
@@ -428,6 +444,7 @@ static void judge_container(struct judge *j)
 	judge_capabilities(j);
 	judge_new_privs(j);
 	judge_seccomp(j);
+	judge_landlock(j);
 	for (size_t i = 0; i < c->run.volume_n; i++)
 		judge_volume(j, i);
 	for (size_t i = 0; i < c->run.device_n; i++)

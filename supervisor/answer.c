@@ -221,6 +221,8 @@ static int spawn_session(struct pod *pod, struct session *s, const struct contro
 		.rlimits = run->rlimits,
 		.capabilities = run->capabilities,
 		.allow_new_privs = run->allow_new_privs,
+		.landlock = run,
+		.host_network = pod->spec->network.mode == NETNS_HOST,
 		.userns = &pod->pause.userns,
 		.pause_pidfd = pod->pause.pidfd,
 		.mntns_fd = m->mntns_fd,

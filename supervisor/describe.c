@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "config/keys.h"
+#include "container/landlock.h"
 
 /* Both documents carry it; a member is only ever added within one version. */
 #define DOCUMENT_VERSION 1
@@ -275,6 +276,14 @@ static json_t *credentials(const struct container_spec *run)
 	return a;
 }
 
+/* The kernel's version of it; null: the container has no such wall. */
+static json_t *landlock(const struct container_spec *run)
+{
+	int abi = container_landlock_wanted(run) ? landlock_abi() : 0;
+
+	return abi >= LANDLOCK_ABI_MIN ? json_integer(abi) : json_null();
+}
+
 static json_t *container_details(const struct pod *pod, unsigned i)
 {
 	static const char *const writable[] = { [CONTAINER_WRITABLE_TMPFS] = "tmpfs",
@@ -292,6 +301,7 @@ static json_t *container_details(const struct pod *pod, unsigned i)
 	json_object_set_new(o, "writable", json_string(writable[run->writable]));
 	json_object_set_new(o, "mounts", mounts(run));
 	json_object_set_new(o, "credentials", credentials(run));
+	json_object_set_new(o, "landlock", landlock(run));
 	json_object_set_new(o, "exec", strings(run->argv));
 	json_object_set_new(o, "environment", strings(run->env));
 	json_object_set_new(o, "user", text_or_null(run->user));

@@ -516,6 +516,8 @@ int member_spawn(struct member *m, const char **stage, struct err *err)
 		.rlimits = run->rlimits,
 		.capabilities = run->capabilities,
 		.allow_new_privs = run->allow_new_privs,
+		.landlock = run,
+		.host_network = m->host->pod_spec->network.mode == NETNS_HOST,
 		.userns = &m->host->pause->userns,
 		.pause_pidfd = m->host->pause->pidfd,
 		.mntns_fd = m->mntns_fd,

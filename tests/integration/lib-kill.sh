@@ -199,6 +199,8 @@ begin_rotate() {
 	begin_restart
 	echo 'i=0; while [ $i -lt 60 ]; do i=$((i + 1)); echo "line $i $1"; done' >"$dir/count/flood.sh"
 	sed -i 's/^RestartSec=.*/&\nLogMaxSize=4K\nLogMaxFiles=50/' "$root/etc/podd/web.pod"
+	# A session writes into the app's pipe.
+	sed -i 's/^\[Container .*/&\nLandlock=no/' "$root/etc/podd/web.pod"
 	ends
 	launch; pod_wait web "pod 'web': running"; started app 2
 	printf '%0200d' 0 >"$dir/count/long"

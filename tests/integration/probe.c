@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* What a process in a container may do, told from inside. Static: it runs in any root. */
 #include <errno.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -91,6 +94,27 @@ static int show_calls(void)
 	return 0;
 }
 
+/* "listen": an abstract socket of that name, until stdin ends; "connect": what comes of it. */
+static int abstract_socket(const char *what, const char *name)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int s = socket(AF_UNIX, SOCK_STREAM, 0), r;
+	socklen_t n = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name));
+
+	snprintf(a.sun_path + 1, sizeof(a.sun_path) - 1, "%s", name);
+	if (strcmp(what, "listen") != 0) {
+		r = connect(s, (struct sockaddr *)&a, n);
+		printf("%s\n", r < 0 ? strerrorname_np(errno) : "0");
+		return 0;
+	}
+	if (bind(s, (struct sockaddr *)&a, n) < 0 || listen(s, 1) < 0)
+		return 1;
+	puts("listening");
+	fflush(stdout);
+	(void)getchar();
+	return 0;
+}
+
 int main(int argc, char *argv[])
 {
 	if (argc == 2 && strcmp(argv[1], "privileges") == 0)
@@ -99,6 +123,9 @@ int main(int argc, char *argv[])
 		return show_calls();
 	if (argc > 2 && strcmp(argv[1], "call") == 0)
 		return show_call(argc - 2, argv + 2);
-	fprintf(stderr, "Usage: probe privileges | calls | call [i386:]NUMBER ARG...\n");
+	if (argc == 4 && strcmp(argv[1], "abstract") == 0)
+		return abstract_socket(argv[2], argv[3]);
+	fprintf(stderr, "Usage: probe privileges | calls | call [i386:]NUMBER ARG... |\n"
+			"             abstract listen|connect NAME\n");
 	return 2;
 }
