@@ -71,18 +71,26 @@ missing_source() {
 	pod $etc/src.pod Volume=/srv/nothing:/data
 	systemctl daemon-reload
 	! systemctl start src.pod || return 1
-	systemctl status --no-pager src.pod | grep /srv/nothing
+	systemctl status --no-pager src.pod | grep "$etc/src.pod:6:1: .*/srv/nothing" || return 1
 	[ "$(show Result src.pod)" != success ] && systemctl stop src.pod && active web.pod
 }
 
-# An image that is not there: its unit fails and says so, and tries again; others go on.
+# An image that is not there: its unit fails and tells the line, and tries again, but not
+# for ever; others go on.
 missing_image() {
-	pod $etc/img.pod && sed -i 's,^Rootfs=.*,Image=nothing:1,' $etc/img.pod
+	pod $etc/img.pod '[Unit]' StartLimitBurst=2 && sed -i 's,^Rootfs=.*,Image=nothing:1,' $etc/img.pod
 	systemctl daemon-reload
 	! systemctl start img.pod || return 1
 	systemctl status --no-pager img.pod
-	systemctl status --no-pager img.pod | grep "Status: .*image 'nothing:1'" &&
-		systemctl stop img.pod && active web.pod
+	systemctl status --no-pager img.pod | grep "Status: .*$etc/img.pod:4:1: .*image 'nothing:1'" || return 1
+	[ "$(show StartLimitIntervalUSec web.pod)/$(show StartLimitBurst web.pod)" = 5min/30 ] || return 1
+	for _ in $(seq 120); do
+		[ "$(show ActiveState img.pod)" != failed ] || break
+		timeout 1 journalctl -u img.pod -f -n 0 >/dev/null || true
+	done
+	systemctl --failed --no-legend --no-pager | grep 'img\.pod' &&
+		systemctl status --no-pager img.pod | grep "Status: .*$etc/img.pod:4:1: " &&
+		systemctl reset-failed img.pod && active web.pod
 }
 
 # No room for what a container writes: its unit fails, one that writes nothing starts.
