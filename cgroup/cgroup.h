@@ -161,5 +161,6 @@ int cgroup_limit_missing(const struct cgroup *cg, const struct cgroup_limits *li
 int cgroup_oom_kills(const struct cgroup *cg, uint64_t *count, struct err *err);
 int cgroup_ooms(const struct cgroup *cg, uint64_t *count, struct err *err);
 void cgroup_stats(const struct cgroup *cg, struct cgroup_stats *out);
+uint64_t cgroup_memory_held(const struct cgroup *cg);
 bool cgroup_pressure(const struct cgroup *cg, enum cgroup_resource resource,
 		     struct cgroup_pressure *out);

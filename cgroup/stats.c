@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "base/io.h"
 
 /* Reads a number from a file of "number" or of "key number" lines. */
@@ -82,6 +83,33 @@ void cgroup_stats(const struct cgroup *cg, struct cgroup_stats *out)
 	(void)read_number(cg, "cpu.stat", "usage_usec", &s.cpu_usec, NULL);
 	(void)read_number(cg, "pids.current", NULL, &s.tasks, NULL);
 	*out = s;
+}
+
+/**
+ * cgroup_memory_held() - memory of a group that the kernel cannot take back by dropping it
+ *
+ * All but the cache of files and what else it can shrink, as they are known just now;
+ * some of that may be dirty or mapped, so it is the least.
+ *
+ * Return: bytes; 0 where memory is not controlled.
+ */
+uint64_t cgroup_memory_held(const struct cgroup *cg)
+{
+	static const char *const dropped[] = { "inactive_file ", "active_file ",
+					       "slab_reclaimable " };
+	uint64_t held = 0, n = 0;
+	char text[8192];
+
+	if (read_number(cg, "memory.current", NULL, &held, NULL) < 0 ||
+	    io_read_file(cg->dirfd, "memory.stat", text, sizeof(text), NULL) < 0)
+		return 0;
+	for (const char *line = text; line && *line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		for (size_t i = 0; i < ARRAY_SIZE(dropped); i++)
+			if (strncmp(line, dropped[i], strlen(dropped[i])) == 0)
+				n += strtoull(line + strlen(dropped[i]), NULL, 10);
+	}
+	return held > n ? held - n : 0;
 }
 
 /* "12.34" as 1234. */

@@ -56,7 +56,7 @@ static_assert(CONTAINER_WRITABLE_TMPFS == 0 && CONTAINER_WRITABLE_DISK == 1 &&
 
 /* Keys of two sections: what differs is where they are stored. */
 #define LIMIT_KEYS(section_, member, who)                                                       \
-	{ "MemoryMax", section_, LIVE, &config_type_size, "SIZE|infinity", .min = "1",          \
+	{ "MemoryMax", section_, LIVE, &config_type_size, "SIZE|infinity", .min = "64K",        \
 	  .unit = "bytes",                                                                      \
 	  .infinity = LIMIT_MAX, .since = SINCE, member(limits.memory_max_bytes),               \
 	  .about = "Memory of " who ", page cache included; past it, a process is killed." },   \

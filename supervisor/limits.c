@@ -3,7 +3,10 @@
 #include "supervisor/limits.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <sys/sysinfo.h>
 
+#include "supervisor/origin.h"
 #include "supervisor/plan.h"
 
 /**
@@ -57,6 +60,57 @@ static int change_limits_of(const struct cgroup *cg, const struct cgroup_limits 
 		r = cgroup_limits_apply(cg, target->limits, target->lax ? &missing : NULL, err);
 	if (r == 0)
 		*target->missing = missing;
+	return r;
+}
+
+/* Swap takes what is held, too, however slowly. */
+static bool host_has_swap(void)
+{
+	struct sysinfo info;
+
+	return sysinfo(&info) < 0 || info.totalswap > 0;
+}
+
+static int check_memory(const struct cgroup *cg, const struct cgroup_limits *from,
+			const struct cgroup_limits *to, struct err *err)
+{
+	uint64_t held;
+
+	if (to->memory_max_bytes == LIMIT_UNSET || to->memory_max_bytes == LIMIT_MAX ||
+	    to->memory_max_bytes == from->memory_max_bytes)
+		return 0;
+	held = cgroup_memory_held(cg);
+	if (held <= to->memory_max_bytes)
+		return 0;
+	return err_set(err, EBUSY, "MemoryMax=: %" PRIu64 " bytes are less than the %" PRIu64
+		       " that are in use, and processes would be killed; stop the pod and start it",
+		       to->memory_max_bytes, held);
+}
+
+/**
+ * limits_check_memory() - whether processes would be killed by another MemoryMax=
+ *
+ * Return: 0, or -EBUSY with @err filled.
+ */
+int limits_check_memory(const struct pod *pod, const struct pod_spec *to, struct err *err)
+{
+	int r;
+
+	if (host_has_swap())
+		return 0;
+	r = check_memory(&pod->cgroup, &pod->spec->limits, &to->limits, err);
+	if (r < 0)
+		return err_about(err, r, "MemoryMax", 0);
+	for (unsigned i = 0; r == 0 && i < pod->machine.n; i++) {
+		const struct member *m = pod->members[i];
+		const struct pod_container *is = plan_find(to, m->spec->run.name);
+
+		if (is && m->pid)
+			r = check_memory(&m->cgroup, &m->spec->limits, &is->limits, err);
+		if (r < 0)
+			(void)origin_container(err, err_about(err, r, "MemoryMax", 0),
+					       is->run.name);
+	}
 	return r;
 }
 

@@ -12,6 +12,7 @@
 #include "supervisor/confine.h"
 #include "supervisor/images.h"
 #include "supervisor/limits.h"
+#include "supervisor/origin.h"
 #include "supervisor/pod.h"
 #include "supervisor/say.h"
 
@@ -113,6 +114,8 @@ static int prepare(struct pod *pod, const struct pod_spec *spec, struct err *err
 {
 	int r = confine_check(pod, spec, err);
 
+	if (r == 0)
+		r = limits_check_memory(pod, spec, err);
 	if (r == 0)
 		r = limits_enable(pod, spec, err);
 	if (r == 0)
@@ -255,8 +258,10 @@ int reload_apply(struct pod *pod, struct pod_spec *spec_take, struct err *err)
 	if (r == 0)
 		r = prepare(pod, spec_take, err);
 	if (r < 0) {
+		(void)err_wrap(err, r, "reload");
+		(void)origin_tell(err, r, spec_take);
 		pod_spec_free(spec_take);
-		return err_wrap(err, r, "reload");
+		return r;
 	}
 	take_spec(pod, spec_take);
 	follow_file(pod);

@@ -98,7 +98,7 @@ static void judge__one_key__row_with_score_and_line(void **state)
 		{ BASE, "SeccompProfile", "default", 0, 0 },
 		{ BASE, "MemoryMax", "infinity", 5, 0 },
 		{ BASE "MemoryMax=infinity\n", "MemoryMax", "infinity", 5, 4 },
-		{ BASE "MemoryMax=1K\n", "MemoryMax", "1024", 0, 4 },
+		{ BASE "MemoryMax=64K\n", "MemoryMax", "65536", 0, 4 },
 		{ "[Pod]\nTasksMax=7\n" BASE, "TasksMax", "7", 0, 2 },
 		{ BASE "Volume=/:/host\n", "Volume", "/:/host:rw", 100, 4 },
 		{ BASE "Volume=/:/host:ro\n", "Volume", "/:/host:ro", 60, 4 },
