@@ -124,8 +124,9 @@ static int parse_user(const struct config_value *v, void *member)
 }
 
 static int read_capability(const struct config_value *v, const char *at, const char *word,
-			   uint64_t *mask)
+			   void *ctx)
 {
+	uint64_t *mask = ctx;
 	const char *nearest;
 	int n;
 
@@ -147,22 +148,11 @@ static int read_capability(const struct config_value *v, const char *at, const c
 static int parse_capabilities(const struct config_value *v, void *member)
 {
 	uint64_t *mask = member, more = 0;
-	const char *p = v->s, *at;
-	int r, bad = 0;
+	int r = config_each_word(v, read_capability, &more);
 
-	do {
-		cleanup_free char *word = NULL;
-
-		r = config_word_next(v, &p, &at, &word);
-		if (r == 0 && !word)
-			break;
-		if (r == 0)
-			r = read_capability(v, at, word, &more);
-		bad = r < 0 ? r : bad;
-	} while (r == 0 || r == -EINVAL);
-	if (bad == 0)
+	if (r == 0)
 		*mask |= more;
-	return bad;
+	return r;
 }
 
 static void clear_capabilities(void *member)

@@ -89,25 +89,16 @@ static int add_sysctl(char ***list, const char *word)
 	return strv_push_copy(list, &n, word);
 }
 
+static int take_sysctl(const struct config_value *v, const char *at, const char *word, void *list)
+{
+	int r = read_sysctl(v, at, word);
+
+	return r < 0 ? r : add_sysctl(list, word);
+}
+
 static int parse_sysctl(const struct config_value *v, void *member)
 {
-	char ***list = member;
-	const char *p = v->s, *at;
-	int r, bad = 0;
-
-	do {
-		cleanup_free char *word = NULL;
-
-		r = config_word_next(v, &p, &at, &word);
-		if (r == 0 && !word)
-			break;
-		if (r == 0)
-			r = read_sysctl(v, at, word);
-		if (r == 0)
-			r = add_sysctl(list, word);
-		bad = r < 0 ? r : bad;
-	} while (r == 0 || r == -EINVAL);
-	return bad;
+	return config_each_word(v, take_sysctl, member);
 }
 
 const struct config_type config_type_sysctl = {

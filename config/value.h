@@ -58,6 +58,8 @@ uint64_t config_digest_string(const void *member, uint64_t h);
 uint64_t config_digest_strv(const void *member, uint64_t h);
 
 int config_word_next(const struct config_value *v, const char **p, const char **at, char **out);
+typedef int config_word_fn(const struct config_value *v, const char *at, const char *word, void *ctx);
+int config_each_word(const struct config_value *v, config_word_fn *fn, void *ctx);
 
 /* Whether the @n bytes at @s are @word. */
 static inline bool config_is_word(const char *s, size_t n, const char *word)

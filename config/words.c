@@ -148,6 +148,32 @@ int config_word_next(const struct config_value *v, const char **p, const char **
 	return 0;
 }
 
+/**
+ * config_each_word() - do something with each word of a value
+ * @fn: gets the word, borrowed, and its place; -EINVAL after a complaint about it
+ *
+ * All that is wrong is told, word by word.
+ *
+ * Return: 0, or the last failure.
+ */
+int config_each_word(const struct config_value *v, config_word_fn *fn, void *ctx)
+{
+	const char *p = v->s, *at;
+	int r, bad = 0;
+
+	do {
+		cleanup_free char *word = NULL;
+
+		r = config_word_next(v, &p, &at, &word);
+		if (r == 0 && !word)
+			break;
+		if (r == 0)
+			r = fn(v, at, word, ctx);
+		bad = r < 0 ? r : bad;
+	} while (r == 0 || r == -EINVAL);
+	return bad;
+}
+
 static int parse_command(const struct config_value *v, void *member)
 {
 	const char *p = v->s, *at;

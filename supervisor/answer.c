@@ -210,30 +210,7 @@ static int spawn_session(struct pod *pod, struct session *s, const struct contro
 	struct member *m = pod->members[index_of(pod, exec->container)];
 	const struct container_spec *run = &m->spec->run;
 	cleanup_free char **env = merge_environment(exec->env, run->env);
-	struct container_process p = {
-		.argv = exec->argv,
-		.env = env,
-		.cwd = exec->cwd ? exec->cwd : run->cwd,
-		.user = exec->user ? exec->user : run->user,
-		.run_as_non_root = run->run_as_non_root,
-		.credentials = m->credentials_fd >= 0,
-		.credentials_fd = -EBADF,
-		.rlimits = run->rlimits,
-		.capabilities = run->capabilities,
-		.allow_new_privs = run->allow_new_privs,
-		.landlock = run,
-		.host_network = pod->spec->network.mode == NETNS_HOST,
-		.userns = &pod->pause.userns,
-		.pause_pidfd = pod->pause.pidfd,
-		.mntns_fd = m->mntns_fd,
-		.cgroup_fd = m->cgroup.dirfd,
-		.oom_group = member_oom_group(m),
-		.stdio = { exec->stdio[0], exec->stdio[1], exec->stdio[2] },
-		.tty = exec->tty,
-		.rows = exec->rows,
-		.cols = exec->cols,
-		.slot = s->slot,
-	};
+	struct container_process p = member_process(m);
 	struct container_started started;
 	int r;
 
@@ -245,6 +222,15 @@ static int spawn_session(struct pod *pod, struct session *s, const struct contro
 	r = member_find_filter(&p.filter, m, err);
 	if (r < 0)
 		return err_wrap(err, r, "container '%s'", exec->container);
+	p.argv = exec->argv;
+	p.env = env;
+	p.cwd = exec->cwd ? exec->cwd : p.cwd;
+	p.user = exec->user ? exec->user : p.user;
+	memcpy(p.stdio, exec->stdio, sizeof(p.stdio));
+	p.tty = exec->tty;
+	p.rows = exec->rows;
+	p.cols = exec->cols;
+	p.slot = s->slot;
 	s->slot->generation++;
 	__atomic_store_n(&s->slot->state, BOARD_STARTING, __ATOMIC_RELEASE);
 	fault_kill("session-starting");

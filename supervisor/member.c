@@ -485,6 +485,36 @@ int member_find_filter(struct container_filter *out, struct member *m, struct er
 }
 
 /**
+ * member_process() - what all programs in a container have in common
+ *
+ * To be filled in: argv and env, stdio or a terminal, the slot and the filter; all of it
+ * is borrowed from @m.
+ */
+struct container_process member_process(const struct member *m)
+{
+	const struct container_spec *run = &m->spec->run;
+
+	return (struct container_process){
+		.cwd = run->cwd,
+		.user = run->user,
+		.run_as_non_root = run->run_as_non_root,
+		.credentials = m->credentials_fd >= 0,
+		.credentials_fd = -EBADF,
+		.rlimits = run->rlimits,
+		.capabilities = run->capabilities,
+		.allow_new_privs = run->allow_new_privs,
+		.landlock = run,
+		.host_network = m->host->pod_spec->network.mode == NETNS_HOST,
+		.userns = &m->host->pause->userns,
+		.pause_pidfd = m->host->pause->pidfd,
+		.mntns_fd = m->mntns_fd,
+		.cgroup_fd = m->cgroup.dirfd,
+		.oom_group = member_oom_group(m),
+		.stdio = { -EBADF, -EBADF, -EBADF },
+	};
+}
+
+/**
  * member_spawn() - start the container's process, its root is there
  * @stage: on failure, the name of the stage that failed; a constant
  *
@@ -497,36 +527,20 @@ int member_spawn(struct member *m, const char **stage, struct err *err)
 	const int *fds = m->host->pause->logs[m->place];
 	struct container_started started = { .stage = "spawn" };
 	const bool passthrough = m->spec->log.driver == LOG_PASSTHROUGH;
-	struct container_process p;
+	struct container_process p = member_process(m);
 	int r;
 
 	*stage = "log";
 	r = passthrough ? check_passthrough(err) : 0;
 	if (r < 0)
 		return origin_container(err, err_about(err, r, "LogDriver", 0), run->name);
-	p = (struct container_process){
-		.argv = run->argv,
-		.env = run->env ? run->env : no_env,
-		.cwd = run->cwd,
-		.make_cwd = m->spec->image.name, /* as all engines do it: an image need not have it */
-		.user = run->user,
-		.run_as_non_root = run->run_as_non_root,
-		.credentials = m->credentials_fd >= 0,
-		.credentials_fd = m->credentials_fd,
-		.rlimits = run->rlimits,
-		.capabilities = run->capabilities,
-		.allow_new_privs = run->allow_new_privs,
-		.landlock = run,
-		.host_network = m->host->pod_spec->network.mode == NETNS_HOST,
-		.userns = &m->host->pause->userns,
-		.pause_pidfd = m->host->pause->pidfd,
-		.mntns_fd = m->mntns_fd,
-		.cgroup_fd = m->cgroup.dirfd,
-		.oom_group = member_oom_group(m),
-		.stdio = { -EBADF, passthrough ? STDOUT_FILENO : fds[PAUSE_LOG_STDOUT_WRITE],
-			   passthrough ? STDERR_FILENO : fds[PAUSE_LOG_STDERR_WRITE] },
-		.slot = m->slot,
-	};
+	p.argv = run->argv;
+	p.env = run->env ? run->env : no_env;
+	p.make_cwd = m->spec->image.name; /* as all engines do it: an image need not have it */
+	p.credentials_fd = m->credentials_fd;
+	p.stdio[1] = passthrough ? STDOUT_FILENO : fds[PAUSE_LOG_STDOUT_WRITE];
+	p.stdio[2] = passthrough ? STDERR_FILENO : fds[PAUSE_LOG_STDERR_WRITE];
+	p.slot = m->slot;
 	(void)cgroup_oom_kills(&m->cgroup, &m->oom_kills, NULL); /* 0 without a controller */
 	/* O_NONBLOCK and O_DIRECT belong to the pipe's end, not to the program
 	 * before this one that set them. */

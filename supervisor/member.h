@@ -114,6 +114,7 @@ void member_respec(struct member *m, const struct pod_container *spec);
 int member_make_root(struct member *m, const char **stage, struct err *err);
 int member_spawn(struct member *m, const char **stage, struct err *err);
 bool member_oom_group(const struct member *m);
+struct container_process member_process(const struct member *m);
 int member_find_filter(struct container_filter *out, struct member *m, struct err *err);
 void member_signal(struct member *m, int sig);
 void member_kill(struct member *m);
