@@ -163,7 +163,8 @@ static int put_all(struct archive *a, const struct image *image, const char *nam
  * image_export() - write an image to a descriptor, as a tar of an OCI layout
  * @name: that it has in there, or NULL
  *
- * The same bytes each time: times and owners are 0.
+ * The same bytes each time: times and owners are 0, and libarchive does not fill up
+ * the last block, which by itself it does for a pipe and not for a file.
  *
  * Return: 0 or -errno with @err filled.
  */
@@ -175,6 +176,7 @@ int image_export(const struct image *image, const char *name, int fd, struct err
 	if (!a)
 		return err_set(err, ENOMEM, "write the archive: out of memory");
 	if (archive_write_set_format_pax_restricted(a) != ARCHIVE_OK ||
+	    archive_write_set_bytes_in_last_block(a, 1) != ARCHIVE_OK ||
 	    archive_write_open_fd(a, fd) != ARCHIVE_OK)
 		r = failure(a, err);
 	else
