@@ -248,6 +248,18 @@ unsigned cgroup_controllers(int group_fd)
 	return read_controllers(group_fd, "cgroup.controllers");
 }
 
+static int write_enabled(int group_fd, unsigned controllers)
+{
+	char text[64];
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(controllers_known); i++)
+		if (controllers & controllers_known[i].bit)
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "+%s ",
+					      controllers_known[i].name);
+	return io_write_file(group_fd, "cgroup.subtree_control", text, NULL);
+}
+
 /**
  * cgroup_enable() - give a group's children controllers
  * @group_fd: the group whose cgroup.subtree_control it is
@@ -255,23 +267,21 @@ unsigned cgroup_controllers(int group_fd)
  *
  * Best effort: a controller may be absent from this hierarchy, or refused since
  * processes live in the group itself (EBUSY). Who needs it for a limit finds
- * out in cgroup_limits_apply(). One write at most, and none for what is on: a
+ * out in cgroup_limits_apply(). One write as a rule, and none for what is on: a
  * write waits for groups that are still dying, and before Linux 6.0 for an RCU
- * grace period.
+ * grace period. The kernel takes all or nothing of it, so when it refuses, each one
+ * is asked for by itself.
  */
 void cgroup_enable(int group_fd, unsigned controllers)
 {
 	unsigned want = controllers & cgroup_controllers(group_fd) &
 			~read_controllers(group_fd, "cgroup.subtree_control");
-	char text[64];
-	size_t n = 0;
 
+	if (!want || write_enabled(group_fd, want) == 0)
+		return;
 	for (size_t i = 0; i < ARRAY_SIZE(controllers_known); i++)
 		if (want & controllers_known[i].bit)
-			n += (size_t)snprintf(text + n, sizeof(text) - n, "+%s ",
-					      controllers_known[i].name);
-	if (n > 0)
-		(void)io_write_file(group_fd, "cgroup.subtree_control", text, NULL);
+			(void)write_enabled(group_fd, controllers_known[i].bit);
 }
 
 /**

@@ -19,7 +19,8 @@
  * systemd/pod@.service has the same list (tests/integration/test-confine). Roots, volumes
  * and owners: CHOWN to FSETID, MKNOD, SYS_CHROOT. The pause and the containers' ids:
  * KILL, SETGID, SETPCAP, SETUID. Bridge, veth, nftables: NET_ADMIN. Namespaces, mounts,
- * setns, the filter of devices: SYS_ADMIN. pidfd_getfd at a takeover: SYS_PTRACE. What
+ * setns, the filter of devices: SYS_ADMIN. pidfd_getfd at a takeover: SYS_PTRACE. The
+ * controller cpuset for groups where other processes are, before Linux 6.6: SYS_NICE. What
  * only podd-image or a container needs, which are podd's children: SETFCAP, NET_BIND_SERVICE.
  */
 #define OWN_SET                                                                                 \
@@ -27,7 +28,7 @@
 	 CAPABILITY(KILL) | CAPABILITY(MKNOD) | CAPABILITY(NET_ADMIN) |                         \
 	 CAPABILITY(NET_BIND_SERVICE) | CAPABILITY(SETFCAP) | CAPABILITY(SETGID) |              \
 	 CAPABILITY(SETPCAP) | CAPABILITY(SETUID) | CAPABILITY(SYS_ADMIN) |                     \
-	 CAPABILITY(SYS_CHROOT) | CAPABILITY(SYS_PTRACE))
+	 CAPABILITY(SYS_CHROOT) | CAPABILITY(SYS_NICE) | CAPABILITY(SYS_PTRACE))
 
 static bool asks_for_limits(const struct container_spec *run)
 {

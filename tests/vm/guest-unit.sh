@@ -18,7 +18,7 @@ is_bounded() {
 	of_podd=$(awk '/^CapBnd/ { print $2 }' "/proc/$(show MainPID)/status")
 	of_container=$(podctl exec tiny app -- sed -n 's/^CapBnd:\t//p' /proc/self/status)
 	echo "podd $of_podd, container $of_container"
-	[ "$of_podd" = 00000000882c15fb ] && [ "$of_container" = 00000000000004eb ] &&
+	[ "$of_podd" = 0000000088ac15fb ] && [ "$of_container" = 00000000000004eb ] &&
 		podctl exec tiny app -- grep -q '^Seccomp_filters:.1$' /proc/self/status
 }
 
