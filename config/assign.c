@@ -228,7 +228,7 @@ static int set(struct loader *l, const struct config_key *key, const struct conf
 	if (r < 0)
 		return r;
 	v.s = l->value.s;
-	if (!*v.s)
+	if (!*v.s && !key->told)
 		return config_key_reset(key, config_member(l, key));
 	return key->type->parse(&v, config_member(l, key));
 }
@@ -268,7 +268,7 @@ static int note_origin(const struct loader *l, const struct config_key *key, str
 /**
  * config_assign() - callback of the reader: an assignment
  *
- * An empty value takes the key back to its default.
+ * An empty value takes the key back to its default, but for one that has to say it.
  */
 int config_assign(void *loader, const char *name, struct config_pos pos,
 		  const struct config_text *line, size_t offset)

@@ -160,10 +160,10 @@ const struct config_key config_keys[] = {
 	  .since = SINCE, POD_MEMBER(sysctls),
 	  .about = "Kernel parameters of the pod's own network and IPC namespace." },
 	{ "ImagePolicy", CONFIG_POD, LIVE, &config_type_policy, "any|KEY...", .since = SINCE,
-	  POD_MEMBER(image_policy),
+	  .told = true, POD_MEMBER(image_policy),
 	  .about = "Files with public keys (PEM) of which one must have signed each image "
 		   "(podctl-image(1), SIGNATURES); any: no signature is asked for. The host's "
-		   "image-policy if not given." },
+		   "image-policy if not given; an empty value is refused." },
 	NON_ROOT_KEY(CONFIG_POD, OWN),
 	LIMIT_KEYS(CONFIG_POD, POD_MEMBER, "the pod"),
 	SUPERVISION_KEYS(CONFIG_POD, OWN),

@@ -37,6 +37,7 @@ struct config_key {
 	uint64_t infinity;        /* what "infinity" is stored as; 0: it is refused */
 	bool list;                /* assignments add up, an empty one starts over */
 	bool required;
+	bool told; /* an empty value is for the type to judge: no default that opens a wall */
 	bool inherit; /* a container takes the value of the same key in [Pod] */
 	const char *since;
 	const char *about; /* one line, a sentence */
