@@ -182,6 +182,22 @@ static const json_t *find_key(const json_t *auths, const char *registry, const c
 	return NULL;
 }
 
+/* "https://REGISTRY/v1/", as docker login once wrote: the registry's, whatever the path. */
+static const json_t *find_address(const json_t *auths, const char *registry)
+{
+	size_t n = strlen(registry);
+	const char *key;
+	const json_t *entry;
+
+	json_object_foreach((json_t *)auths, key, entry) {
+		const char *host = strstr(key, "://");
+
+		if (host && strncmp(host + 3, registry, n) == 0 && strchr("/", host[3 + n]))
+			return entry;
+	}
+	return NULL;
+}
+
 /**
  * auth_find() - what to say to a registry about a repository
  * @out: base64 of "USER:PASSWORD", or "" when no file has any
@@ -200,6 +216,8 @@ int auth_find(char out[AUTH_BASIC_MAX + 1], const struct auth *a, const char *re
 
 		if (!entry && strcmp(registry, DOCKER_NAME) == 0)
 			entry = json_object_get(auths, DOCKER_KEY);
+		if (!entry)
+			entry = find_address(auths, registry);
 		text = json_string_value(json_object_get(entry, "auth"));
 	}
 	if (!text || !*text)

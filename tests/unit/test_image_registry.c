@@ -175,6 +175,21 @@ static void auth_find__keys__most_exact_first(void **state)
 	auth_done(&a);
 }
 
+static void auth_find__addresses__the_registrys_for_all_of_it(void **state)
+{
+	struct auth a = { .n = 0 };
+
+	(void)state;
+	add(&a, "{\"auths\":{\"https://r.example:5000/v1/\":{\"auth\":\"dTpw\"},"
+		"\"http://s.example\":{\"auth\":\"dTo=\"},\"s.example/a\":{\"auth\":\"dXNlcjpwYXNz\"}}}");
+	found(&a, "r.example:5000", "a/b", "dTpw");
+	found(&a, "r.example", "a", "");
+	found(&a, "r.example:50", "a", "");
+	found(&a, "s.example", "b", "dTo=");
+	found(&a, "s.example", "a", "dXNlcjpwYXNz");
+	auth_done(&a);
+}
+
 static void auth_find__no_base64__refused_by_name(void **state)
 {
 	char out[AUTH_BASIC_MAX + 1];
@@ -410,6 +425,7 @@ int main(void)
 		cmocka_unit_test(auth_challenge_add__too_long__nothing),
 		cmocka_unit_test(auth_basic_valid__texts__only_user_and_password),
 		cmocka_unit_test(auth_find__keys__most_exact_first),
+		cmocka_unit_test(auth_find__addresses__the_registrys_for_all_of_it),
 		cmocka_unit_test(auth_find__no_base64__refused_by_name),
 		cmocka_unit_test(auth_add__no_object__refused),
 		cmocka_unit_test(auth_token_parse__answers__token_or_why_not),
