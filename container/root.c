@@ -74,30 +74,29 @@ static int map_ids(const struct builder *b, int fd, unsigned flags, const char *
 }
 
 /* With the pod's ids: mounted for a moment on "root", on top of each other. */
-static int open_mapped_lower(int *out, const struct builder *b, const char *path)
+static int map_lower(int *fd, const struct builder *b, const char *path)
 {
-	cleanup_close int fd = -EBADF;
-	int r = mount_clone(&fd, AT_FDCWD, path, 0, b->err);
+	cleanup_close int mapped = -EBADF;
+	int r = mount_clone(&mapped, *fd, "", 0, b->err);
 
 	if (r == 0)
-		r = map_ids(b, fd, 0, path, "UserNamespace=host");
+		r = map_ids(b, mapped, 0, path, "UserNamespace=host");
 	if (r < 0)
 		return r;
-	if (sys_move_mount(fd, "", AT_FDCWD, "root", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+	if (sys_move_mount(mapped, "", AT_FDCWD, "root", MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return err_sys(b->err, "mount the root '%s'", path);
-	*out = take_fd(&fd);
+	close_fd(fd);
+	*fd = take_fd(&mapped);
 	return 0;
 }
 
 static int open_lower(int *out, const struct builder *b, const char *path)
 {
-	*out = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	*out = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC |
+				  (b->args->spec->layers ? O_NOFOLLOW : 0));
 	if (*out < 0)
 		return err_sys(b->err, "open the root '%s'", path);
-	if (b->args->userns->fd < 0)
-		return 0;
-	close_fd(out);
-	return open_mapped_lower(out, b, path);
+	return b->args->userns->fd < 0 ? 0 : map_lower(out, b, path);
 }
 
 static int open_lowers(char *options, size_t size, struct builder *b)
@@ -172,6 +171,36 @@ static int overlay_error(const struct builder *b)
 			       "mount the overlay: one of the root's directories lies inside another");
 }
 
+/* Of an image, as the topmost layer has it that says more than that there is one. */
+static int root_directory(struct stat *out, const struct builder *b)
+{
+	const struct container_spec *spec = b->args->spec;
+	const uid_t root = b->args->userns->first;
+
+	for (size_t i = 0; spec->layers && spec->lowers[i]; i++) {
+		if (fstat(b->lower_fds[i], out) < 0)
+			return err_sys(b->err, "look at the root '%s'", spec->lowers[i]);
+		if (out->st_uid != root || out->st_gid != root || (out->st_mode & 07777) != 0755)
+			return 0;
+	}
+	*out = (struct stat){ .st_uid = root, .st_gid = root, .st_mode = 0755 };
+	return 0;
+}
+
+/* The root directory that is seen is the upper one (overlayfs.rst, "Upper and Lower"). */
+static int own_upper(const struct builder *b, int dirfd)
+{
+	cleanup_close int fd = openat(dirfd, "upper", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	int r = fd < 0 ? err_sys(b->err, "open the upper directory") : root_directory(&st, b);
+
+	if (r < 0)
+		return r;
+	if (fchown(fd, st.st_uid, st.st_gid) < 0 || fchmod(fd, st.st_mode & 07777) < 0)
+		return err_sys(b->err, "give the upper directory to the pod's root");
+	return 0;
+}
+
 /*
  * The overlay, mounted on "root" in the scratch directory and copied from
  * there as a detached tree.
@@ -192,9 +221,9 @@ static int make_overlay(struct builder *b)
 			return r;
 		upper_fd = upper;
 	}
-	if (fchownat(upper_fd, "upper", b->args->userns->first, b->args->userns->first,
-		     AT_SYMLINK_NOFOLLOW) < 0)
-		return err_sys(b->err, "give the upper directory to the pod's root");
+	r = own_upper(b, upper_fd);
+	if (r < 0)
+		return r;
 	fault_child("root", "overlay"); /* an upper tmpfs lies on the scratch directory */
 	snprintf(options + n, sizeof(options) - (size_t)n,
 		 ",upperdir=/proc/self/fd/%d/upper,workdir=/proc/self/fd/%d/work", upper_fd,

@@ -85,6 +85,7 @@ enum container_landlock {
 struct container_spec {
 	char *name;
 	char **lowers; /* absolute host paths, the topmost first, NULL-terminated */
+	bool layers;   /* they are an image's: no links lead there, and "/" is as they say */
 	enum container_writable writable;
 	uint64_t writable_size_bytes; /* of the tmpfs upper */
 	struct container_volume *volumes;

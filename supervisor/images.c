@@ -144,6 +144,7 @@ static int take_noted(struct pod_container *c, struct images_note_entry *note, s
 	int r;
 
 	c->run.lowers = take_ptr(note->lowers);
+	c->run.layers = true;
 	r = take_image(c, note->config, err);
 	memcpy(c->image.id, note->id, sizeof(note->id));
 	return r;
@@ -153,6 +154,7 @@ static int take_stored(struct pod_container *c, const struct image *image, struc
 {
 	int r = images_note_lowers(&c->run.lowers, image, err);
 
+	c->run.layers = true;
 	if (r == 0)
 		r = take_image(c, image->config, err);
 	(void)digest_text(&image->id, c->image.id);
