@@ -34,9 +34,11 @@ static int check_blob(const struct image_store *store, const struct digest *d, u
 	int r;
 
 	snprintf(name, sizeof(name), "blobs/sha256/%s", d->hex);
-	fd = openat(store->dirfd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	fd = openat(store->dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(err, "open the blob '%s'", d->hex);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, EBADMSG, "the blob '%s' is no regular file", d->hex);
 	r = hash_file(&is, fd, err);
 	if (r < 0)
 		return r;
@@ -55,7 +57,7 @@ static int check_layer(const struct check *c, const struct image_descriptor *lay
 
 	snprintf(blob_name, sizeof(blob_name), "blobs/sha256/%s", layer->digest.hex);
 	snprintf(root_name, sizeof(root_name), "layers/%s", diff_id->hex);
-	blob = openat(c->store->dirfd, blob_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	blob = openat(c->store->dirfd, blob_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	root = openat(c->store->dirfd, root_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (blob < 0 || root < 0)
 		return err_sys(err, "open '%s'", blob < 0 ? blob_name : root_name);

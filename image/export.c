@@ -62,9 +62,11 @@ static int put_blob(struct archive *a, const struct image *image, const struct d
 	int r;
 
 	snprintf(name, sizeof(name), "blobs/sha256/%s", d->hex);
-	fd = openat(image->store->dirfd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	fd = openat(image->store->dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(err, "open the blob '%s'", d->hex);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, EBADMSG, "the blob '%s' is no regular file", d->hex);
 	r = buf ? put_header(a, name, (size_t)st.st_size, err) :
 		  err_set(err, ENOMEM, "write the archive: out of memory");
 	while (r == 0 && (n = read(fd, buf, CHUNK)) > 0)

@@ -73,7 +73,7 @@ void image_stores_close(struct image_stores *stores)
 static int read_whole(char **out, size_t *n, const struct image_store *store, const char *name,
 		      struct err *err)
 {
-	cleanup_close int fd = openat(store->dirfd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_close int fd = openat(store->dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	cleanup_free char *text = NULL;
 	struct stat st;
 	ssize_t r;

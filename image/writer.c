@@ -208,6 +208,30 @@ int image_writer_open(struct image_writer *w, const struct paths *paths, struct 
 	return r < 0 ? err_wrap(err, r, "image store '%s'", w->store.path) : 0;
 }
 
+/**
+ * image_writer_look() - open the first store, to change nothing
+ * @w: IMAGE_WRITER_EMPTY; released by image_writer_close()
+ *
+ * Waits for nobody, so a writer may be at work: what it removes is missing.
+ *
+ * Return: 0 or -errno with @err filled; -ENOENT: there is no store.
+ */
+int image_writer_look(struct image_writer *w, const struct paths *paths, struct err *err)
+{
+	static const int how = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	int r = image_store_path(w->store.path, sizeof(w->store.path), paths, 0, err);
+
+	if (r < 0)
+		return r;
+	w->store.writable = true;
+	w->store.dirfd = openat(paths->lib, "images", how);
+	if (w->store.dirfd >= 0)
+		w->blobs_fd = openat(w->store.dirfd, "blobs/sha256", how);
+	if (w->blobs_fd >= 0)
+		w->layers_fd = openat(w->store.dirfd, "layers", how);
+	return w->layers_fd < 0 ? err_sys(err, "image store '%s'", w->store.path) : 0;
+}
+
 static void close_job(struct image_writer *w)
 {
 	close_fd(&w->job_fd);

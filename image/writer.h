@@ -47,6 +47,7 @@ struct image_entry {
 };
 
 int image_writer_open(struct image_writer *w, const struct paths *paths, struct err *err);
+int image_writer_look(struct image_writer *w, const struct paths *paths, struct err *err);
 int image_writer_begin_job(struct image_writer *w, struct err *err);
 int image_writer_put_job(struct image_writer *w, struct err *err);
 int image_writer_end_job(struct image_writer *w, struct err *err);

@@ -29,6 +29,22 @@ static void tell(struct ctl *ctl, json_t *images, const struct digest *id, const
 		(void)ctl_fail(ctl, CTL_FAILED, damage);
 }
 
+/* By another command meanwhile: its files go after it has left the list. */
+static bool is_removed(const struct image_store *store, const struct digest *id)
+{
+	json_auto_t *index = NULL;
+	struct digest d;
+	const json_t *e;
+	size_t i;
+
+	if (image_store_index(&index, store, NULL) < 0)
+		return false;
+	json_array_foreach(json_object_get(index, "manifests"), i, e)
+		if (image_index_digest(e, &d) && digest_equal(&d, id))
+			return false;
+	return true;
+}
+
 static int check_one(struct ctl *ctl, json_t *images, const struct image_store *store,
 		     const struct digest *id, bool *damaged)
 {
@@ -36,6 +52,8 @@ static int check_one(struct ctl *ctl, json_t *images, const struct image_store *
 	struct err err = { 0 };
 	int r = image_check(store, id, &import_limits_default.worker, &err);
 
+	if (r < 0 && is_removed(store, id))
+		return 0;
 	if (r < 0)
 		(void)err_wrap(&err, r, "image '%s'", digest_text(id, text));
 	tell(ctl, images, id, r < 0 ? &err : NULL);
@@ -171,13 +189,24 @@ static int read_index(struct fsck *f, struct err *err)
 	return r < 0 ? err_set(err, -r, "%s", damage.msg) : 0;
 }
 
+/* Only who repairs waits for others. */
+static int open_store(struct fsck *f, struct err *err)
+{
+	int r = f->repair ? -ENOENT : image_writer_look(&f->w, &f->paths, err);
+
+	if (r != -ENOENT)
+		return r;
+	image_writer_close(&f->w); /* there is none yet, or not all of one */
+	return writer_open(&f->w, f->ctl, &f->paths, err);
+}
+
 static int fsck(struct fsck *f, struct err *err)
 {
 	int r = paths_open(&f->paths, f->ctl->root, PATHS_CREATE, err);
 
 	if (r < 0)
 		return r;
-	r = writer_open(&f->w, f->ctl, &f->paths, err);
+	r = open_store(f, err);
 	if (r == 0)
 		r = read_index(f, err);
 	if (r == 0)

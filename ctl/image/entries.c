@@ -39,12 +39,13 @@ void entries_tell(struct entries *e, const struct import_result *result)
 
 /**
  * entries_end() - with --json, print the document
+ * @all: all that was asked for came; else what came is told, if anything did
  */
-void entries_end(struct entries *e, bool print)
+void entries_end(struct entries *e, bool all)
 {
 	json_auto_t *doc = json_pack("{s:i, s:O}", "version", ENTRIES_VERSION, "images", e->images);
 
-	if (print && e->ctl->json)
+	if (e->ctl->json && (all || json_array_size(e->images) > 0))
 		ctl_print_json(e->ctl, doc);
 	json_decref(e->images);
 }

@@ -41,13 +41,11 @@ static int find_by_digits(struct found *out, const json_t *index, const char *di
 }
 
 /* A path is known by its real name, as import has it. */
-static int parse_ref(struct image_ref *out, const char *text, struct err *err)
+static int parse_path(struct image_ref *out, const char *text, struct err *err)
 {
 	char real[PATH_MAX];
 
-	if ((text[0] == '/' || strncmp(text, "./", 2) == 0) && realpath(text, real))
-		text = real;
-	return image_ref_parse(out, text, err);
+	return image_ref_parse(out, realpath(text, real) ? real : text, err);
 }
 
 /* By the manifest's digest, or that of the index that it was chosen from. */
@@ -91,12 +89,19 @@ static int find_entry(struct found *out, const json_t *index, const char *text, 
 		if (r != -ENOENT)
 			return r;
 	}
-	r = parse_ref(&ref, text, err);
-	if (r < 0 && !digits)
-		return r;
+	if (text[0] == '/' || strncmp(text, "./", 2) == 0)
+		r = parse_path(&ref, text, err);
+	else
+		r = image_ref_parse(&ref, text, err);
 	/* Else "sha256:" and too few digits to be a reference. */
 	if (r == 0 && find_by_ref(out, index, &ref) == 0)
 		return 0;
+	/* "web" may be a name, and where an image was imported from. */
+	if (text[0] != '/' && parse_path(&ref, text, NULL) == 0 && ref.kind == IMAGE_REF_PATH &&
+	    find_by_ref(out, index, &ref) == 0)
+		return 0;
+	if (r < 0 && !digits)
+		return r;
 	return err_set(err, ENOENT, "no image '%.200s'", text);
 }
 

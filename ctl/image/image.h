@@ -111,7 +111,7 @@ struct entries {
 
 void entries_begin(struct entries *e, struct ctl *ctl);
 void entries_tell(struct entries *e, const struct import_result *result);
-void entries_end(struct entries *e, bool print);
+void entries_end(struct entries *e, bool all);
 
 /* progress.c */
 struct progress {

@@ -2,6 +2,7 @@
 /* How far an import is: a bar on a terminal, a line for each layer elsewhere. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -9,6 +10,8 @@
 #include "ctl/text.h"
 
 #define BAR_WIDTH 30
+#define BAR_MIN	  4
+#define COLUMNS	  80
 /* It is looked at so often; what was done by the first look took as long, at most. */
 #define RATE_MIN_NS (100 * NSEC_PER_MSEC)
 /* A host that answers sooner is not worth a word. */
@@ -45,22 +48,44 @@ void progress_begin(struct progress *p, FILE *out)
 	};
 }
 
+static size_t columns(FILE *out)
+{
+	struct winsize size = { .ws_col = 0 };
+
+	(void)ioctl(fileno(out), TIOCGWINSZ, &size); /* or it is as wide as most */
+	return size.ws_col ? size.ws_col : COLUMNS;
+}
+
+static void fill(char *bar, size_t n, size_t filled)
+{
+	bar[0] = '[';
+	memset(bar + 1, '#', filled);
+	memset(bar + 1 + filled, '.', n - filled);
+	bar[n + 1] = ']';
+	bar[n + 2] = '\0';
+}
+
+/* The bar has what the line leaves; the last column would wrap on some terminals. */
 static void draw(struct progress *p, const struct worker_progress *now)
 {
 	double s = (double)(clock_boottime_ns() - p->began_ns + RATE_MIN_NS) / (double)NSEC_PER_SEC;
 	uint64_t total = now->total_bytes ? now->total_bytes : 1;
-	unsigned filled = (unsigned)(now->done_bytes * BAR_WIDTH / total);
-	char bar[BAR_WIDTH + 1], done[16], all[16], rate[16];
+	size_t width = columns(p->out) - 1, filled, bar_n = 0;
+	char bar[BAR_WIDTH + 3] = "", done[16], all[16], rate[16], head[64], tail[64], line[192];
+	int used;
 
-	if (filled > BAR_WIDTH)
-		filled = BAR_WIDTH;
-	memset(bar, '.', BAR_WIDTH);
-	memset(bar, '#', filled);
-	bar[BAR_WIDTH] = '\0';
-	fprintf(p->out, "\r\033[K%s %u/%u [%s] %s/%s %s/s", now->fetching ? "fetch" : "layer",
-		now->layer, now->layer_n, bar, size_text(done, now->done_bytes),
-		size_text(all, now->total_bytes),
-		size_text(rate, (uint64_t)((double)now->done_bytes / s)));
+	used = snprintf(head, sizeof(head), "%s %u/%u ", now->fetching ? "fetch" : "layer", now->layer,
+			now->layer_n);
+	used += snprintf(tail, sizeof(tail), " %s/%s %s/s", size_text(done, now->done_bytes),
+			 size_text(all, now->total_bytes),
+			 size_text(rate, (uint64_t)((double)now->done_bytes / s)));
+	if ((size_t)used + BAR_MIN + 2 <= width)
+		bar_n = width - (size_t)used - 2 < BAR_WIDTH ? width - (size_t)used - 2 : BAR_WIDTH;
+	filled = now->done_bytes < total ? (size_t)(now->done_bytes * bar_n / total) : bar_n;
+	if (bar_n > 0)
+		fill(bar, bar_n, filled);
+	snprintf(line, sizeof(line), "%s%s%s", head, bar, bar_n > 0 ? tail : tail + 1);
+	fprintf(p->out, "\r\033[K%.*s", (int)width, line);
 	(void)fflush(p->out);
 	p->shown = true;
 }
