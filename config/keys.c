@@ -227,7 +227,8 @@ const struct config_key config_keys[] = {
 	{ "Device", CONFIG_CONTAINER, RESTART, &config_type_device,
 	  "SOURCE[:TARGET][:ro|rw][,optional]", .list = true, .since = SINCE, CONTAINER_MEMBER(run),
 	  .about = "A device of the host that the container may open, at the same place if no TARGET "
-		   "below /dev is given." },
+		   "below /dev is given; SOURCE is a path, class:SUBSYSTEM/PATTERN or "
+		   "usb:VENDOR:PRODUCT." },
 	{ "LoadCredential", CONFIG_CONTAINER, RESTART, &config_type_credential, "ID:PATH",
 	  .list = true, .since = SINCE, CONTAINER_MEMBER(run),
 	  .about = "A secret: a file of the host, or the files of a directory, as a file that only "

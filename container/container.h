@@ -43,10 +43,11 @@ struct container_files {
 
 /* A device node that the container gets. */
 struct container_node {
-	const char *target; /* below /dev */
+	char target[CONTAINER_DEVICE_TARGET_SIZE]; /* below /dev */
 	mode_t type;	    /* S_IFCHR or S_IFBLK */
 	dev_t number;
 	bool read_only;
+	bool by_kernel; /* its name is the kernel's: not made where the container has another thing */
 };
 
 struct container_nodes {

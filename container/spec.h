@@ -28,13 +28,25 @@ struct container_tmpfs {
 	mode_t mode;
 };
 
-struct container_device {
-	char *source; /* absolute path on the host: a node, or a link to one */
-	char *target; /* absolute path in the container, below /dev */
-	bool read_only;
-	bool optional; /* one that is not there is no error */
+/* How a device is found: /sys/class and /sys/bus/usb say which there are. */
+enum container_device_by {
+	CONTAINER_DEVICE_PATH,
+	CONTAINER_DEVICE_CLASS, /* those of @subsystem whose kernel name @pattern matches */
+	CONTAINER_DEVICE_USB,	/* the nodes of each USB device with @vendor and @product */
 };
 
+struct container_device {
+	char *source; /* absolute path on the host: a node, or a link to one; else as the file says */
+	char *target; /* absolute path in the container, below /dev; NULL: the kernel's name of each */
+	bool read_only;
+	bool optional; /* one that is not there is no error */
+	enum container_device_by by;
+	char *subsystem; /* "tty"; NULL: any */
+	char *pattern;	 /* "ttyUSB*", as fnmatch(3) has it */
+	uint16_t vendor, product;
+};
+
+#define CONTAINER_DEVICE_TARGET_SIZE 128 /* bytes of a target, with its NUL */
 #define CONTAINER_DEVICES_MAX 64
 
 /* A file of the host, or each file of a directory, that a container gets a copy of. */

@@ -87,8 +87,11 @@ static int add_node(int dev, const struct container_node *node, struct err *err)
 		if (io_mkdir_path(dev, parent, 0755, err) < 0)
 			return -err->code;
 	}
-	if (mknodat(dev, path, node->type | mode, node->number) < 0 ||
-	    fchmodat(dev, path, mode, 0) < 0)
+	if (mknodat(dev, path, node->type | mode, node->number) < 0)
+		return node->by_kernel && errno == EEXIST ?
+			       0 : /* null and its kin, which every container has */
+			       err_sys(err, "make '%s'", node->target);
+	if (fchmodat(dev, path, mode, 0) < 0)
 		return err_sys(err, "make '%s'", node->target);
 	return 0;
 }

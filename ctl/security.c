@@ -392,6 +392,9 @@ static const struct {
 	{ "/dev/mapper/", 90, 60, "a disk, as it is" }, { "/dev/disk/", 90, 60, "a disk, as it is" },
 	{ "/dev/md", 90, 60, "a disk, as it is" },	{ "/dev/loop", 70, 40, "files as disks" },
 	{ "/dev/input", 30, 30, "what is typed on the host" },
+	{ "class:input/", 30, 30, "what is typed on the host" },
+	{ "class:block/", 90, 60, "disks, as they are" }, { "class:mem/", 100, 80, "the host's memory" },
+	{ "class:tty/", 10, 5, "devices of the host, and their driver" },
 	{ "/dev/uinput", 60, 60, "types on the host" },
 };
 

@@ -3,44 +3,85 @@
 #include "supervisor/devices.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "base/fd.h"
 #include "cgroup/devices.h"
+#include "supervisor/sysfs.h"
 
 _Static_assert((int)CONTAINER_DEVICES_MAX <= (int)CGROUP_DEVICES_MAX, "all fit into the filter");
 
+static int find_path(struct container_nodes *out, const struct container_device *d, struct err *err)
+{
+	struct container_node *node = &out->nodes[out->n];
+	struct stat st;
+
+	if (stat(d->source, &st) < 0)
+		return err_sys(err, "device '%s'", d->source);
+	if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
+		return err_set(err, EINVAL, "device '%s': it is no device node", d->source);
+	if (out->n == CONTAINER_DEVICES_MAX)
+		return err_set(err, E2BIG, "device '%s': more than %d", d->source, CONTAINER_DEVICES_MAX);
+	*node = (struct container_node){
+		.type = st.st_mode & S_IFMT,
+		.number = st.st_rdev,
+		.read_only = d->read_only,
+	};
+	snprintf(node->target, sizeof(node->target), "%s", d->target);
+	out->n++;
+	return 0;
+}
+
+static int find_listed(struct container_nodes *out, int sys_fd, const struct container_device *d,
+		       struct err *err)
+{
+	const size_t before = out->n;
+	int r = sysfs_find(out, sys_fd, d, err);
+
+	if (r == 0 && out->n == before)
+		r = err_set(err, ENOENT, "device '%s': there is none", d->source);
+	return r;
+}
+
+/* Two that find the same node: the first one says how it is opened. */
+static void drop_doubles(struct container_nodes *nodes, size_t from)
+{
+	for (size_t i = from; i < nodes->n;) {
+		size_t k = 0;
+
+		while (k < i && strcmp(nodes->nodes[k].target, nodes->nodes[i].target) != 0)
+			k++;
+		if (k == i)
+			i++;
+		else
+			nodes->nodes[i] = nodes->nodes[--nodes->n];
+	}
+}
+
 /**
  * devices_find() - the nodes of the devices that are there
- * @out: borrows the names from @spec
+ * @sys_fd: the directory /sys
  *
  * A link, such as those of /dev/serial/by-id, is followed: the node is that of now.
  *
  * Return: 0 or -errno with @err filled (ENOENT: one that is not optional; EINVAL: no device).
  */
-int devices_find(struct container_nodes *out, const struct container_spec *spec, struct err *err)
+int devices_find(struct container_nodes *out, const struct container_spec *spec, int sys_fd,
+		 struct err *err)
 {
 	out->n = 0;
 	for (size_t i = 0; i < spec->device_n; i++) {
 		const struct container_device *d = &spec->devices[i];
-		struct stat st;
+		const size_t before = out->n;
+		int r = d->by == CONTAINER_DEVICE_PATH ? find_path(out, d, err) :
+							 find_listed(out, sys_fd, d, err);
 
-		if (stat(d->source, &st) < 0) {
-			if (d->optional && errno == ENOENT)
-				continue;
-			return err_about(err, err_sys(err, "device '%s'", d->source), "Device",
-					 (unsigned)i);
-		}
-		if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
-			return err_about(err, err_set(err, EINVAL, "device '%s': it is no device node",
-						      d->source), "Device", (unsigned)i);
-		out->nodes[out->n++] = (struct container_node){
-			.target = d->target,
-			.type = st.st_mode & S_IFMT,
-			.number = st.st_rdev,
-			.read_only = d->read_only,
-		};
+		if (r < 0 && !(r == -ENOENT && d->optional))
+			return r;
+		drop_doubles(out, before);
 	}
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include "cgroup/cgroup.h"
 #include "container/container.h"
 
-int devices_find(struct container_nodes *out, const struct container_spec *spec, struct err *err);
+int devices_find(struct container_nodes *out, const struct container_spec *spec, int sys_fd,
+		 struct err *err);
 int devices_allow(const struct cgroup *cg, const struct container_nodes *nodes,
 		  const struct userns *userns, struct err *err);

@@ -356,6 +356,13 @@ static int keep_root(struct member *m, const struct container_root *root, struct
 	return r < 0 ? r : fd_store_put(store, pause_store_root(m->place), m->mntns_fd, err);
 }
 
+static int find_devices(struct container_nodes *out, const struct container_spec *spec, struct err *err)
+{
+	cleanup_close int sys = open("/sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return sys < 0 ? err_sys(err, "open '/sys'") : devices_find(out, spec, sys, err);
+}
+
 static int build_root(struct member *m, struct err *err)
 {
 	struct container_nodes nodes;
@@ -376,7 +383,7 @@ static int build_root(struct member *m, struct err *err)
 		return 0;
 	if (fault_at("root"))
 		return fault_error("root", err);
-	r = devices_find(&nodes, args.spec, err);
+	r = find_devices(&nodes, args.spec, err);
 	if (r == 0)
 		r = devices_allow(&m->cgroup, &nodes, args.userns, err);
 	if (r == 0)

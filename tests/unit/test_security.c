@@ -116,6 +116,8 @@ static void judge__one_key__row_with_score_and_line(void **state)
 		  7 },
 		{ BASE "Device=/dev/sda\n", "Device", "/dev/sda:rw", 90, 4 },
 		{ BASE "Device=/dev/kvm\n", "Device", "/dev/kvm:rw", 10, 4 },
+		{ BASE "Device=class:block/sd*:ro\n", "Device", "class:block/sd*:ro", 60, 4 },
+		{ BASE "Device=usb:0403:6001/tty\n", "Device", "usb:0403:6001/tty:rw", 10, 4 },
 		{ BASE, "Landlock", "auto", 0, 0 },
 		{ BASE "Landlock=no\n", "Landlock", "no", 3, 4 },
 		{ "[Pod]\nUserNamespace=host\n" BASE "Landlock=no\n", "Landlock", "no", 8, 6 },
