@@ -276,6 +276,12 @@ const struct config_key config_keys[] = {
 	  OWN("auto"), .since = SINCE, CONTAINER_MEMBER(run.landlock),
 	  .about = "Whether Landlock (Linux 5.19) shuts off all files outside of the container's root; "
 		   "auto: if the kernel has it, and see LANDLOCK." },
+	{ "SELinuxContext", CONFIG_CONTAINER, RESTART, &config_type_label, "[-]CONTEXT",
+	  .since = SINCE, CONTAINER_MEMBER(run.labels[CONTAINER_LABEL_SELINUX]),
+	  .about = "SELinux context of the program; with -, an error is none." },
+	{ "AppArmorProfile", CONFIG_CONTAINER, RESTART, &config_type_label, "[-]PROFILE",
+	  .since = SINCE, CONTAINER_MEMBER(run.labels[CONTAINER_LABEL_APPARMOR]),
+	  .about = "AppArmor profile of the program, which must be loaded; with -, an error is none." },
 	{ "StopSignal", CONFIG_CONTAINER, LIVE, &config_type_signal, "SIGNAL",
 	  .since = SINCE, CONTAINER_MEMBER(stop_signal),
 	  .about = "Signal that asks the program to end; the image's, or SIGTERM." },

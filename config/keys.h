@@ -46,7 +46,7 @@ struct config_key {
 };
 
 /* In the order of the man page: by section. */
-#define CONFIG_KEY_N 84
+#define CONFIG_KEY_N 86
 extern const struct config_key config_keys[CONFIG_KEY_N];
 extern const char *const config_section_names[CONFIG_SECTION_N];
 

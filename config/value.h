@@ -42,7 +42,7 @@ extern const struct config_type config_type_size, config_type_duration, config_t
 	config_type_image, config_type_policy, config_type_ifname, config_type_subnet,
 	config_type_address, config_type_dns, config_type_capabilities, config_type_seccomp, config_type_sysctl,
 	config_type_rlimit_size, config_type_rlimit_time, config_type_rlimit_count,
-	config_type_idset, config_type_huge, config_type_device, config_type_credential;
+	config_type_idset, config_type_huge, config_type_device, config_type_credential, config_type_label;
 
 /* At @at, which points into v->s. Return -EINVAL. */
 int config_value_bad(const struct config_value *v, const char *at, const char *fmt, ...)

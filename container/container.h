@@ -96,7 +96,7 @@ struct container_process {
 	struct container_capabilities capabilities;
 	bool allow_new_privs;
 	struct container_filter filter;
-	const struct container_spec *landlock; /* whose root is walled in; NULL: no wall */
+	const struct container_spec *spec; /* for Landlock and labels; NULL: neither */
 	bool host_network;
 	const struct userns *userns; /* the pod's */
 	int pause_pidfd;

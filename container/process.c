@@ -25,6 +25,7 @@
 #include "container/container.h"
 #include "container/credentials.h"
 #include "container/identity.h"
+#include "container/labels.h"
 #include "container/landlock.h"
 #include "container/pidns.h"
 #include "container/rlimits.h"
@@ -58,6 +59,7 @@ struct start {
 	int slave_fd;
 	int master_fd;
 	int ruleset_fd; /* Landlock's, or -EBADF */
+	struct labels labels;
 	int pidfd;
 	pid_t pid; /* B's, in the pod's namespace */
 	const char *stage; /* NULL once the program runs */
@@ -106,6 +108,21 @@ static int arrange_stdio(struct start *s)
 			return err_sys(s->err, "set up descriptor %d", i);
 	}
 	return 0;
+}
+
+/* Should: be what has a say about the execve only: until then B is still podd's. */
+static int set_labels(struct start *s)
+{
+	cleanup_close int attr = -EBADF;
+	bool any = false;
+	int r;
+
+	for (unsigned i = 0; i < CONTAINER_LABEL_N; i++)
+		any = any || s->labels.wanted[i];
+	if (!any)
+		return 0;
+	r = labels_open(&attr, s->err);
+	return r < 0 ? r : labels_write(attr, &s->labels, s->p->spec, s->err);
 }
 
 /*
@@ -268,6 +285,7 @@ static const struct stage stages[] = {
 	{ "limits", set_limits, NULL },
 	{ "user-namespace", enter_user_namespace, NULL },
 	{ "stdio", arrange_stdio, NULL },
+	{ "labels", set_labels, NULL },
 	{ "landlock", enter_landlock, "Landlock" },
 	{ "close-descriptors", close_others, NULL }, /* podd's lock among them: early */
 	{ "session", make_session, NULL },
@@ -295,6 +313,14 @@ static int become_program(void *arg)
 }
 
 /* ------------------------------------------------------------------ child A */
+
+/* Mustn't: be later than the mount namespace: /sys is the host's here. */
+static int find_labels(struct start *s)
+{
+	cleanup_close int sys = s->p->spec ? open("/sys", O_PATH | O_DIRECTORY | O_CLOEXEC) : -EBADF;
+
+	return s->p->spec ? labels_check(&s->labels, s->p->spec, sys, s->err) : 0;
+}
 
 static int join_namespaces(struct start *s)
 {
@@ -367,7 +393,7 @@ static int open_stdio(struct start *s)
 static int make_landlock(struct start *s)
 {
 	const struct landlock_args args = {
-		.spec = s->p->landlock,
+		.spec = s->p->spec,
 		.host_network = s->p->host_network,
 		.stdio = s->p->tty ? NULL : s->stdio,
 	};
@@ -448,6 +474,7 @@ static int complete_environment(struct start *s)
 }
 
 static const struct stage preparations[] = {
+	{ "labels", find_labels, NULL },
 	{ "namespaces", join_namespaces, NULL },
 	{ "user", find_identity, "User" },
 	{ "credentials", give_credentials, "LoadCredential" },

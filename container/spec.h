@@ -93,6 +93,15 @@ enum container_landlock {
 	CONTAINER_LANDLOCK_NO,
 };
 
+/* Of the program, by the host's security module. */
+enum container_label_kind { CONTAINER_LABEL_SELINUX, CONTAINER_LABEL_APPARMOR, CONTAINER_LABEL_N };
+
+struct container_label {
+	char *name; /* NULL: the one that podd has */
+	bool optional; /* that it cannot be set is no error */
+};
+#define CONTAINER_LABEL_MAX 1023
+
 /* Owned by whoever built it; container/ only reads it. */
 struct container_spec {
 	char *name;
@@ -118,6 +127,7 @@ struct container_spec {
 	bool allow_new_privs; /* NoNewPrivileges=no */
 	struct container_seccomp seccomp;
 	enum container_landlock landlock;
+	struct container_label labels[CONTAINER_LABEL_N];
 };
 
 /* Whether a container is to have that wall, if the kernel has it: not with what Landlock

@@ -311,6 +311,22 @@ static void judge_landlock(struct judge *j)
 	    words[run->landlock]);
 }
 
+/* None is no hole of the file's: the host's policy has one for podd, which is inherited. */
+static void judge_labels(struct judge *j)
+{
+	static const char *const keys[] = { [CONTAINER_LABEL_SELINUX] = "SELinuxContext",
+					    [CONTAINER_LABEL_APPARMOR] = "AppArmorProfile" };
+
+	for (unsigned i = 0; i < CONTAINER_LABEL_N; i++) {
+		const struct container_label *l = &j->container->run.labels[i];
+
+		if (l->name)
+			add(j, keys[i], 0, of_container(j, keys[i]),
+			    l->optional ? "bounded by the host's policy, if that has it" :
+					  "bounded by the host's policy", "%s", l->name);
+	}
+}
+
 /* ------------------------------------------------------------- volumes, devices, limits */
 
 /* Places of the host, the first that fits; what is below them too, but for "/". */
@@ -448,6 +464,7 @@ static void judge_container(struct judge *j)
 	judge_new_privs(j);
 	judge_seccomp(j);
 	judge_landlock(j);
+	judge_labels(j);
 	for (size_t i = 0; i < c->run.volume_n; i++)
 		judge_volume(j, i);
 	for (size_t i = 0; i < c->run.device_n; i++)

@@ -302,6 +302,10 @@ static json_t *container_details(const struct pod *pod, unsigned i)
 	json_object_set_new(o, "mounts", mounts(run));
 	json_object_set_new(o, "credentials", credentials(run));
 	json_object_set_new(o, "landlock", landlock(run));
+	json_object_set_new(o, "selinux_context",
+			    text_or_null(run->labels[CONTAINER_LABEL_SELINUX].name));
+	json_object_set_new(o, "apparmor_profile",
+			    text_or_null(run->labels[CONTAINER_LABEL_APPARMOR].name));
 	json_object_set_new(o, "exec", strings(run->argv));
 	json_object_set_new(o, "environment", strings(run->env));
 	json_object_set_new(o, "user", text_or_null(run->user));

@@ -510,7 +510,7 @@ struct container_process member_process(const struct member *m)
 		.rlimits = run->rlimits,
 		.capabilities = run->capabilities,
 		.allow_new_privs = run->allow_new_privs,
-		.landlock = run,
+		.spec = run,
 		.host_network = m->host->pod_spec->network.mode == NETNS_HOST,
 		.userns = &m->host->pause->userns,
 		.pause_pidfd = m->host->pause->pidfd,

@@ -119,6 +119,8 @@ static const struct row {
 	{ CONFIG_CONTAINER, "NoNewPrivileges", "yes", "no", A, PLAN_RESTART, false },
 	{ CONFIG_CONTAINER, "SeccompProfile", "", "unconfined", A, PLAN_RESTART, false },
 	{ CONFIG_CONTAINER, "Landlock", "auto", "no", A, PLAN_RESTART, false },
+	{ CONFIG_CONTAINER, "SELinuxContext", "a:b:c:s0", "-a:b:c:s0", A, PLAN_RESTART, false },
+	{ CONFIG_CONTAINER, "AppArmorProfile", "", "web", A, PLAN_RESTART, false },
 	{ CONFIG_CONTAINER, "StopSignal", "TERM", "INT", A, PLAN_LIVE, false },
 	{ CONFIG_CONTAINER, "MemoryMax", "1M", "", A, PLAN_LIVE, false },
 	{ CONFIG_CONTAINER, "MemoryHigh", "1M", "2M", A, PLAN_LIVE, false },

@@ -123,6 +123,8 @@ static void judge__one_key__row_with_score_and_line(void **state)
 		{ "[Pod]\nUserNamespace=host\n" BASE "Landlock=no\n", "Landlock", "no", 8, 6 },
 		{ BASE "AddCapability=SYS_PTRACE\n", "Landlock", "auto", 3, 0 },
 		{ BASE "AddCapability=SYS_PTRACE\nLandlock=yes\n", "Landlock", "yes", 0, 5 },
+		{ BASE "SELinuxContext=a:b:c:s0\n", "SELinuxContext", "a:b:c:s0", 0, 4 },
+		{ BASE "AppArmorProfile=-web\n", "AppArmorProfile", "web", 0, 4 },
 		{ BASE "LoadCredential=db:/etc/db\n", "LoadCredential", "db", 0, 4 },
 		{ "[Container web]\nRootfs=/\nExec=/bin/true\n", "Rootfs", "/", 60, 2 },
 		{ "[Container web]\nRootfs=/a:/b\nExec=/bin/true\n", "Rootfs", "/a:...", 0, 2 },
