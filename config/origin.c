@@ -95,16 +95,18 @@ static bool has_word(const char *text, const char *word)
 
 /**
  * config_origin_word() - the last assignment in force that has this word in its list
+ * @container: NULL in [Pod]
  *
  * Return: its place; line 0 when there is none.
  */
 struct config_pos config_origin_word(const struct config_origins *o, const char *container,
 				     const char *key, const char *word)
 {
+	enum config_section section = container ? CONFIG_CONTAINER : CONFIG_POD;
 	struct config_pos pos = { 0 };
 
 	for (size_t i = 0; i < o->n; i++) {
-		if (!is_of(&o->list[i], CONFIG_CONTAINER, container, key))
+		if (!is_of(&o->list[i], section, container, key))
 			continue;
 		if (!*o->list[i].value)
 			pos = (struct config_pos){ 0 };

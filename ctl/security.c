@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/capability.h"
 #include "base/fd.h"
@@ -113,6 +114,36 @@ static void judge_policy(struct judge *j)
 		add(j, "ImagePolicy", any ? 5 : 0, said(j, CONFIG_POD, "ImagePolicy"),
 		    any ? "images without a signature run" : "only signed images run", "%s",
 		    any ? "any" : policy(j));
+}
+
+/* All of them are the pod's own, so none opens the host; some change what the pod is to others. */
+static const struct {
+	const char *start;
+	unsigned score;
+	const char *about;
+} sysctls[] = {
+	{ "net.ipv4.ip_forward=", 3, "forwards packets between its links" },
+	{ "net.ipv4.conf.", 2, "what the pod does with packets of its neighbours" },
+	{ "net.ipv6.", 2, "IPv6, which podd leaves off" },
+};
+
+static void judge_sysctls(struct judge *j)
+{
+	for (char *const *s = j->spec->sysctls; s && *s; s++) {
+		struct config_pos pos = config_origin_word(j->origins, NULL, "Sysctl", *s);
+		const char *about = "a parameter of the pod's own namespaces";
+		unsigned score = 0;
+
+		for (size_t i = 0; i < ARRAY_SIZE(sysctls); i++) {
+			if (strncmp(*s, sysctls[i].start, strlen(sysctls[i].start)) != 0)
+				continue;
+			score = sysctls[i].score;
+			about = sysctls[i].about;
+			break;
+		}
+		/* A word in quotes is not found as it is. */
+		add(j, "Sysctl", score, pos.line ? pos : said(j, CONFIG_POD, "Sysctl"), about, "%s", *s);
+	}
 }
 
 /* ---------------------------------------------------------------- who, from which root */
@@ -452,6 +483,52 @@ static void judge_limit(struct judge *j, const char *key, uint64_t own, uint64_t
 		    "can take what the host has", "infinity");
 }
 
+/* A hard limit above @most is worth a score; below, it bounds. */
+static const struct {
+	unsigned resource;
+	const char *key;
+	uint64_t most;
+	unsigned score;
+	const char *above;
+} rlimits[] = {
+	{ RLIMIT_CPU, "LimitCPU", UINT64_MAX, 0, "" },
+	{ RLIMIT_FSIZE, "LimitFSIZE", UINT64_MAX, 0, "" },
+	{ RLIMIT_DATA, "LimitDATA", UINT64_MAX, 0, "" },
+	{ RLIMIT_STACK, "LimitSTACK", UINT64_MAX, 0, "" },
+	{ RLIMIT_CORE, "LimitCORE", UINT64_MAX, 0, "" },
+	{ RLIMIT_NOFILE, "LimitNOFILE", 1 << 20, 1, "more files than a service of the host has" },
+	{ RLIMIT_AS, "LimitAS", UINT64_MAX, 0, "" },
+	{ RLIMIT_NPROC, "LimitNPROC", UINT64_MAX, 0, "" },
+	{ RLIMIT_MEMLOCK, "LimitMEMLOCK", 64 << 20, 2, "memory that cannot be reclaimed" },
+	{ RLIMIT_SIGPENDING, "LimitSIGPENDING", 1 << 20, 1, "signals queued in the kernel's memory" },
+	{ RLIMIT_MSGQUEUE, "LimitMSGQUEUE", 64 << 20, 1, "messages in the kernel's memory" },
+	{ RLIMIT_RTPRIO, "LimitRTPRIO", 0, 10, "real-time priority: others on its CPUs can starve" },
+};
+
+static const char *number_text(char text[24], uint64_t n)
+{
+	if (n == CONTAINER_RLIMIT_INFINITY)
+		return "infinity";
+	snprintf(text, 24, "%llu", (unsigned long long)n);
+	return text;
+}
+
+/* Those that the file gives: the others have defaults that open nothing. */
+static void judge_rlimits(struct judge *j)
+{
+	char soft[24], hard[24];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rlimits); i++) {
+		const struct container_rlimit *l = &j->container->run.rlimits[rlimits[i].resource];
+		bool above = l->hard > rlimits[i].most;
+
+		if (l->said)
+			add(j, rlimits[i].key, above ? rlimits[i].score : 0,
+			    of_container(j, rlimits[i].key), above ? rlimits[i].above : "bounded",
+			    "%s:%s", number_text(soft, l->soft), number_text(hard, l->hard));
+	}
+}
+
 static void judge_container(struct judge *j)
 {
 	const struct pod_container *c = j->container;
@@ -473,6 +550,7 @@ static void judge_container(struct judge *j)
 		judge_credential(j, i);
 	judge_limit(j, "MemoryMax", c->limits.memory_max_bytes, j->spec->limits.memory_max_bytes);
 	judge_limit(j, "TasksMax", c->limits.tasks_max, j->spec->limits.tasks_max);
+	judge_rlimits(j);
 }
 
 /* ------------------------------------------------------------------------- the whole */
@@ -505,6 +583,7 @@ int security_judge(struct security_report *out, const struct pod_spec *spec,
 	judge_userns(&j);
 	judge_network(&j);
 	judge_policy(&j);
+	judge_sysctls(&j);
 	for (size_t i = 0; i < spec->container_n; i++) {
 		struct security_subject *s = &out->containers[i];
 

@@ -11,7 +11,7 @@ run() {
 		${2:+--setenv="$2"} "$PWD/$1" || failed=1
 }
 
-for name in core process stop network pause identity limits; do
+for name in core process stop network pause identity limits landlock credentials labels; do
 	run "tests/integration/test-$name"
 done
 # Of these what the kernel's version may change.
