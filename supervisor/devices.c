@@ -61,6 +61,23 @@ static void drop_doubles(struct container_nodes *nodes, size_t from)
 	}
 }
 
+static int find(struct container_nodes *out, const struct container_spec *spec, int sys_fd,
+		bool present, struct err *err)
+{
+	out->n = 0;
+	for (size_t i = 0; i < spec->device_n; i++) {
+		const struct container_device *d = &spec->devices[i];
+		const size_t before = out->n;
+		int r = d->by == CONTAINER_DEVICE_PATH ? find_path(out, d, err) :
+							 find_listed(out, sys_fd, d, err);
+
+		if (r < 0 && !(r == -ENOENT && (d->optional || present)))
+			return r;
+		drop_doubles(out, before);
+	}
+	return 0;
+}
+
 /**
  * devices_find() - the nodes of the devices that are there
  * @sys_fd: the directory /sys
@@ -72,35 +89,33 @@ static void drop_doubles(struct container_nodes *nodes, size_t from)
 int devices_find(struct container_nodes *out, const struct container_spec *spec, int sys_fd,
 		 struct err *err)
 {
-	out->n = 0;
-	for (size_t i = 0; i < spec->device_n; i++) {
-		const struct container_device *d = &spec->devices[i];
-		const size_t before = out->n;
-		int r = d->by == CONTAINER_DEVICE_PATH ? find_path(out, d, err) :
-							 find_listed(out, sys_fd, d, err);
+	return find(out, spec, sys_fd, false, err);
+}
 
-		if (r < 0 && !(r == -ENOENT && d->optional))
-			return r;
-		drop_doubles(out, before);
-	}
-	return 0;
+/**
+ * devices_find_present() - the same while the container is there: what has gone is no error
+ */
+int devices_find_present(struct container_nodes *out, const struct container_spec *spec, int sys_fd,
+			 struct err *err)
+{
+	return find(out, spec, sys_fd, true, err);
 }
 
 /**
  * devices_allow() - bound a container's group to its devices
  *
- * Not without a device and with ids of the pod's own: nothing there can make or reach
+ * Also when none of them is there now. Not without a Device= and with ids of the pod's own: nothing there can make or reach
  * another node then (no capability is good for it, and mounts are nodev), and a filter
  * costs each container a page.
  *
  * Return: 0 or -errno with @err filled.
  */
 int devices_allow(const struct cgroup *cg, const struct container_nodes *nodes,
-		  const struct userns *userns, struct err *err)
+		  const struct container_spec *spec, const struct userns *userns, struct err *err)
 {
 	struct cgroup_device devices[CONTAINER_DEVICES_MAX];
 
-	if (nodes->n == 0 && userns->fd >= 0)
+	if (spec->device_n == 0 && userns->fd >= 0)
 		return 0;
 	for (size_t i = 0; i < nodes->n; i++)
 		devices[i] = (struct cgroup_device){

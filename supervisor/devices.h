@@ -8,5 +8,7 @@
 
 int devices_find(struct container_nodes *out, const struct container_spec *spec, int sys_fd,
 		 struct err *err);
+int devices_find_present(struct container_nodes *out, const struct container_spec *spec, int sys_fd,
+			 struct err *err);
 int devices_allow(const struct cgroup *cg, const struct container_nodes *nodes,
-		  const struct userns *userns, struct err *err);
+		  const struct container_spec *spec, const struct userns *userns, struct err *err);

@@ -20,6 +20,7 @@
 #include "container/credentials.h"
 #include "container/filter.h"
 #include "supervisor/devices.h"
+#include "supervisor/hotplug.h"
 #include "supervisor/origin.h"
 #include "supervisor/plan.h"
 
@@ -363,6 +364,15 @@ static int find_devices(struct container_nodes *out, const struct container_spec
 	return sys < 0 ? err_sys(err, "open '/sys'") : devices_find(out, spec, sys, err);
 }
 
+/* For supervisor/hotplug.c. Without memory it looks at them again. */
+static void note_nodes(struct member *m, const struct container_nodes *nodes)
+{
+	free(m->nodes);
+	m->nodes = hotplug_follows(&m->spec->run) ? malloc(sizeof(*nodes)) : NULL;
+	if (m->nodes)
+		*m->nodes = *nodes;
+}
+
 static int build_root(struct member *m, struct err *err)
 {
 	struct container_nodes nodes;
@@ -385,10 +395,12 @@ static int build_root(struct member *m, struct err *err)
 		return fault_error("root", err);
 	r = find_devices(&nodes, args.spec, err);
 	if (r == 0)
-		r = devices_allow(&m->cgroup, &nodes, args.userns, err);
+		r = devices_allow(&m->cgroup, &nodes, args.spec, args.userns, err);
 	if (r == 0)
 		r = container_root_build(&root, &args, err);
 	fault_kill("root-built");
+	if (r == 0)
+		note_nodes(m, &nodes);
 	return r < 0 ? r : keep_root(m, &root, err);
 }
 
@@ -665,6 +677,7 @@ void member_done(struct member *m)
 	close_fd(&m->events_fd);
 	recorder_end(&m->recorder);
 	cgroup_close(&m->cgroup);
+	free(take_ptr(m->nodes));
 	m->host = NULL;
 }
 

@@ -92,6 +92,7 @@ struct member {
 	uint64_t started_realtime_ns;
 	uint64_t finished_realtime_ns;
 	uint64_t oom_kills; /* counted when the process started */
+	struct container_nodes *nodes; /* in its /dev, where they may change; NULL: not known */
 	int wait_status;    /* of a process that is gone, while the group is not empty */
 	struct board_slot *slot;
 	uint32_t ended; /* generation of @slot whose end was acted on last; 0: none */

@@ -544,6 +544,7 @@ static const struct {
 	{ "containers", prepare_members },
 	{ "confine", confine_self }, /* before whoever could send or write something */
 	{ "control", open_control },
+	{ "hotplug", hotplug_begin },
 	{ "drive", begin_or_resume },
 };
 
@@ -663,6 +664,7 @@ void pod_end(struct pod *pod)
 	loop_watch_remove(pod->loop, &pod->exits_watch);
 	loop_watch_remove(pod->loop, &pod->lost_watch);
 	loop_timer_clear(pod->loop, &pod->timer);
+	hotplug_end(pod);
 	admission_end(&pod->admission);
 	reload_close(pod);
 	update_close(pod);

@@ -16,6 +16,7 @@
 #include "supervisor/control.h"
 #include "supervisor/etc.h"
 #include "supervisor/events.h"
+#include "supervisor/hotplug.h"
 #include "supervisor/loop.h"
 #include "supervisor/member.h"
 #include "supervisor/missing.h"
@@ -98,6 +99,7 @@ struct pod {
 	struct missing missing;
 	struct watch exits_watch;
 	struct watch lost_watch;
+	struct hotplug hotplug;
 	struct timer timer;
 	enum pod_former former;	 /* what of it was here */
 	const char *former_why;	 /* it cannot go on */

@@ -265,6 +265,7 @@ int reload_apply(struct pod *pod, struct pod_spec *spec_take, struct err *err)
 	}
 	take_spec(pod, spec_take);
 	follow_file(pod);
+	hotplug_update(pod);
 	pod->update.overpinned = true;
 	tell_all(pod, true);
 	update_note(pod);

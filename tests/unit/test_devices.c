@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Device= by class, and by vendor and product, on made-up trees like that of /sys. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -17,6 +19,7 @@
 #include "base/io.h"
 #include "supervisor/devices.h"
 #include "supervisor/sysfs.h"
+#include "supervisor/uevent.h"
 
 struct world {
 	char path[64];
@@ -213,6 +216,92 @@ static void devices_find__doubles__once(void **state)
 	assert_int_equal(nodes.n, 4);
 }
 
+/* -------------------------------------------------------------------- messages */
+
+#define TELLS(text) uevent_is_of_a_node(text, sizeof(text))
+
+static void uevent__forms__only_nodes_that_come_or_go(void **state)
+{
+	(void)state;
+	assert_true(TELLS("add@/devices/x\0ACTION=add\0SUBSYSTEM=tty\0MAJOR=188\0MINOR=0"));
+	assert_true(TELLS("x\0MAJOR=8\0ACTION=remove"));
+	assert_true(TELLS("x\0MAJOR=8\0ACTION=move"));
+	assert_false(TELLS("x\0MAJOR=8\0ACTION=change"));
+	assert_false(TELLS("x\0ACTION=add\0SUBSYSTEM=net"));
+	assert_false(TELLS("x\0ACTION=addition\0MAJOR=8"));
+	assert_false(TELLS(""));
+	assert_false(uevent_is_of_a_node("", 0));
+	assert_false(uevent_is_of_a_node("x\0ACTION=add\0MAJOR=8", 20)); /* cut */
+}
+
+static void uevent_read__messages__all_taken(void **state)
+{
+	static const char other[] = "x\0ACTION=change\0", node[] = "x\0ACTION=add\0MAJOR=1\0";
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, fds), 0);
+	assert_false(uevent_read(fds[0]));
+	assert_int_equal(send(fds[1], other, sizeof(other), 0), sizeof(other));
+	assert_false(uevent_read(fds[0]));
+	assert_int_equal(send(fds[1], node, sizeof(node), 0), sizeof(node));
+	assert_int_equal(send(fds[1], other, sizeof(other), 0), sizeof(other));
+	assert_true(uevent_read(fds[0]));
+	assert_false(uevent_read(fds[0]));
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+}
+
+/* What does not fit is told by ENOBUFS (netlink(7)): a reason to look, too. */
+static void uevent_read__more_than_the_socket_holds__counts_as_one(void **state)
+{
+	const char *file = "/sys/devices/virtual/mem/null/uevent";
+	int fd, out = open(file, O_WRONLY | O_CLOEXEC), least = 1;
+	struct err err = { 0 };
+
+	(void)state;
+	if (out < 0)
+		skip();
+	fd = uevent_open(&err);
+	assert_true(fd >= 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &least, sizeof(least)), 0);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(pwrite(out, "change", 6, 0), 6); /* none of which is a reason */
+	assert_true(uevent_read(fd));
+	(void)close(fd);
+	(void)close(out);
+}
+
+#define CORPUS "tests/fuzz/corpus/uevent"
+#define LLVMFuzzerTestOneInput fuzz_uevent
+#include "tests/fuzz/fuzz_uevent.c"
+
+static void fuzz_corpus__replayed__no_abort(void **state)
+{
+	DIR *dir = opendir(CORPUS);
+	struct dirent *d;
+	int replayed = 0;
+
+	(void)state;
+	if (!dir) {
+		print_message("run from the top directory to replay " CORPUS "\n");
+		skip();
+	}
+	while ((d = readdir(dir))) {
+		uint8_t data[UEVENT_SIZE];
+		int fd = openat(dirfd(dir), d->d_name, O_RDONLY | O_CLOEXEC);
+		ssize_t n = read(fd, data, sizeof(data));
+
+		if (n >= 0) { /* no directory */
+			(void)fuzz_uevent(data, (size_t)n);
+			replayed++;
+		}
+		(void)close(fd);
+	}
+	(void)closedir(dir);
+	assert_true(replayed >= 6);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -225,6 +314,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(find__bad_entries__left_out, make_world, remove_world),
 		cmocka_unit_test_setup_teardown(find__more_than_fit__refused, make_world, remove_world),
 		cmocka_unit_test_setup_teardown(devices_find__doubles__once, make_world, remove_world),
+		cmocka_unit_test(uevent__forms__only_nodes_that_come_or_go),
+		cmocka_unit_test(uevent_read__messages__all_taken),
+		cmocka_unit_test(uevent_read__more_than_the_socket_holds__counts_as_one),
+		cmocka_unit_test(fuzz_corpus__replayed__no_abort),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
