@@ -72,7 +72,7 @@ static int find(struct container_nodes *out, const struct container_spec *spec, 
 							 find_listed(out, sys_fd, d, err);
 
 		if (r < 0 && !(r == -ENOENT && (d->optional || present)))
-			return r;
+			return err_about(err, r, "Device", (unsigned)i);
 		drop_doubles(out, before);
 	}
 	return 0;
@@ -104,9 +104,9 @@ int devices_find_present(struct container_nodes *out, const struct container_spe
 /**
  * devices_allow() - bound a container's group to its devices
  *
- * Also when none of them is there now. Not without a Device= and with ids of the pod's own: nothing there can make or reach
- * another node then (no capability is good for it, and mounts are nodev), and a filter
- * costs each container a page.
+ * Also when none of them is there now. Not without a Device= and with ids of the pod's
+ * own: nothing there can make or reach another node then (no capability is good for it,
+ * and mounts are nodev), and a filter costs each container a page.
  *
  * Return: 0 or -errno with @err filled.
  */
