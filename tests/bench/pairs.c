@@ -29,6 +29,9 @@
 /* A restart takes so little that a pair of single ones is as good as two starts. */
 #define RESTARTS_PER_PAIR 15
 
+/* Without a network a start is short, and the difference of two is small. */
+#define STARTS_PER_PAIR 5
+
 /* With fewer, one run beside a busy neighbour would decide. */
 #define JUDGED_PAIRS 10
 
@@ -243,6 +246,33 @@ static bool measure_starts(const struct bench *b, struct series *s)
 	return report(s, b->pairs >= JUDGED_PAIRS);
 }
 
+/*
+ * What a container's walls cost: the pod as it is by default, and the same with all of them
+ * off, which stands in the floor's place. Return: whether the target is met.
+ */
+static bool measure_isolation(const struct bench *b, struct series *s)
+{
+	double on, off;
+	bool judge = b->pairs >= JUDGED_PAIRS;
+
+	prepare(s, b->pairs * STARTS_PER_PAIR);
+	for (unsigned i = 0; i < s->n; i++)
+		for (int who = 0; who < WHO_N; who++)
+			s->us[who][i] = start_once(b, s, who);
+	for (unsigned i = 0; i < s->n; i++)
+		s->ratio[i] = (s->us[PODD][i] - s->us[FLOOR][i]) / 2; /* two containers */
+	printf("%s (%u pairs)\n              median       min       max\n", s->title, s->n);
+	print_line("on", s->us[PODD], s->n, "%9.0f %9.0f %9.0f us\n");
+	print_line("off", s->us[FLOOR], s->n, "%9.0f %9.0f %9.0f us\n");
+	print_line("each", s->ratio, s->n, "%9.0f %9.0f %9.0f us\n");
+	on = median(s->us[PODD], s->n);
+	off = median(s->us[FLOOR], s->n);
+	printf("  %.0f us a container by the medians, target < %.0f: %s\n\n", (on - off) / 2,
+	       s->target, !judge ? "too few pairs to tell" : (on - off) / 2 < s->target ? "met" : "MISSED");
+	fflush(stdout);
+	return !judge || (on - off) / 2 < s->target;
+}
+
 /* Both run, and their applications exit in turns. */
 static bool measure_restarts(const struct bench *b, struct series *s)
 {
@@ -325,6 +355,8 @@ static bool run_all(const struct bench *b)
 				 .target = 2 };
 	struct series again = { .title = "Exit of an app to the first instruction of the next",
 				.target = 1.5 };
+	struct series walls = { .title = "Isolation: user namespace, capabilities, filters, device filter, Landlock",
+				.target = 1000 };
 	struct series other = { .title = "" };
 	struct job job;
 	bool met;
@@ -335,6 +367,8 @@ static bool run_all(const struct bench *b)
 	floor_args(beside.argv[FLOOR], b, false, 0);
 	podd_args(again.argv[PODD], b, "restart");
 	floor_args(again.argv[FLOOR], b, false, b->pairs * RESTARTS_PER_PAIR);
+	podd_args(walls.argv[PODD], b, "walls");
+	podd_args(walls.argv[FLOOR], b, "open");
 	podd_args(other.argv[PODD], b, "other");
 
 	met = measure_starts(b, &alone);
@@ -342,6 +376,7 @@ static bool run_all(const struct bench *b)
 	wait_until_done(b, PODD);
 	met = measure_starts(b, &beside) && met;
 	met = measure_restarts(b, &again) && met;
+	met = measure_isolation(b, &walls) && met;
 	finish(&job);
 	return met;
 }
