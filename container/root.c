@@ -93,7 +93,7 @@ static int map_lower(int *fd, const struct builder *b, const char *path)
 static int open_lower(int *out, const struct builder *b, const char *path)
 {
 	*out = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC |
-				  (b->args->spec->layers ? O_NOFOLLOW : 0));
+				  (b->args->spec->unsaid_mode ? O_NOFOLLOW : 0));
 	if (*out < 0)
 		return err_sys(b->err, "open the root '%s'", path);
 	return b->args->userns->fd < 0 ? 0 : map_lower(out, b, path);
@@ -171,16 +171,17 @@ static int overlay_error(const struct builder *b)
 			       "mount the overlay: one of the root's directories lies inside another");
 }
 
-/* Of an image, as the topmost layer has it that says more than that there is one. */
+/* Of an image, as the topmost layer has it that says what it is like. */
 static int root_directory(struct stat *out, const struct builder *b)
 {
 	const struct container_spec *spec = b->args->spec;
 	const uid_t root = b->args->userns->first;
 
-	for (size_t i = 0; spec->layers && spec->lowers[i]; i++) {
+	for (size_t i = 0; spec->unsaid_mode && spec->lowers[i]; i++) {
 		if (fstat(b->lower_fds[i], out) < 0)
 			return err_sys(b->err, "look at the root '%s'", spec->lowers[i]);
-		if (out->st_uid != root || out->st_gid != root || (out->st_mode & 07777) != 0755)
+		if (out->st_uid != root || out->st_gid != root ||
+		    (out->st_mode & 07777) != spec->unsaid_mode)
 			return 0;
 	}
 	*out = (struct stat){ .st_uid = root, .st_gid = root, .st_mode = 0755 };

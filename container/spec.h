@@ -106,7 +106,9 @@ struct container_label {
 struct container_spec {
 	char *name;
 	char **lowers; /* absolute host paths, the topmost first, NULL-terminated */
-	bool layers;   /* they are an image's: no links lead there, and "/" is as they say */
+	/* Not 0: they are an image's layers. No link leads there, and "/" is as the topmost
+	 * has it that is not of root with this mode, which says nothing. */
+	unsigned unsaid_mode;
 	enum container_writable writable;
 	uint64_t writable_size_bytes; /* of the tmpfs upper */
 	struct container_volume *volumes;

@@ -203,7 +203,8 @@ int image_collect(struct image_writer *w, const json_t *index, int run_fd,
 	int r = mark_all(&c, index, run_fd, err);
 
 	if (r < 0)
-		return err_wrap(err, r, "what is in use cannot be told, so nothing is removed");
+		return err_wrap(err, r, "what is in use cannot be told%s",
+				report->dry_run ? "" : ", so nothing is removed");
 	r = sweep(&c, w->blobs_fd, "blob", blobs, err);
 	return r < 0 ? r : sweep(&c, w->layers_fd, "layer", layers, err);
 }

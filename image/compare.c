@@ -296,7 +296,7 @@ static int compare_stat(const struct stat *st, const struct layer_entry *e, stru
 static int compare_file(struct comparison *c, int dir, const struct layer_entry *e,
 			const char *name, struct err *err)
 {
-	cleanup_close int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_close int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct attribute *attributes = NULL;
 	int r;
 
@@ -436,6 +436,8 @@ static int compare_directory(const struct comparison *c, const struct directory 
 		return compare_differs(err, d->path, fd == -ENOENT ? "it is gone" : "its type");
 	if (d->implied)
 		e.mtime = st.st_mtim; /* when it was unpacked */
+	if (d->implied && !d->path[0] && (st.st_mode & 07777) == IMAGE_LAYER_UNSAID_MODE)
+		e.mode = st.st_mode; /* older podds had it as any other */
 	r = compare_stat(&st, &e, err);
 	return r < 0 ? r : attributes_compare(d->attributes, fd, d->path, err);
 }

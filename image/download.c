@@ -29,6 +29,7 @@ struct download {
 	uint64_t again_ns;	/* when the next one is made, CLOCK_BOOTTIME; 0: one is under way */
 	bool arriving;	/* the head of this answer was found good */
 	bool wrong;	/* what came is no part of the blob */
+	bool mixed;	/* it begins with what was left of a former pull */
 	struct err err; /* why no more is taken, or code 0 */
 };
 
@@ -45,6 +46,7 @@ static int begin_again(struct download *d)
 {
 	d->args->progress->done_bytes -= d->got;
 	d->got = 0;
+	d->wrong = d->mixed = false;
 	hash_done(&d->hash);
 	if (ftruncate(d->fd, 0) < 0 || lseek(d->fd, 0, SEEK_SET) < 0)
 		return err_sys(&d->err, "write");
@@ -139,9 +141,9 @@ static int take_up(struct download *d, bool *whole, struct err *err)
 		d->args->progress->done_bytes += (uint64_t)n;
 	}
 	*whole = d->got == d->want->size && check_digest(d, NULL) == 0;
+	d->mixed = d->got > 0;
 	if (*whole || d->got < d->want->size)
 		return 0;
-	d->wrong = false;
 	return begin_again(d) < 0 ? err_set(err, d->err.code, "%s", d->err.msg) : 0;
 }
 
@@ -216,6 +218,15 @@ static int ask_again(struct downloads *all, struct download *d, struct err *err)
 	return r < 0 ? r : ask(all, d, err);
 }
 
+/* What was left was no part of the blob: it is not this registry's fault. */
+static int ask_from_begin(struct downloads *all, struct download *d, struct err *err)
+{
+	end_request(all, d);
+	if (begin_again(d) < 0)
+		return err_set(err, d->err.code, "%s", d->err.msg);
+	return ask_again(all, d, err);
+}
+
 /* A request has ended. @whole: and with it the blob. */
 static int on_end(struct downloads *all, struct download *d, CURLcode code, bool *whole,
 		  struct err *err)
@@ -230,8 +241,9 @@ static int on_end(struct downloads *all, struct download *d, CURLcode code, bool
 	if (d->err.code)
 		return err_set(err, d->err.code, "%s", d->err.msg);
 	if (good && d->got == d->want->size) {
-		*whole = true;
-		return check_digest(d, err);
+		r = check_digest(d, err);
+		*whole = r == 0;
+		return r < 0 && d->mixed ? ask_from_begin(all, d, err) : r;
 	}
 	if ((broken || http_not_now(&d->t)) && d->tries++ < retries) {
 		wait_for_more(all, d);

@@ -60,11 +60,11 @@ static int read_here(struct registry_document *out, const struct fetch *f,
 		     const struct image_descriptor *d, struct err *err)
 {
 	cleanup_close int fd =
-	    openat(f->args->store_blobs_fd, d->digest.hex, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	    openat(f->args->store_blobs_fd, d->digest.hex, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	cleanup_free char *text = NULL;
 
 	if (fd < 0)
-		fd = openat(f->blobs_fd, d->digest.hex, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		fd = openat(f->blobs_fd, d->digest.hex, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return -ENOENT;
 	text = calloc(1, d->size + 1);

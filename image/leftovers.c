@@ -52,8 +52,11 @@ static void put_aside(int blobs_fd, const char *name, const void *former_fd)
 int leftovers_put_aside(int *former_fd, int layout_fd, int blobs_fd, struct err *err)
 {
 	cleanup_close int fd = -EBADF;
-	int r = io_mkdir_path(layout_fd, FORMER, 0755, err);
+	int r;
 
+	(void)io_remove_tree(layout_fd, "oci-layout", NULL); /* or it is in the way again, and told */
+	(void)io_remove_tree(layout_fd, "index.json", NULL);
+	r = io_mkdir_path(layout_fd, FORMER, 0755, err);
 	if (r < 0)
 		return r;
 	fd = openat(layout_fd, FORMER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -143,6 +146,8 @@ void leftovers_end(int layout_fd)
  */
 void leftovers_drop(int layout_fd)
 {
+	(void)fchmodat(layout_fd, "blobs", 0700, 0); /* of our own directory, or it is told */
+	(void)fchmodat(layout_fd, FORMER, 0700, 0);
 	(void)io_remove_tree(layout_fd, "blobs", NULL); /* or it is in the way again, and told */
 	(void)io_remove_tree(layout_fd, FORMER, NULL);
 }

@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "image/hash.h"
 #include "image/signature.h"
+#include "image/tree.h"
 #include "image/unpack.h"
 
 #define CONTAINERD_NAME "io.containerd.image.name"
@@ -39,13 +40,13 @@ static bool in_store(const struct take *t, const struct digest *d)
 static int open_blob(const struct take *t, const struct digest *d, struct err *err)
 {
 	cleanup_close int fd =
-		openat(t->w->job_blobs_fd, d->hex, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		openat(t->w->job_blobs_fd, d->hex, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct digest is = { "" };
 	int r;
 
 	if (fd >= 0)
 		return take_fd(&fd);
-	fd = openat(t->w->blobs_fd, d->hex, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	fd = openat(t->w->blobs_fd, d->hex, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(err, "open the blob '%s'", d->hex);
 	r = hash_file(&is, fd, err);
@@ -70,7 +71,7 @@ static int take_blob(struct take *t, const char *name, const struct image_descri
 	if (r < 0)
 		return r;
 	fd = openat(in_store(t, &d->digest) ? t->w->blobs_fd : t->w->job_blobs_fd, d->digest.hex,
-		    O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(err, "look at the blob '%s'", d->digest.hex);
 	if ((uint64_t)st.st_size != d->size)
@@ -145,7 +146,7 @@ static int unpack(struct take *t, const struct image_descriptor *layer, const st
 	if (mkdirat(t->w->job_layers_fd, want->hex, 0700) < 0)
 		return err_sys(err, "make a directory");
 	dirfd = openat(t->w->job_layers_fd, want->hex, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (dirfd < 0 || mkdirat(dirfd, "root", 0755) < 0)
+	if (dirfd < 0 || mkdirat(dirfd, "root", IMAGE_LAYER_UNSAID_MODE) < 0)
 		return err_sys(err, "make a directory");
 	root = openat(dirfd, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	opaque = openat(dirfd, "opaque", O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);

@@ -25,7 +25,7 @@ static bool has_policy(const struct take *t)
 static int read_from(int dirfd, const struct digest *d, size_t max, char **out, size_t *n,
 		     struct err *err)
 {
-	cleanup_close int fd = openat(dirfd, d->hex, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_close int fd = openat(dirfd, d->hex, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	cleanup_free char *text = NULL;
 	struct stat st;
 

@@ -11,6 +11,10 @@
 /* Of a directory until its own entry says, or for good when it has none; its owner is root. */
 #define TREE_IMPLIED_MODE (S_IFDIR | 0755)
 
+/* The mode of a layer's own directory, of root, when the layer has no entry for "/": one
+ * below it may have. */
+#define IMAGE_LAYER_UNSAID_MODE 01700
+
 /*
  * Every path is resolved by openat2(2) with RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS
  * and RESOLVE_NO_XDEV from the root's descriptor, so a link that the layer itself

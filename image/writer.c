@@ -144,9 +144,9 @@ int image_writer_drop_leftovers(struct image_writer *w, struct err *err)
  */
 int image_writer_take_leftovers(struct image_writer *w, struct err *err)
 {
-	/* Over an empty directory. */
+	/* Over an empty directory; what is none is of no use. */
 	if (renameat(w->tmp_fd, IMAGE_WRITER_LEFTOVERS, w->tmp_fd, INCOMING) < 0)
-		return errno == ENOENT ? 0 : err_sys(err, "take what the last pull has left");
+		return image_writer_drop_leftovers(w, err);
 	close_fd(&w->job_incoming_fd);
 	return open_dir(&w->job_incoming_fd, w->job_fd, "incoming", 0700, err);
 }
@@ -223,6 +223,8 @@ int image_writer_look(struct image_writer *w, const struct paths *paths, struct 
 
 	if (r < 0)
 		return r;
+	if (paths->lib < 0)
+		return err_set(err, EROFS, "image store '%s': %s", w->store.path, strerror(EROFS));
 	w->store.writable = true;
 	w->store.dirfd = openat(paths->lib, "images", how);
 	if (w->store.dirfd >= 0)

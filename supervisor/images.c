@@ -15,6 +15,7 @@
 #include "config/signal.h"
 #include "image/pins.h"
 #include "image/store.h"
+#include "image/tree.h"
 #include "supervisor/image_names.h"
 #include "supervisor/origin.h"
 #include "supervisor/images_note.h"
@@ -144,7 +145,7 @@ static int take_noted(struct pod_container *c, struct images_note_entry *note, s
 	int r;
 
 	c->run.lowers = take_ptr(note->lowers);
-	c->run.layers = true;
+	c->run.unsaid_mode = IMAGE_LAYER_UNSAID_MODE;
 	r = take_image(c, note->config, err);
 	memcpy(c->image.id, note->id, sizeof(note->id));
 	return r;
@@ -154,7 +155,7 @@ static int take_stored(struct pod_container *c, const struct image *image, struc
 {
 	int r = images_note_lowers(&c->run.lowers, image, err);
 
-	c->run.layers = true;
+	c->run.unsaid_mode = IMAGE_LAYER_UNSAID_MODE;
 	if (r == 0)
 		r = take_image(c, image->config, err);
 	(void)digest_text(&image->id, c->image.id);

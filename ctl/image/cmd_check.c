@@ -15,6 +15,7 @@
 #include "image/import.h"
 
 #define CHECK_VERSION 1
+#define COUNT_TRIES   3
 
 enum { OPT_REPAIR = CTL_OPT_FIRST };
 
@@ -142,18 +143,35 @@ static void check_all(struct fsck *f)
 	}
 }
 
+/* Beside a writer, who takes images from the list before their files: a list that has
+ * changed is read again; one that never stands still lets nothing be counted. */
+static int count(struct fsck *f, const struct collect_report *report, struct err *err)
+{
+	for (int i = 0; i < COUNT_TRIES; i++) {
+		json_auto_t *index = NULL, *now = NULL;
+		int r = image_store_index(&index, &f->w.store, err);
+
+		f->unused = 0;
+		if (r == 0)
+			r = image_collect(&f->w, index, f->paths.run, report, err);
+		if (r == 0 || image_store_index(&now, &f->w.store, NULL) < 0 || json_equal(index, now))
+			return r;
+	}
+	f->unused = 0;
+	return 0;
+}
+
 /* What is unused is no damage: a power cut leaves it. With --repair it goes, unless
  * it is the list that was damaged: that may yet be mended by hand. */
 static int collect(struct fsck *f, struct err *err)
 {
 	const struct collect_report report = { .found = count_unused, .ctx = f,
 					       .dry_run = !f->repair || f->rebuilt };
-	int r = 0;
+	int r;
 
-	if (f->repair)
-		r = image_collect_list(&f->w, f->index, f->paths.run, &report, err);
-	else if (f->damaged)
-		return 0; /* what a damaged image is made of cannot be told */
+	if (!f->repair)
+		return f->damaged ? 0 : count(f, &report, err); /* what is damaged is made of cannot be told */
+	r = image_collect_list(&f->w, f->index, f->paths.run, &report, err);
 	return r < 0 ? r : image_collect(&f->w, f->index, f->paths.run, &report, err);
 }
 

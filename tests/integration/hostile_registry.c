@@ -224,6 +224,22 @@ static void flip(const struct request *q)
 	serve(q);
 }
 
+/* Of the second port, a half that is wrong from its first byte on; the first gives what
+ * it is asked for. */
+static void bad_mirror(const struct request *q)
+{
+	if (!q->blob) {
+		serve(q);
+		return;
+	}
+	if (q->port != elsewhere) {
+		serve_part(q, range_from(q), q->n);
+		return;
+	}
+	q->body[0] ^= 1;
+	serve_part(q, range_from(q), q->n / 2);
+}
+
 /* White space changes no JSON, but the digest. */
 static void other_manifest(const struct request *q)
 {
@@ -403,6 +419,7 @@ static const struct {
 	{ "ignore-range", ignore_range },
 	{ "other-range", other_range },
 	{ "flip", flip },
+	{ "bad-mirror", bad_mirror },
 	{ "other-manifest", other_manifest },
 	{ "other-head", other_head },
 	{ "endless", endless },
