@@ -212,6 +212,7 @@ static void security__pod_and_file__table_and_threshold(void **state)
 		 "0.0    DropCapability=   none      default      no capability by default\n"
 		 "0.0    NoNewPrivileges=  yes       default      no program gives a privilege\n"
 		 "0.0    SeccompProfile=   default   default      podd's own list of system calls\n"
+		 "0.0    Landlock=         auto      default      files outside of its root have a second wall\n"
 		 "0.0    MemoryMax=        1048576   later.pod:5  bounded\n"
 		 "0.5    TasksMax=         infinity  default      can take what the host has\n");
 	assert_string_equal(o->out, expected);
