@@ -173,11 +173,28 @@ int host_prepare_process(struct err *err)
 	return 0;
 }
 
+/* Where the program's headers and its code begin, and where the code ends (ld(1)). */
+extern const char __executable_start[], etext[]; /* NOLINT(bugprone-reserved-identifier) */
+
+/*
+ * The code of the start: nobody has written to these pages, so what is executed again
+ * comes from the page cache, without a wait for a disk. The page that etext is in may
+ * have what is not code.
+ */
+static void unmap_code(uintptr_t page)
+{
+	const uintptr_t begin = (uintptr_t)__executable_start & ~(page - 1);
+	const uintptr_t end = (uintptr_t)etext & ~(page - 1);
+
+	(void)madvise((void *)begin, end - begin, MADV_DONTNEED); /* or it stays */
+}
+
 /**
  * host_trim_process() - give back the memory that only the start has used
  *
- * Free pages of the heap, and the stack below the caller: that of the parser and
- * of the children. 50 KiB, one tenth of what an idle podd holds.
+ * Free pages of the heap, the stack below the caller, which is that of the parser and
+ * of the children, and the code: 50 KiB and half a MiB, of which ten podds have the code
+ * in common.
  */
 __attribute__((noinline)) void host_trim_process(void)
 {
@@ -189,6 +206,7 @@ __attribute__((noinline)) void host_trim_process(void)
 	(void)malloc_trim(0);
 	/* ENOMEM: the stack never was so large; what there is of it is done. */
 	(void)madvise((void *)begin, STACK_USED_MAX, MADV_DONTNEED);
+	unmap_code(page);
 }
 
 /**

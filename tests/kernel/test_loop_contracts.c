@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -430,10 +431,27 @@ static void poll__cgroup_events__priority_when_it_empties(void **state)
 	assert_int_equal(rmdir(path), 0);
 }
 
+/* The linker's: where the code ends (ld(1)). */
+extern const char __executable_start[], etext[]; /* NOLINT(bugprone-reserved-identifier) */
+
+/* What host_trim_process() relies upon: code that was given back comes again when it runs. */
+static void madvise_dontneed__the_own_code__comes_again(void **state)
+{
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	const uintptr_t begin = (uintptr_t)__executable_start & ~(page - 1);
+	const uintptr_t end = (uintptr_t)etext & ~(page - 1);
+
+	(void)state;
+	assert_true(end > begin);
+	assert_int_equal(madvise((void *)begin, end - begin, MADV_DONTNEED), 0);
+	assert_true(clock_boottime_ns() > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(multishot_poll__pipe__edge_and_each_write_wakes),
+		cmocka_unit_test(madvise_dontneed__the_own_code__comes_again),
 		cmocka_unit_test(multishot_poll__eventfd_signalfd__armed_after_the_event),
 		cmocka_unit_test(oneshot_poll__queued_again__level_triggered),
 		cmocka_unit_test(oneshot_poll__removed__canceled),
