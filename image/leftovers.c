@@ -90,7 +90,7 @@ void leftovers_keep_only(int former_fd, const struct image_descriptor *wanted, u
 {
 	const struct wanted w = { wanted, n };
 
-	(void)for_each(former_fd, drop_unwanted, &w, NULL); /* as above */
+	(void)for_each(former_fd, drop_unwanted, &w, NULL); /* what remains takes room, no more */
 }
 
 /**

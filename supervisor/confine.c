@@ -131,13 +131,10 @@ static int check_given_up(const struct pod *pod, const struct container_capabili
 {
 	/* Of "all", a container gets what podd has, and no reload makes that less. */
 	const uint64_t lost = c->add & pod->given_up;
+	const char *name = lost ? capability_name(lowest(lost)) : NULL;
 
-	for (unsigned cap = 0; cap < 64; cap++)
-		if (lost & (UINT64_C(1) << cap))
-			return err_set(err, EPERM, "give %s: podd gave it up when it began, as no "
-				       "container had it; stop the pod's podd and start it",
-				       capability_name(cap) ? capability_name(cap) : "a capability");
-	return 0;
+	return lost ? err_set(err, EPERM, "give %s: podd gave it up when it began, as no container had "
+			      "it; stop the pod's podd and start it", name ? name : "a capability") : 0;
 }
 
 /* No filter can be taken off, and who is started by podd has it. */

@@ -169,8 +169,8 @@ static int collect(struct fsck *f, struct err *err)
 					       .dry_run = !f->repair || f->rebuilt };
 	int r;
 
-	if (!f->repair)
-		return f->damaged ? 0 : count(f, &report, err); /* what is damaged is made of cannot be told */
+	if (!f->repair) /* what a damaged image is made of cannot be told */
+		return f->damaged ? 0 : count(f, &report, err);
 	r = image_collect_list(&f->w, f->index, f->paths.run, &report, err);
 	return r < 0 ? r : image_collect(&f->w, f->index, f->paths.run, &report, err);
 }

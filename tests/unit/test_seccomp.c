@@ -445,75 +445,75 @@ static void program__too_large__refused(void **state)
 	seccomp_profile_free(p);
 }
 
+static const struct {
+	const char *text, *expected;
+} wrong_profiles[] = {
+	{ "", "bad JSON at byte 0: '[' or '{' expected near end of file" },
+	{ "[]", "is no object" },
+	{ "{}", "defaultAction: action is missing, or no string" },
+	{ "{\"defaultAction\":\"SCMP_ACT_ALOW\"}",
+	  "defaultAction: unknown action 'SCMP_ACT_ALOW'; did you mean 'SCMP_ACT_ALLOW'?" },
+	{ "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"defaultErrnoRet\":3}",
+	  "defaultAction: 'defaultErrnoRet' has no meaning for 'SCMP_ACT_ALLOW'" },
+	{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":4096}",
+	  "defaultAction: 'defaultErrnoRet' is no number from 0 to 4095" },
+	{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":-1}",
+	  "defaultAction: 'defaultErrnoRet' is no number from 0 to 4095" },
+	{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscall\":[]}",
+	  "unknown key 'syscall'; did you mean 'syscalls'?" },
+	{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":{}}", "'syscalls' is no list" },
+	{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"architectures\":[\"SCMP_ARCH_Z80\"]}",
+	  "architectures[0]: unknown architecture 'SCMP_ARCH_Z80'" },
+	{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"archMap\":[{\"architecture\":\"X86\"}]}",
+	  "archMap[0]: unknown architecture 'X86'" },
+	{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"listenerPath\":\"/x\"}",
+	  "'listenerPath' needs an agent, and podd has none" },
+	{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"flags\":[\"SECCOMP_FILTER_FLAG_LOG\"]}",
+	  "'flags' are not supported" },
+	{ PROFILE("3"), "syscalls[0]: is no object" },
+	{ PROFILE("{\"name\":\"kill\"}"), "syscalls[0]: action is missing, or no string" },
+	{ PROFILE("{\"name\":\"kill\",\"action\":\"SCMP_ACT_NOTIFY\"}"),
+	  "syscalls[0]: SCMP_ACT_NOTIFY needs an agent, and podd has none" },
+	{ PROFILE("{\"action\":\"SCMP_ACT_ALLOW\"}"),
+	  "syscalls[0]: needs either 'names' or 'name'" },
+	{ PROFILE("{\"names\":[\"read\",\"raed\"],\"action\":\"SCMP_ACT_ALLOW\"}"),
+	  "syscalls[0].names[1]: unknown system call 'raed'; did you mean 'read'?" },
+	{ PROFILE("{\"names\":[\"read\",7],\"action\":\"SCMP_ACT_ALLOW\"}"),
+	  "syscalls[0].names[1]: is no string" },
+	{ PROFILE("{\"name\":\"frobnicate_all\",\"action\":\"SCMP_ACT_ALLOW\"}"),
+	  "syscalls[0].name: unknown system call 'frobnicate_all'" },
+	{ KILL("\"args\":[{\"index\":6,\"op\":\"SCMP_CMP_EQ\"}]"),
+	  "syscalls[0].args[0]: 'index' is no number from 0 to 5" },
+	{ KILL("\"args\":[{\"op\":\"SCMP_CMP_EQ\"}]"),
+	  "syscalls[0].args[0]: 'index' is missing" },
+	{ KILL("\"args\":[{\"index\":0,\"op\":\"SCMP_CMP_QE\"}]"),
+	  "syscalls[0].args[0]: unknown operator 'SCMP_CMP_QE'; did you mean 'SCMP_CMP_EQ'?" },
+	{ KILL("\"args\":[{\"index\":0,\"op\":\"SCMP_CMP_EQ\",\"valuTwo\":1}]"),
+	  "syscalls[0].args[0]: unknown key 'valuTwo'; did you mean 'valueTwo'?" },
+	{ KILL("\"args\":[" ARG(0, "EQ", 18446744073709551615) "]"),
+	  "bad JSON at byte 153: too big integer near '18446744073709551615'" },
+	{ KILL("\"includes\":{\"caps\":[\"CAP_KIL\"]}"),
+	  "syscalls[0].includes: unknown capability 'CAP_KIL'" },
+	{ KILL("\"includes\":{\"arches\":[\"x86_64\"]}"),
+	  "syscalls[0].includes: unknown architecture 'x86_64' (amd64, arm64, ...)" },
+	{ KILL("\"includes\":{\"minKernel\":\"6\"}"),
+	  "syscalls[0].includes: 'minKernel' is no version, such as 4.8" },
+	{ KILL("\"excludes\":{\"minKernel\":\"6.1\"}"),
+	  "syscalls[0].excludes: 'minKernel' has no meaning here" },
+	{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultAction\":\"SCMP_ACT_ALLOW\"}",
+	  "bad JSON at byte 49: duplicate object key near '\"defaultAction\"'" },
+};
+
 static void profile__wrong__said_where(void **state)
 {
-	static const struct {
-		const char *text, *expected;
-	} rows[] = {
-		{ "", "bad JSON at byte 0: '[' or '{' expected near end of file" },
-		{ "[]", "is no object" },
-		{ "{}", "defaultAction: action is missing, or no string" },
-		{ "{\"defaultAction\":\"SCMP_ACT_ALOW\"}",
-		  "defaultAction: unknown action 'SCMP_ACT_ALOW'; did you mean 'SCMP_ACT_ALLOW'?" },
-		{ "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"defaultErrnoRet\":3}",
-		  "defaultAction: 'defaultErrnoRet' has no meaning for 'SCMP_ACT_ALLOW'" },
-		{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":4096}",
-		  "defaultAction: 'defaultErrnoRet' is no number from 0 to 4095" },
-		{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":-1}",
-		  "defaultAction: 'defaultErrnoRet' is no number from 0 to 4095" },
-		{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscall\":[]}",
-		  "unknown key 'syscall'; did you mean 'syscalls'?" },
-		{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":{}}", "'syscalls' is no list" },
-		{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"architectures\":[\"SCMP_ARCH_Z80\"]}",
-		  "architectures[0]: unknown architecture 'SCMP_ARCH_Z80'" },
-		{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"archMap\":[{\"architecture\":\"X86\"}]}",
-		  "archMap[0]: unknown architecture 'X86'" },
-		{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"listenerPath\":\"/x\"}",
-		  "'listenerPath' needs an agent, and podd has none" },
-		{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"flags\":[\"SECCOMP_FILTER_FLAG_LOG\"]}",
-		  "'flags' are not supported" },
-		{ PROFILE("3"), "syscalls[0]: is no object" },
-		{ PROFILE("{\"name\":\"kill\"}"), "syscalls[0]: action is missing, or no string" },
-		{ PROFILE("{\"name\":\"kill\",\"action\":\"SCMP_ACT_NOTIFY\"}"),
-		  "syscalls[0]: SCMP_ACT_NOTIFY needs an agent, and podd has none" },
-		{ PROFILE("{\"action\":\"SCMP_ACT_ALLOW\"}"),
-		  "syscalls[0]: needs either 'names' or 'name'" },
-		{ PROFILE("{\"names\":[\"read\",\"raed\"],\"action\":\"SCMP_ACT_ALLOW\"}"),
-		  "syscalls[0].names[1]: unknown system call 'raed'; did you mean 'read'?" },
-		{ PROFILE("{\"names\":[\"read\",7],\"action\":\"SCMP_ACT_ALLOW\"}"),
-		  "syscalls[0].names[1]: is no string" },
-		{ PROFILE("{\"name\":\"frobnicate_all\",\"action\":\"SCMP_ACT_ALLOW\"}"),
-		  "syscalls[0].name: unknown system call 'frobnicate_all'" },
-		{ KILL("\"args\":[{\"index\":6,\"op\":\"SCMP_CMP_EQ\"}]"),
-		  "syscalls[0].args[0]: 'index' is no number from 0 to 5" },
-		{ KILL("\"args\":[{\"op\":\"SCMP_CMP_EQ\"}]"),
-		  "syscalls[0].args[0]: 'index' is missing" },
-		{ KILL("\"args\":[{\"index\":0,\"op\":\"SCMP_CMP_QE\"}]"),
-		  "syscalls[0].args[0]: unknown operator 'SCMP_CMP_QE'; did you mean 'SCMP_CMP_EQ'?" },
-		{ KILL("\"args\":[{\"index\":0,\"op\":\"SCMP_CMP_EQ\",\"valuTwo\":1}]"),
-		  "syscalls[0].args[0]: unknown key 'valuTwo'; did you mean 'valueTwo'?" },
-		{ KILL("\"args\":[" ARG(0, "EQ", 18446744073709551615) "]"),
-		  "bad JSON at byte 153: too big integer near '18446744073709551615'" },
-		{ KILL("\"includes\":{\"caps\":[\"CAP_KIL\"]}"),
-		  "syscalls[0].includes: unknown capability 'CAP_KIL'" },
-		{ KILL("\"includes\":{\"arches\":[\"x86_64\"]}"),
-		  "syscalls[0].includes: unknown architecture 'x86_64' (amd64, arm64, ...)" },
-		{ KILL("\"includes\":{\"minKernel\":\"6\"}"),
-		  "syscalls[0].includes: 'minKernel' is no version, such as 4.8" },
-		{ KILL("\"excludes\":{\"minKernel\":\"6.1\"}"),
-		  "syscalls[0].excludes: 'minKernel' has no meaning here" },
-		{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultAction\":\"SCMP_ACT_ALLOW\"}",
-		  "bad JSON at byte 49: duplicate object key near '\"defaultAction\"'" },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(wrong_profiles); i++) {
 		struct seccomp_profile *p;
 		struct err err;
 
-		assert_int_equal(parse(&p, rows[i].text, 0, &err) < 0, true);
+		assert_int_equal(parse(&p, wrong_profiles[i].text, 0, &err) < 0, true);
 		assert_null(p);
-		assert_string_equal(err.msg, rows[i].expected);
+		assert_string_equal(err.msg, wrong_profiles[i].expected);
 	}
 }
 
