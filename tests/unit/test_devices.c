@@ -272,36 +272,6 @@ static void uevent_read__more_than_the_socket_holds__counts_as_one(void **state)
 	(void)close(out);
 }
 
-#define CORPUS "tests/fuzz/corpus/uevent"
-#define LLVMFuzzerTestOneInput fuzz_uevent
-#include "tests/fuzz/fuzz_uevent.c"
-
-static void fuzz_corpus__replayed__no_abort(void **state)
-{
-	DIR *dir = opendir(CORPUS);
-	struct dirent *d;
-	int replayed = 0;
-
-	(void)state;
-	if (!dir) {
-		print_message("run from the top directory to replay " CORPUS "\n");
-		skip();
-	}
-	while ((d = readdir(dir))) {
-		uint8_t data[UEVENT_SIZE];
-		int fd = openat(dirfd(dir), d->d_name, O_RDONLY | O_CLOEXEC);
-		ssize_t n = read(fd, data, sizeof(data));
-
-		if (n >= 0) { /* no directory */
-			(void)fuzz_uevent(data, (size_t)n);
-			replayed++;
-		}
-		(void)close(fd);
-	}
-	(void)closedir(dir);
-	assert_true(replayed >= 6);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -317,7 +287,6 @@ int main(void)
 		cmocka_unit_test(uevent__forms__only_nodes_that_come_or_go),
 		cmocka_unit_test(uevent_read__messages__all_taken),
 		cmocka_unit_test(uevent_read__more_than_the_socket_holds__counts_as_one),
-		cmocka_unit_test(fuzz_corpus__replayed__no_abort),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,9 @@
 #undef LLVMFuzzerTestOneInput
 #define LLVMFuzzerTestOneInput fuzz_mountinfo
 #include "tests/fuzz/fuzz_mountinfo.c"
+#undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_uevent
+#include "tests/fuzz/fuzz_uevent.c"
 
 static void replay(const char *name, int (*fn)(const uint8_t *data, size_t size), int least)
 {
@@ -55,11 +58,18 @@ static void mountinfo__corpus__replayed(void **state)
 	replay("mountinfo", fuzz_mountinfo, 6);
 }
 
+static void uevent__corpus__replayed(void **state)
+{
+	(void)state;
+	replay("uevent", fuzz_uevent, 6);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(user__corpus__replayed),
 		cmocka_unit_test(mountinfo__corpus__replayed),
+		cmocka_unit_test(uevent__corpus__replayed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
