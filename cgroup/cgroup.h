@@ -116,6 +116,8 @@ int cgroup_pod_create(struct cgroup *out, const struct cgroup_root *root, const 
 int cgroup_pod_enable(const struct cgroup_root *root, unsigned controllers, struct err *err);
 int cgroup_pod_open(struct cgroup *out, const struct cgroup_root *root, const char *name,
 		    struct err *err);
+int cgroup_root_follow(struct cgroup_root *root, const char *tag, const char *name, pid_t pause,
+		       struct err *err);
 bool cgroup_container_has(pid_t pause, const char *container, pid_t pid);
 int cgroup_pod_remove(const struct cgroup_root *root, const char *name, unsigned timeout_ms,
 		      struct err *err);

@@ -155,29 +155,37 @@ static bool is_delegated(int fd)
 }
 
 /*
+ * Opens a group by its @path, as /proc/PID/cgroup has it; @mounted is what the mount shows.
+ * Return: a descriptor, or -errno; -ENOENT: outside of the mount.
+ */
+static int open_shown(int hierarchy_fd, const char *mounted, const char *path)
+{
+	size_t n = strcmp(mounted, "/") == 0 ? 0 : strlen(mounted);
+	int fd;
+
+	if (strncmp(path, mounted, n) != 0 || (path[n] != '/' && path[n] != '\0') ||
+	    strncmp(path, "/..", 3) == 0)
+		return -ENOENT;
+	path += n + strspn(path + n, "/");
+	fd = openat(hierarchy_fd, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/*
  * Opens the delegated group that we are in: our own one, or the one above when
  * we are in its leaf already.
  */
 static int delegated_open(int hierarchy_fd, const char *mounted, bool *in_leaf)
 {
 	cleanup_free char *own = group_of("self");
-	cleanup_close int fd = -EBADF;
-	size_t n = strcmp(mounted, "/") == 0 ? 0 : strlen(mounted);
-	const char *below, *last;
+	cleanup_close int fd = own ? open_shown(hierarchy_fd, mounted, own) : -ENOENT;
 
-	/* Seen from this mount our group may lie outside. */
-	if (!own || strncmp(own, mounted, n) != 0 || (own[n] != '/' && own[n] != '\0') ||
-	    strncmp(own, "/..", 3) == 0)
-		return -ENOENT;
-	below = own + n + strspn(own + n, "/");
-	fd = openat(hierarchy_fd, *below ? below : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	*in_leaf = false;
 	if (is_delegated(fd))
 		return take_fd(&fd);
-	last = strrchr(own, '/');
-	if (!*below || strcmp(last + 1, LEAF) != 0)
+	if (strcmp(strrchr(own, '/') + 1, LEAF) != 0 || strcmp(own, mounted) == 0)
 		return -ENOENT;
 	cleanup_close int above = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (above < 0 || !is_delegated(above))
@@ -379,6 +387,82 @@ static char *group_of_pid(pid_t pid)
 
 	snprintf(process, sizeof(process), "%d", pid);
 	return group_of(process);
+}
+
+/* Cuts @name with the slash before it off the end of @path. Return: whether it was there. */
+static bool cut_name(char *path, const char *name)
+{
+	char *last = strrchr(path, '/');
+
+	if (!last || strcmp(last + 1, name) != 0)
+		return false;
+	*last = '\0';
+	return true;
+}
+
+/* The root whose pod @name has @path as its pause's group; @path is written to. */
+static int root_of(struct cgroup_root *out, char *path, const char *tag, const char *name,
+		   struct err *err)
+{
+	cleanup_close int hierarchy = -EBADF;
+	cleanup_free char *mounted = NULL;
+	struct cgroup_root root = { .dirfd = -EBADF, .in_leaf = true };
+	char in_unit[NAME_MAX + 1];
+	int r = pod_group_name(in_unit, &root, name, err);
+
+	if (r < 0)
+		return r;
+	(void)snprintf(root.parent, sizeof(root.parent), "podd%s%s", tag && *tag ? "-" : "",
+		       tag ? tag : "");
+	if (!cut_name(path, "pause"))
+		return -ENOENT;
+	if (cut_name(path, in_unit))
+		root.parent[0] = '\0';
+	else if (!cut_name(path, name) || !cut_name(path, root.parent))
+		return -ENOENT;
+	hierarchy = hierarchy_open(&mounted, err);
+	if (hierarchy < 0)
+		return hierarchy;
+	root.dirfd = open_shown(hierarchy, mounted, *path ? path : "/");
+	if (root.dirfd < 0)
+		return err_set(err, -root.dirfd, "open the cgroup that holds pod '%s': %s", name,
+			       strerror(-root.dirfd));
+	*out = root;
+	return 0;
+}
+
+/**
+ * cgroup_root_follow() - go where a pod that runs is, if that is elsewhere
+ * @root: of cgroup_root_open(): where the pod would be made; another one, open, when it
+ *	has been made there
+ * @tag: as for cgroup_root_open()
+ * @pause: the pod's pause, whose pidfd the caller holds
+ *
+ * A pod outlives its podd, and the next one may be in another unit, or the same one may
+ * have been given Delegate=yes since.
+ *
+ * Return: 0 or -errno with @err filled. The pause of no pod of ours changes nothing.
+ */
+int cgroup_root_follow(struct cgroup_root *root, const char *tag, const char *name, pid_t pause,
+		       struct err *err)
+{
+	cleanup_free char *path = group_of_pid(pause);
+	struct cgroup_root other;
+	struct stat is, was;
+	int r = path ? root_of(&other, path, tag, name, err) : -ENOENT;
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	if (fstat(other.dirfd, &is) < 0 || fstat(root->dirfd, &was) < 0)
+		r = err_sys(err, "look at the cgroup that holds pod '%s'", name);
+	if (r == 0 && (is.st_ino != was.st_ino || strcmp(other.parent, root->parent) != 0)) {
+		struct cgroup_root here = *root;
+
+		*root = other;
+		other = here;
+	}
+	cgroup_root_close(&other);
+	return r;
 }
 
 /**

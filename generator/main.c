@@ -12,6 +12,7 @@
 #include "config/names.h"
 #include "generator/find.h"
 #include "generator/install.h"
+#include "generator/manager.h"
 #include "generator/report.h"
 #include "generator/source.h"
 #include "generator/unit.h"
@@ -39,6 +40,9 @@ static const char usage[] =
 	"      --version   show the version\n"
 	"\n"
 	"Exit status: 0 all units are written, 1 some are not, 2 bad usage. See podd(8).\n";
+
+/* systemd's NEWS */
+#define DELEGATE_SUBGROUP_SINCE 254
 
 /* Return: -1 to go on, or the status to exit with. */
 static int parse_options(struct unit_maker *m, int argc, char **argv)
@@ -153,7 +157,10 @@ static int run(struct unit_maker *m, const char *out, struct err *err)
 	m->out_fd = open(out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (m->out_fd < 0)
 		return err_sys(err, "open directory '%s'", out);
+	m->delegates = manager_version(m->root) >= DELEGATE_SUBGROUP_SINCE;
 	r = unit_read_body(m, err);
+	if (r == 0)
+		r = unit_write_drop_in(m, err);
 	if (r == 0)
 		r = pod_files_find(&files, m->root, err);
 	if (r == 0)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/capability.h"
@@ -19,6 +20,22 @@
 #define ORPHAN "pod-orphan@.service"
 /* Beyond the pod's own time for a stop, so that podd ends by itself (supervisor/notify.c). */
 #define STOP_MARGIN_S 10
+
+/*
+ * The pod's groups in the unit's, podd in a leaf beside them: see systemd.resource-control(5).
+ * podd that is killed leaves the pod in its group, for the next one (KillMode=), so none of
+ * the unit's own limits may stand in the pod's way. podctl says whether a reload was refused,
+ * which a signal cannot; that of notify-reload does nothing (SIGCONT).
+ */
+static const char delegation[] =
+	"Type=notify-reload\n"
+	"ReloadSignal=SIGCONT\n"
+	"Delegate=yes\n"
+	"DelegateSubgroup=supervisor\n"
+	"KillMode=process\n"
+	"TasksMax=infinity\n"
+	"DevicePolicy=auto\n"
+	"DeviceAllow=\n";
 
 /* Keys of [Unit] whose values are names of units. */
 static const char *const naming[] = {
@@ -277,6 +294,8 @@ static int compose(FILE *f, const struct unit_maker *m, const struct pod_file *f
 		r = put_line(f, l, at ? at + 1 : NULL);
 	fputs("\n[Service]\n", f);
 	put_body(f, m->body, file, "Service");
+	if (m->delegates)
+		fputs(delegation, f);
 	if (s->spec)
 		put_privileges(f, s->spec);
 	put_stop_timeout(f, s);
@@ -307,6 +326,24 @@ static int write_text(const struct unit_maker *m, const char *name, const char *
 		return err_sys(err, "create '%s'", name);
 	r = io_write_all(fd, text, n);
 	return r < 0 ? err_set(err, -r, "write '%s': %s", name, strerror(-r)) : 0;
+}
+
+/**
+ * unit_write_drop_in() - give pod@.service what this systemd can do
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int unit_write_drop_in(const struct unit_maker *m, struct err *err)
+{
+	static const char head[] = "# Made by podd-generator, see podd(8).\n[Service]\n";
+	char text[sizeof(head) + sizeof(delegation)];
+
+	if (!m->delegates)
+		return 0;
+	if (mkdirat(m->out_fd, BODY ".d", 0755) < 0 && errno != EEXIST)
+		return err_sys(err, "create directory '" BODY ".d'");
+	snprintf(text, sizeof(text), "%s%s", head, delegation);
+	return write_text(m, BODY ".d/50-podd.conf", text, strlen(text), err);
 }
 
 /**

@@ -145,7 +145,9 @@ static int take_pause(struct pod *pod, struct err *err)
 
 	if (r < 0)
 		return r;
-	r = cgroup_pod_open(&group, &pod->cgroups, pod->spec->name, err);
+	r = cgroup_root_follow(&pod->cgroups, pod->paths->tag, pod->spec->name, pod->pause.pid, err);
+	if (r == 0)
+		r = cgroup_pod_open(&group, &pod->cgroups, pod->spec->name, err);
 	if (r == 0)
 		r = board_check(&pod->pause, &group, err);
 	cgroup_close(&group);

@@ -613,6 +613,66 @@ static void cgroup_root_open__delegated_unit__enters_leaf_once(void **state)
 	cgroup_close(&unit);
 }
 
+/* A process in the last of @names, groups below each other that are made when missing. */
+static pid_t pause_in(const struct cgroup *top, const char *const *names)
+{
+	struct cgroup at = { .dirfd = dup(top->dirfd) }, next;
+	pid_t pid;
+
+	for (; *names; names++) {
+		if (cgroup_open(&next, at.dirfd, *names, NULL) < 0)
+			assert_int_equal(cgroup_create(&next, at.dirfd, *names, NULL), 0);
+		cgroup_close(&at);
+		at = next;
+	}
+	pid = spawn_into(at.dirfd, exec_sleep, NULL);
+	assert_true(pid > 0);
+	cgroup_close(&at);
+	return pid;
+}
+
+static void assert_follows(const struct cgroup *from, const char *parent, pid_t pause,
+			   const struct cgroup *to, const char *to_parent)
+{
+	struct cgroup_root root = { .dirfd = dup(from->dirfd), .in_leaf = true };
+	struct stat is, want;
+	struct err err = { 0 };
+
+	snprintf(root.parent, sizeof(root.parent), "%s", parent);
+	assert_int_equal(cgroup_root_follow(&root, "tag", "web", pause, &err), 0);
+	assert_int_equal(fstat(root.dirfd, &is), 0);
+	assert_int_equal(fstat(to->dirfd, &want), 0);
+	assert_true(is.st_ino == want.st_ino);
+	assert_string_equal(root.parent, to_parent);
+	assert_true(root.in_leaf);
+	cgroup_root_close(&root);
+}
+
+static void cgroup_root_follow__pod_of_another_unit_or_none__found(void **state)
+{
+	struct fixture *f = need(state);
+	const pid_t pids[] = {
+		pause_in(&f->top, (const char *[]){ "u.service", "pod-web", "pause", NULL }),
+		pause_in(&f->top, (const char *[]){ "podd-tag", "web", "pause", NULL }),
+		pause_in(&f->top, (const char *[]){ "podd-tag", "other", "pause", NULL }),
+		pause_in(&f->top, (const char *[]){ "u.service", "pod-web", "c-pause", NULL }),
+	};
+	struct cgroup unit;
+
+	assert_int_equal(cgroup_open(&unit, f->top.dirfd, "u.service", NULL), 0);
+	assert_follows(&f->top, "podd-tag", pids[0], &unit, "");
+	assert_follows(&unit, "", pids[0], &unit, "");
+	assert_follows(&unit, "", pids[1], &f->top, "podd-tag");
+	assert_follows(&f->top, "podd-tag", pids[1], &f->top, "podd-tag");
+	assert_follows(&unit, "", pids[2], &unit, ""); /* of another pod */
+	assert_follows(&f->top, "podd-tag", pids[3], &f->top, "podd-tag"); /* no pause */
+	for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
+		assert_int_equal(kill(pids[i], SIGKILL), 0);
+		assert_killed(pids[i]);
+	}
+	cgroup_close(&unit);
+}
+
 static int open_root(void *arg)
 {
 	struct unit_view *u = arg;
@@ -675,6 +735,7 @@ int main(void)
 		group_test(tasks_max__reached__clone_refused),
 		group_test(memory_max__passed__whole_container_killed_and_counted),
 		group_test(cgroup_root_open__delegated_unit__enters_leaf_once),
+		group_test(cgroup_root_follow__pod_of_another_unit_or_none__found),
 		cmocka_unit_test(cgroup_root_open__no_cgroup2_mounted__enodev),
 	};
 

@@ -5,6 +5,12 @@ unit=pod@tiny.service
 
 container_pid() { podctl inspect tiny | grep -m 1 '"pid"'; }
 
+# Where the pod is: below its unit, where systemd can have podd beside it (254), else not.
+pod_group() {
+	[ "$(show DelegateSubgroup)" = supervisor ] && echo "/sys/fs/cgroup$(show ControlGroup)/pod-tiny" ||
+		echo /sys/fs/cgroup/podd/tiny
+}
+
 unit_is_right() {
 	local said
 	said=$(systemd-analyze verify --man=no $unit 2>&1) && ! grep -i 'pod@' <<<"$said"
@@ -31,13 +37,25 @@ status_names_containers() {
 	systemctl status --no-pager $unit | grep 'Status: "running, 1 of 1 ready: app running"'
 }
 
+in_its_group() {
+	local group=$(pod_group)
+	ls -d "$group"/*/ && cat "/proc/$(show MainPID)/cgroup"
+	systemctl status --no-pager $unit
+	[ -d "$group/pause" ] && [ "$(cat "$group/c-app/cgroup.procs")" = "$(container_pid | tr -dc 0-9)" ] ||
+		return 1
+	[ "$(show DelegateSubgroup)" = supervisor ] || return 0
+	[ "$(show Type)/$(show Delegate)/$(show KillMode)" = notify-reload/yes/process ] &&
+		[ "$(cat "$(dirname "$group")/supervisor/cgroup.procs")" = "$(show MainPID)" ] &&
+		systemctl status --no-pager $unit | grep 'sleep infinity'
+}
+
 # systemctl waits for a reload, and says whether it was refused.
 reloads() {
 	local before status
 	before=$(container_pid)
 	sed -i s/MemoryMax=32M/MemoryMax=33M/ /etc/podd/tiny.pod
 	systemctl reload $unit && [ "$(show ActiveState)/$(show SubState)" = active/running ] &&
-		[ "$(cat /sys/fs/cgroup/podd/tiny/c-app/memory.max)" = 34603008 ] || return 1
+		[ "$(cat "$(pod_group)/c-app/memory.max")" = 34603008 ] || return 1
 	sed -i s/MemoryMax=33M/MemoryMx=33M/ /etc/podd/tiny.pod
 	systemctl reload $unit; status=$?
 	sed -i s/MemoryMx=33M/MemoryMax=33M/ /etc/podd/tiny.pod
@@ -99,13 +117,13 @@ killed_is_stopped() {
 
 # Killed, podd is started again and takes over what runs on.
 killed_podd_adopts() {
-	local before main seen
+	local before main
 	before=$(container_pid) main=$(show MainPID) || return 1
 	[ -n "$before" ] || return 1
 	kill -KILL "$main"
-	seen=$(timeout 60 journalctl -u $unit -f -n +1 -o cat | grep -m 1 ': adopted')
-	echo "$seen, before: $before, after: $(container_pid)"
-	[ -n "$seen" ] && [ "$(container_pid)" = "$before" ] && [ "$(show MainPID)" != "$main" ] &&
+	until_ok eval "journalctl -u $unit -o cat | grep ': adopted'" || return 1
+	echo "before: $before, after: $(container_pid)"
+	[ "$(container_pid)" = "$before" ] && [ "$(show MainPID)" != "$main" ] &&
 		[ "$(show NRestarts)" = 1 ]
 }
 
@@ -149,6 +167,7 @@ check "unit: systemd has nothing to say about it" unit_is_right
 check "unit: starts, and is ready when the pod runs" starts
 check "unit: podd is bounded, its containers have what they have elsewhere" is_bounded
 check "unit: its status names the containers" status_names_containers
+check "unit: the pod is in its group, in the unit where it can be" in_its_group
 check "unit: reload puts the file into force, or fails" reloads
 check "unit: a restart by podctl is not the unit's end" podctl_restarts
 check "unit: a podd that was killed comes back and adopts its pod" killed_podd_adopts

@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: MIT */
+/* Which systemd will read the units. */
+#pragma once
+
+unsigned manager_version(const char *root);
