@@ -23,6 +23,9 @@
  *	otherwise:  podd[-TAG]/NAME/pause     at the root of the hierarchy
  *	            podd[-TAG]/NAME/c-CONTAINER
  *
+ * A pod stays where it was made for as long as it lives: the podd that takes it
+ * over follows it there (cgroup_root_follow()).
+ *
  * UNIT's own limits stay systemd's: it writes them again on each reload, and a
  * pod that eats its memory must not take its supervisor along. Processes are
  * only ever in leaves: a group with domain controllers enabled for its children
