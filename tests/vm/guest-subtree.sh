@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # systemd takes controllers away from the root's cgroup.subtree_control that none of its
-# units wants. Pods are beside its tree: their limits are to stay.
+# units wants. Pods are beside its tree, or in a unit that wants all: their limits are to stay.
 . "$(dirname "$0")/lib.sh"
-unit=bound.pod root=/sys/fs/cgroup group=/sys/fs/cgroup/podd/bound
+unit=bound.pod root=/sys/fs/cgroup
 
 limits() {
-	local f
+	local f group
+	group=$(group_of bound)
 	for f in memory.max memory.high cpu.max cpu.weight pids.max cpuset.cpus; do
 		echo "$f=$(cat "$group/$f") $(cat "$group/c-app/$f")"
 	done
@@ -38,10 +39,14 @@ is_taken_away() {
 		controllers && ! grep -qw cpuset $root/cgroup.subtree_control
 }
 starts() {
+	local group
 	systemctl start $unit || journalctl -q -o cat -u $unit -n 20
-	controllers; cat $root/podd/cgroup.subtree_control; limits; is_bounded
+	group=$(group_of bound)
+	controllers; cat "$group/../cgroup.subtree_control"; limits; is_bounded
 }
 is_bounded() {
+	local group
+	group=$(group_of bound)
 	[ "$(cat $group/memory.max) $(cat $group/c-app/memory.max)" = '67108864 33554432' ] &&
 		[ "$(cat $group/cpu.max) $(cat $group/c-app/cpu.max)" = '50000 100000 20000 100000' ] &&
 		[ "$(cat $group/c-app/pids.max) $(cat $group/c-app/cpu.weight)" = '50 33' ] &&
@@ -56,6 +61,8 @@ stay() {
 }
 # A later pod, and a change of the one that runs, find the controllers.
 are_changed() {
+	local group
+	group=$(group_of bound)
 	sed -i s/CPUQuota=20%/CPUQuota=30%/ /etc/podd/bound.pod
 	systemctl reload $unit && [ "$(cat $group/c-app/cpu.max)" = '30000 100000' ] &&
 		systemctl restart $unit && [ "$(cat $group/c-app/cpu.max)" = '30000 100000' ]

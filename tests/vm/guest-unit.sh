@@ -5,12 +5,6 @@ unit=pod@tiny.service
 
 container_pid() { podctl inspect tiny | grep -m 1 '"pid"'; }
 
-# Where the pod is: below its unit, where systemd can have podd beside it (254), else not.
-pod_group() {
-	[ "$(show DelegateSubgroup)" = supervisor ] && echo "/sys/fs/cgroup$(show ControlGroup)/pod-tiny" ||
-		echo /sys/fs/cgroup/podd/tiny
-}
-
 unit_is_right() {
 	local said
 	said=$(systemd-analyze verify --man=no $unit 2>&1) && ! grep -i 'pod@' <<<"$said"
@@ -38,14 +32,18 @@ status_names_containers() {
 }
 
 in_its_group() {
-	local group=$(pod_group)
-	ls -d "$group"/*/ && cat "/proc/$(show MainPID)/cgroup"
+	local group
+	group=$(group_of tiny)
+	echo "in $group, podd in $(cat "/proc/$(show MainPID)/cgroup")"
 	systemctl status --no-pager $unit
-	[ -d "$group/pause" ] && [ "$(cat "$group/c-app/cgroup.procs")" = "$(container_pid | tr -dc 0-9)" ] ||
-		return 1
-	[ "$(show DelegateSubgroup)" = supervisor ] || return 0
+	[ "$(cat "$group/c-app/cgroup.procs")" = "$(container_pid | tr -dc 0-9)" ] || return 1
+	if [ "$(show DelegateSubgroup)" != supervisor ]; then
+		[ "$group/$(show Delegate)" = /sys/fs/cgroup/podd/tiny/no ]
+		return
+	fi
 	[ "$(show Type)/$(show Delegate)/$(show KillMode)" = notify-reload/yes/process ] &&
-		[ "$(cat "$(dirname "$group")/supervisor/cgroup.procs")" = "$(show MainPID)" ] &&
+		[ "$group" = "/sys/fs/cgroup$(show ControlGroup)/pod-tiny" ] &&
+		[ "$(cat "$group/../supervisor/cgroup.procs")" = "$(show MainPID)" ] &&
 		systemctl status --no-pager $unit | grep 'sleep infinity'
 }
 
@@ -55,7 +53,7 @@ reloads() {
 	before=$(container_pid)
 	sed -i s/MemoryMax=32M/MemoryMax=33M/ /etc/podd/tiny.pod
 	systemctl reload $unit && [ "$(show ActiveState)/$(show SubState)" = active/running ] &&
-		[ "$(cat "$(pod_group)/c-app/memory.max")" = 34603008 ] || return 1
+		[ "$(cat "$(group_of tiny)/c-app/memory.max")" = 34603008 ] || return 1
 	sed -i s/MemoryMax=33M/MemoryMx=33M/ /etc/podd/tiny.pod
 	systemctl reload $unit; status=$?
 	sed -i s/MemoryMx=33M/MemoryMax=33M/ /etc/podd/tiny.pod

@@ -49,6 +49,8 @@ shows() {
 	echo "$1 is '$is', not '$2'"
 	[ "$is" = "$2" ]
 }
+# The control group of a pod: in its unit's where systemd can have podd beside it (254).
+group_of() { podctl inspect "$1" | jq -r .cgroup.path; }
 active() { systemctl is-active --quiet "$@"; }
 
 finish() { exit $failed; }
