@@ -186,22 +186,54 @@ static void print_line(const char *name, double *v, size_t n, const char *format
 	printf(format, m, v[0], v[n - 1]);
 }
 
-/* Return: whether the target is met. */
-static bool report(struct series *s, bool judge)
+/* Return: whether @value is at most @target, or the pairs are too few to tell. */
+static bool judge(const struct bench *b, double value, double target)
+{
+	bool met = value <= target, few = b->pairs < JUDGED_PAIRS;
+
+	printf("%s\n\n", few ? "too few pairs to tell" : met ? "met" : "MISSED");
+	fflush(stdout);
+	return few || met;
+}
+
+static void print_head(const struct series *s)
+{
+	printf("%s (%u pairs)\n              median       min       max\n", s->title, s->n);
+}
+
+/* podd beside the floor. Return: as judge(). */
+static bool report(const struct bench *b, struct series *s)
 {
 	double r;
 
 	for (unsigned i = 0; i < s->n; i++)
 		s->ratio[i] = s->us[PODD][i] / s->us[FLOOR][i];
-	printf("%s (%u pairs)\n              median       min       max\n", s->title, s->n);
+	print_head(s);
 	for (int who = 0; who < WHO_N; who++)
 		print_line(names[who], s->us[who], s->n, "%9.0f %9.0f %9.0f us\n");
 	print_line("pairs", s->ratio, s->n, "%9.2f %9.2f %9.2f x\n");
 	r = median(s->us[PODD], s->n) / median(s->us[FLOOR], s->n);
-	printf("  ratio of the medians %.2f, target <= %.2f: %s\n\n", r, s->target,
-	       !judge ? "too few pairs to tell" : r <= s->target ? "met" : "MISSED");
-	fflush(stdout);
-	return !judge || r <= s->target;
+	printf("  ratio of the medians %.2f, target <= %.2f: ", r, s->target);
+	return judge(b, r, s->target);
+}
+
+/*
+ * What the walls of each of @containers cost: the pod as it is by default, and the same with
+ * all of them off, which stands in the floor's place. Return: as judge().
+ */
+static bool report_walls(const struct bench *b, struct series *s, unsigned containers)
+{
+	double each;
+
+	for (unsigned i = 0; i < s->n; i++)
+		s->ratio[i] = (s->us[PODD][i] - s->us[FLOOR][i]) / containers;
+	print_head(s);
+	print_line("on", s->us[PODD], s->n, "%9.0f %9.0f %9.0f us\n");
+	print_line("off", s->us[FLOOR], s->n, "%9.0f %9.0f %9.0f us\n");
+	print_line("each", s->ratio, s->n, "%9.0f %9.0f %9.0f us\n");
+	each = (median(s->us[PODD], s->n) - median(s->us[FLOOR], s->n)) / containers;
+	printf("  %.0f us a container by the medians, target <= %.0f: ", each, s->target);
+	return judge(b, each, s->target);
 }
 
 /* Room for @n pairs. */
@@ -237,44 +269,16 @@ static double start_once(const struct bench *b, const struct series *s, enum who
 	return (double)((first[0] > first[1] ? first[0] : first[1]) - job.exec_ns) / 1e3;
 }
 
-static bool measure_starts(const struct bench *b, struct series *s)
+static void measure_starts(const struct bench *b, struct series *s, unsigned per_pair)
 {
-	prepare(s, b->pairs);
+	prepare(s, b->pairs * per_pair);
 	for (unsigned i = 0; i < s->n; i++)
 		for (int who = 0; who < WHO_N; who++)
 			s->us[who][i] = start_once(b, s, who);
-	return report(s, b->pairs >= JUDGED_PAIRS);
-}
-
-/*
- * What a container's walls cost: the pod as it is by default, and the same with all of them
- * off, which stands in the floor's place. Return: whether the target is met.
- */
-static bool measure_isolation(const struct bench *b, struct series *s)
-{
-	double on, off;
-	bool judge = b->pairs >= JUDGED_PAIRS;
-
-	prepare(s, b->pairs * STARTS_PER_PAIR);
-	for (unsigned i = 0; i < s->n; i++)
-		for (int who = 0; who < WHO_N; who++)
-			s->us[who][i] = start_once(b, s, who);
-	for (unsigned i = 0; i < s->n; i++)
-		s->ratio[i] = (s->us[PODD][i] - s->us[FLOOR][i]) / 2; /* two containers */
-	printf("%s (%u pairs)\n              median       min       max\n", s->title, s->n);
-	print_line("on", s->us[PODD], s->n, "%9.0f %9.0f %9.0f us\n");
-	print_line("off", s->us[FLOOR], s->n, "%9.0f %9.0f %9.0f us\n");
-	print_line("each", s->ratio, s->n, "%9.0f %9.0f %9.0f us\n");
-	on = median(s->us[PODD], s->n);
-	off = median(s->us[FLOOR], s->n);
-	printf("  %.0f us a container by the medians, target < %.0f: %s\n\n", (on - off) / 2,
-	       s->target, !judge ? "too few pairs to tell" : (on - off) / 2 < s->target ? "met" : "MISSED");
-	fflush(stdout);
-	return !judge || (on - off) / 2 < s->target;
 }
 
 /* Both run, and their applications exit in turns. */
-static bool measure_restarts(const struct bench *b, struct series *s)
+static void measure_restarts(const struct bench *b, struct series *s)
 {
 	static uint64_t stamps[2 * RESTARTS_PER_PAIR * PAIRS_MAX + 1];
 	struct job jobs[WHO_N];
@@ -297,7 +301,6 @@ static bool measure_restarts(const struct bench *b, struct series *s)
 			s->us[who][i] = (double)(stamps[2 * i + 2] - stamps[2 * i + 1]) / 1e3;
 		finish(&jobs[who]);
 	}
-	return report(s, b->pairs >= JUDGED_PAIRS);
 }
 
 /* ---------------------------------------------------------------------- the runs */
@@ -353,10 +356,14 @@ static bool run_all(const struct bench *b)
 					 "first pod of its bridge", .target = 2 };
 	struct series beside = { .title = "The same beside another pod of the bridge",
 				 .target = 2 };
-	struct series again = { .title = "Exit of an app to the first instruction of the next",
+	struct series again = { .title = "Exit of an app to the first instruction of the next, "
+					 "no walls",
 				.target = 1.5 };
-	struct series walls = { .title = "Isolation: user namespace, capabilities, filters, device filter, Landlock",
+	struct series walls = { .title = "Isolation: user namespace, capabilities, filters, "
+					 "device filter, Landlock",
 				.target = 1000 };
+	struct series again_walls = { .title = "Isolation: exit of an app to the next",
+				      .target = 1000 };
 	struct series other = { .title = "" };
 	struct job job;
 	bool met;
@@ -365,18 +372,26 @@ static bool run_all(const struct bench *b)
 	floor_args(alone.argv[FLOOR], b, true, 0);
 	podd_args(beside.argv[PODD], b, "two");
 	floor_args(beside.argv[FLOOR], b, false, 0);
-	podd_args(again.argv[PODD], b, "restart");
+	podd_args(again.argv[PODD], b, "again");
 	floor_args(again.argv[FLOOR], b, false, b->pairs * RESTARTS_PER_PAIR);
 	podd_args(walls.argv[PODD], b, "walls");
 	podd_args(walls.argv[FLOOR], b, "open");
+	podd_args(again_walls.argv[PODD], b, "again-walls");
+	podd_args(again_walls.argv[FLOOR], b, "again-open");
 	podd_args(other.argv[PODD], b, "other");
 
-	met = measure_starts(b, &alone);
+	measure_starts(b, &alone, 1);
+	met = report(b, &alone);
 	launch_anew(&job, &other, PODD);
 	wait_until_done(b, PODD);
-	met = measure_starts(b, &beside) && met;
-	met = measure_restarts(b, &again) && met;
-	met = measure_isolation(b, &walls) && met;
+	measure_starts(b, &beside, 1);
+	met = report(b, &beside) && met;
+	measure_restarts(b, &again);
+	met = report(b, &again) && met;
+	measure_starts(b, &walls, STARTS_PER_PAIR);
+	met = report_walls(b, &walls, 2) && met;
+	measure_restarts(b, &again_walls);
+	met = report_walls(b, &again_walls, 1) && met;
 	finish(&job);
 	return met;
 }
