@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -215,6 +216,25 @@ int io_replace_file_synced(int dirfd, const char *name, const void *buf, size_t 
 	if (r == 0 && fsync(dirfd) < 0)
 		r = err_sys(err, "write the directory of '%s' to the disk", name);
 	return r;
+}
+
+/**
+ * io_lock_directory() - wait until nobody else has the lock on a directory
+ * @name: a file in it, for errors
+ *
+ * Return: a descriptor of the directory, the caller's, or -errno with @err filled. The lock
+ * is gone when it is closed.
+ */
+int io_lock_directory(int dirfd, const char *name, struct err *err)
+{
+	cleanup_close int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(err, "open the directory of '%s'", name);
+	while (flock(fd, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return err_sys(err, "lock the directory of '%s'", name);
+	return take_fd(&fd);
 }
 
 /* A name that cannot be removed, by its whole path: it may have been moved. */

@@ -13,4 +13,5 @@ ssize_t io_read_file(int dirfd, const char *path, char *buf, size_t size, struct
 int io_write_file(int dirfd, const char *path, const char *text, struct err *err);
 int io_replace_file(int dirfd, const char *name, const void *buf, size_t n, struct err *err);
 int io_replace_file_synced(int dirfd, const char *name, const void *buf, size_t n, struct err *err);
+int io_lock_directory(int dirfd, const char *name, struct err *err);
 int io_remove_tree(int dirfd, const char *name, struct err *err);

@@ -14,6 +14,7 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/lookup.h"
 
 /* Where each directory is, and who may enter it when we make it. */
 static const struct place {
@@ -64,6 +65,24 @@ static int check_place(int fd, const char *root, const struct place *pl, struct 
 	return 0;
 }
 
+/*
+ * Containers that look after logs have /var/log for a volume; so what podd writes to goes
+ * by the list that is in var/lib, which is open by then.
+ */
+static int look_up(int *out, const struct paths *p, int rootfd, const struct place *pl,
+		   enum paths_mode mode, struct err *err)
+{
+	char path[PATH_MAX];
+	const struct lookup l = { path, "open directory", O_PATH | O_DIRECTORY };
+
+	if (mode == PATHS_CREATE && pl->member == offsetof(struct paths, log)) {
+		snprintf(path, sizeof(path), "%s/%s", p->root, pl->path);
+		return lookup_open(out, p, &l, err);
+	}
+	*out = openat(rootfd, pl->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return *out < 0 ? err_sys(err, "open directory '%s/%s'", p->root, pl->path) : 0;
+}
+
 static int open_place(struct paths *p, int rootfd, const struct place *pl, enum paths_mode mode,
 		      struct err *err)
 {
@@ -77,11 +96,11 @@ static int open_place(struct paths *p, int rootfd, const struct place *pl, enum 
 		if (r < 0)
 			return r;
 	}
-	fd = openat(rootfd, pl->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT)
+	r = look_up(&fd, p, rootfd, pl, mode, err);
+	if (r == -ENOENT)
 		return 0;
-	if (fd < 0)
-		return err_sys(err, "open directory '%s/%s'", root, pl->path);
+	if (r < 0)
+		return r;
 	if (mode == PATHS_CREATE && pl->mode) {
 		r = check_place(fd, root, pl, err);
 		if (r < 0)
@@ -105,7 +124,7 @@ static bool is_read_only(int fd)
  */
 static int open_log(struct paths *p, int rootfd, enum paths_mode mode, struct err *err)
 {
-	struct paths other = { .root = p->root, .log = -EBADF };
+	struct paths other = { .root = p->root, .run = p->run, .lib = p->lib, .log = -EBADF };
 	int r;
 
 	if (p->log >= 0 ? !is_read_only(p->log) : mode != PATHS_CREATE && p->run < 0)

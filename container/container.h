@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "base/paths.h"
 #include "container/spec.h"
 #include "pause/board.h"
 #include "userns/userns.h"
@@ -60,6 +61,7 @@ struct container_root_args {
 	struct container_files files;
 	const struct container_nodes *nodes;
 	const struct userns *userns; /* the pod's */
+	const struct paths *paths; /* podd's: what the host's links may lead through, base/lookup.h */
 	int pause_pidfd;
 	int cgroup_fd;	   /* the container's group */
 	int scratch_dirfd; /* holds an empty directory "root" to mount on for a moment */
@@ -73,6 +75,8 @@ struct container_root {
 
 int container_root_build(struct container_root *out, const struct container_root_args *args,
 			 struct err *err);
+int container_note_volumes(const struct container_spec *spec, const struct paths *paths,
+			   struct err *err);
 int container_lean_root(uint64_t shm_size_bytes, const struct userns *userns, struct err *err);
 
 /* BPF as seccomp(2) takes it; len 0: no filter. */

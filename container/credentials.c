@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "base/lookup.h"
 #include "base/sys.h"
 #include "container/mount.h"
 #include "container/user.h"
@@ -114,6 +115,7 @@ static int remove_entry(int dirfd, const char *name, void *arg)
 struct load {
 	int to;
 	const struct container_credential *credential;
+	const struct paths *paths;
 	off_t left_bytes;
 	unsigned left_files;
 	struct err *err;
@@ -171,15 +173,18 @@ static int copy_entry(int dirfd, const char *name, void *arg)
 	return copy_file(l, from, to);
 }
 
-/* The last part may be a link: the path is the operator's. A FIFO keeps nobody waiting. */
+/* A FIFO keeps nobody waiting. */
 static int load_one(struct load *l)
 {
 	const struct container_credential *c = l->credential;
-	cleanup_close int from = open(c->source, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	const struct lookup path = { c->source, "open", O_RDONLY | O_NONBLOCK | O_NOCTTY };
+	cleanup_close int from = -EBADF;
 	struct stat st;
-	int r;
+	int r = lookup_open(&from, l->paths, &path, l->err);
 
-	if (from < 0 || fstat(from, &st) < 0)
+	if (r < 0)
+		return r;
+	if (fstat(from, &st) < 0)
 		return err_sys(l->err, "open '%s'", c->source);
 	if (S_ISREG(st.st_mode))
 		return copy_file(l, from, c->id);
@@ -192,17 +197,20 @@ static int load_one(struct load *l)
 /**
  * credentials_load() - fill the file system with what the host's files have now
  * @fd: of credentials_mount(); what is in it goes
+ * @paths: for base/lookup.h
  *
  * Nobody can read them until credentials_give(). After a failure what was there
  * before is gone, too.
  *
  * Return: 0 or -errno with @err filled.
  */
-int credentials_load(int fd, const struct container_spec *spec, struct err *err)
+int credentials_load(int fd, const struct container_spec *spec, const struct paths *paths,
+		     struct err *err)
 {
 	struct err told = { 0 };
 	struct load l = {
 		.to = fd,
+		.paths = paths,
 		.left_bytes = CREDENTIALS_BYTES_MAX,
 		.left_files = CREDENTIALS_FILES_MAX,
 		.err = &told,

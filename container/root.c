@@ -29,7 +29,9 @@
 
 #include "base/fault.h"
 #include "base/fd.h"
+#include "base/handed.h"
 #include "base/io.h"
+#include "base/lookup.h"
 #include "base/sys.h"
 #include "container/container.h"
 #include "container/credentials.h"
@@ -50,7 +52,7 @@ _Static_assert(sizeof("lowerdir=,upperdir=" OVERLAY_FD "/upper,workdir=" OVERLAY
 struct builder {
 	const struct container_root_args *args;
 	int lower_fds[LOWERS_MAX];
-	int volume_fds[VOLUMES_MAX]; /* detached; -EBADF: optional and not there */
+	int volume_fds[VOLUMES_MAX]; /* the sources, then detached; -EBADF: optional and not there */
 	int overlay_fd;
 	int root_fd; /* == overlay_fd once it is attached */
 	int shm_fd;  /* the pod's, detached */
@@ -92,10 +94,15 @@ static int map_lower(int *fd, const struct builder *b, const char *path)
 
 static int open_lower(int *out, const struct builder *b, const char *path)
 {
-	*out = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC |
-				  (b->args->spec->unsaid_mode ? O_NOFOLLOW : 0));
-	if (*out < 0)
-		return err_sys(b->err, "open the root '%s'", path);
+	const struct lookup l = {
+		.path = path,
+		.what = "open the root",
+		.flags = O_PATH | O_DIRECTORY | (b->args->spec->unsaid_mode ? O_NOFOLLOW : 0),
+	};
+	int r = lookup_open(out, b->args->paths, &l, b->err);
+
+	if (r < 0)
+		return r;
 	return b->args->userns->fd < 0 ? 0 : map_lower(out, b, path);
 }
 
@@ -245,11 +252,16 @@ static int collect_volume(struct builder *b, size_t i)
 {
 	const struct container_volume *v = &b->args->spec->volumes[i];
 	unsigned attributes = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID;
+	cleanup_close int tree = -EBADF;
 	int r;
 
-	if (v->optional && access(v->source, F_OK) < 0 && errno == ENOENT)
+	if (b->volume_fds[i] < 0)
 		return 0;
-	r = mount_clone(&b->volume_fds[i], AT_FDCWD, v->source, AT_RECURSIVE, b->err);
+	r = mount_clone(&tree, b->volume_fds[i], "", AT_RECURSIVE, b->err);
+	if (r == 0) {
+		close_fd(&b->volume_fds[i]);
+		b->volume_fds[i] = take_fd(&tree);
+	}
 	if (r == 0 && !v->no_idmap)
 		r = map_ids(b, b->volume_fds[i], AT_RECURSIVE, v->source, "noidmap");
 	if (r < 0)
@@ -265,8 +277,6 @@ static int collect_from_host(struct builder *b)
 	const struct container_spec *spec = b->args->spec;
 	int r;
 
-	if (spec->volume_n > VOLUMES_MAX)
-		return err_set(b->err, E2BIG, "more than %d volumes", VOLUMES_MAX);
 	if (fchdir(b->args->scratch_dirfd) < 0)
 		return err_sys(b->err, "enter the scratch directory");
 	r = make_overlay(b);
@@ -501,6 +511,79 @@ static int enter_group_and_build(void *arg)
 	return build_child(b);
 }
 
+/* Before it is given away: what a later lookup must know of. */
+static int note_source(int fd, const struct container_volume *v, const struct paths *paths,
+		       struct err *err)
+{
+	char link[64], path[PATH_MAX];
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, "look at '%s'", v->source);
+	if (v->read_only || !S_ISDIR(st.st_mode))
+		return 0;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	if (n < 0)
+		return err_sys(err, "look where '%s' is", v->source);
+	path[n] = '\0';
+	return handed_note(paths, path, err);
+}
+
+/* -EBADF: optional and not there. */
+static int open_source(int *out, const struct container_volume *v, const struct paths *paths,
+		       struct err *err)
+{
+	const struct lookup l = { .path = v->source, .what = "open", .flags = O_PATH };
+	cleanup_close int fd = -EBADF;
+	int r = lookup_open(&fd, paths, &l, err);
+
+	if (r == -ENOENT && v->optional)
+		return 0;
+	if (r == 0)
+		r = note_source(fd, v, paths, err);
+	if (r < 0)
+		return err_wrap(err, r, "volume '%s'", v->target);
+	*out = take_fd(&fd);
+	return 0;
+}
+
+static int open_sources(int fds[VOLUMES_MAX], const struct container_spec *spec,
+			const struct paths *paths, struct err *err)
+{
+	int r = 0;
+
+	if (spec->volume_n > VOLUMES_MAX)
+		return err_set(err, E2BIG, "more than %d volumes", VOLUMES_MAX);
+	for (size_t i = 0; r == 0 && i < spec->volume_n; i++) {
+		r = open_source(&fds[i], &spec->volumes[i], paths, err);
+		if (r < 0)
+			(void)err_about(err, r, "Volume", (unsigned)i);
+	}
+	return r;
+}
+
+/**
+ * container_note_volumes() - what container_root_build() writes down of volumes, alone
+ *
+ * For a container that runs already.
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int container_note_volumes(const struct container_spec *spec, const struct paths *paths,
+			   struct err *err)
+{
+	int fds[VOLUMES_MAX], r;
+
+	for (size_t i = 0; i < VOLUMES_MAX; i++)
+		fds[i] = -EBADF;
+	r = open_sources(fds, spec, paths, err);
+	for (size_t i = 0; i < VOLUMES_MAX; i++)
+		close_fd(&fds[i]);
+	return r;
+}
+
 /**
  * container_root_build() - make a container's mount namespace
  * @out: receives its descriptors, O_CLOEXEC, the caller's
@@ -531,7 +614,9 @@ int container_root_build(struct container_root *out, const struct container_root
 		b->lower_fds[i] = -EBADF;
 	for (size_t i = 0; i < VOLUMES_MAX; i++)
 		b->volume_fds[i] = -EBADF;
-	r = pidns_child_call(args->pause_pidfd, &child, build_child, b, err);
+	r = open_sources(b->volume_fds, args->spec, args->paths, err);
+	if (r == 0)
+		r = pidns_child_call(args->pause_pidfd, &child, build_child, b, err);
 	if (r == -ECHILD && !b->begun)
 		r = pidns_child_call(args->pause_pidfd, &outside, enter_group_and_build, b, err);
 	for (size_t i = 0; i < LOWERS_MAX; i++)

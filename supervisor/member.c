@@ -335,6 +335,8 @@ int member_prepare(struct member *m, const struct member_host *host,
 		.timer = { .fn = on_timer },
 		.killed_timer = { .fn = on_killed },
 	};
+	if (host->adopting) /* by a podd that kept no list, perhaps; what cannot be noted runs on */
+		(void)container_note_volumes(&spec->run, host->paths, NULL);
 	r = prepare_cgroup(m, err);
 	if (r == 0)
 		r = prepare_disk(m, err);
@@ -357,11 +359,13 @@ static int keep_root(struct member *m, const struct container_root *root, struct
 	return r < 0 ? r : fd_store_put(store, pause_store_root(m->place), m->mntns_fd, err);
 }
 
-static int find_devices(struct container_nodes *out, const struct container_spec *spec, struct err *err)
+static int find_devices(struct container_nodes *out, const struct member *m, struct err *err)
 {
 	cleanup_close int sys = open("/sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	return sys < 0 ? err_sys(err, "open '/sys'") : devices_find(out, spec, sys, err);
+	if (sys < 0)
+		return err_sys(err, "open '/sys'");
+	return devices_find(out, &m->spec->run, sys, m->host->paths, err);
 }
 
 /* For supervisor/hotplug.c. Without memory it looks at them again. */
@@ -381,6 +385,7 @@ static int build_root(struct member *m, struct err *err)
 		.nodes = &nodes,
 		.files = *m->host->files,
 		.userns = &m->host->pause->userns,
+		.paths = m->host->paths,
 		.pause_pidfd = m->host->pause->pidfd,
 		.cgroup_fd = m->cgroup.dirfd,
 		.scratch_dirfd = m->host->scratch_dirfd,
@@ -393,7 +398,7 @@ static int build_root(struct member *m, struct err *err)
 		return 0;
 	if (fault_at("root"))
 		return fault_error("root", err);
-	r = find_devices(&nodes, args.spec, err);
+	r = find_devices(&nodes, m, err);
 	if (r == 0)
 		r = devices_allow(&m->cgroup, &nodes, args.spec, args.userns, err);
 	if (r == 0)
@@ -463,7 +468,7 @@ int member_make_root(struct member *m, const char **stage, struct err *err)
 		r = build_root(m, err);
 	if (r == 0 && m->credentials_fd >= 0) {
 		*stage = "credentials";
-		r = credentials_load(m->credentials_fd, &m->spec->run, err);
+		r = credentials_load(m->credentials_fd, &m->spec->run, m->host->paths, err);
 	}
 	if (r < 0)
 		return origin_container(err, r, name);
@@ -496,7 +501,8 @@ int member_find_filter(struct container_filter *out, struct member *m, struct er
 
 	if (r < 0 || !out->audit)
 		return r;
-	r = recorder_start(&m->recorder, m->host->pod_cgroup, run->seccomp.path, err);
+	r = recorder_start(&m->recorder, m->host->pod_cgroup, run->seccomp.path, m->host->paths,
+			   err);
 	out->report_fd = m->recorder.socket_fd;
 	if (r < 0)
 		return err_about(err, err_wrap(err, r, "record system calls"), "SeccompProfile", 0);

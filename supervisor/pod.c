@@ -175,9 +175,9 @@ static int find_images(struct pod *pod, struct err *err)
 			    images_adopt(spec, pod->run_fd, pod->paths, err) :
 			    images_look_up(spec, pod->paths, err);
 	if (r == 0 && pod->adopting)
-		seccomp_files_adopt(spec);
+		seccomp_files_adopt(spec, pod->paths);
 	else if (r == 0)
-		r = seccomp_files_load(spec, err);
+		r = seccomp_files_load(spec, pod->paths, err);
 	return r < 0 ? r : images_pin(spec, pod->run_fd, pod->paths, pod->adopting, err);
 }
 
@@ -480,6 +480,7 @@ static int prepare_members(struct pod *pod, struct err *err)
 		.pod_cgroup = &pod->cgroup,
 		.files = &pod->files,
 		.log_shared = &pod->log_shared,
+		.paths = pod->paths,
 		.log_dirfd = pod->log_fd,
 		.scratch_dirfd = pod->scratch_fd,
 		.disk_dirfd = pod->disk_fd,

@@ -15,6 +15,7 @@
 #include "base/child.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/lookup.h"
 #include "base/program.h"
 #include "base/sys.h"
 #include "supervisor/say.h"
@@ -46,11 +47,12 @@ static int exec_child(void *arg)
 	return 127;
 }
 
-static int open_profile(const char *path, struct err *err)
+static int open_profile(const char *path, const struct paths *paths, struct err *err)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
+	const struct lookup l = { path, "open", O_RDWR | O_CREAT | O_NOCTTY | O_NONBLOCK };
+	int fd = -EBADF, r = lookup_open(&fd, paths, &l, err);
 
-	return fd < 0 ? err_sys(err, "open '%s'", path) : fd;
+	return r < 0 ? r : fd;
 }
 
 static bool is_alive(const struct recorder *r)
@@ -60,12 +62,13 @@ static bool is_alive(const struct recorder *r)
 
 /**
  * recorder_check() - whether a profile can be written there
+ * @paths: for base/lookup.h
  *
  * Return: 0 or -errno with @err filled; an empty file is there afterwards.
  */
-int recorder_check(const char *path, struct err *err)
+int recorder_check(const char *path, const struct paths *paths, struct err *err)
 {
-	int fd = open_profile(path, err);
+	int fd = open_profile(path, paths, err);
 
 	if (fd >= 0)
 		(void)close(fd);
@@ -104,11 +107,12 @@ static int run_in_group(struct recorder *r, struct run *run, const struct cgroup
  * recorder_start() - have a recorder, unless there is one that lives
  * @pod: the pod's group
  * @path: of the profile that it adds to
+ * @paths: for base/lookup.h
  *
  * Return: 0 or -errno with @err filled.
  */
 int recorder_start(struct recorder *r, const struct cgroup *pod, const char *path,
-		   struct err *err)
+		   const struct paths *paths, struct err *err)
 {
 	cleanup_close int out_fd = -EBADF, theirs = -EBADF;
 	struct run run = { .code = 0 };
@@ -120,7 +124,7 @@ int recorder_start(struct recorder *r, const struct cgroup *pod, const char *pat
 	recorder_end(r);
 	e = program_find(run.program, "podd-seccomp", err);
 	if (e == 0)
-		e = out_fd = open_profile(path, err);
+		e = out_fd = open_profile(path, paths, err);
 	if (e < 0)
 		return e;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)

@@ -21,6 +21,7 @@
 #include "base/child.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/lookup.h"
 #include "base/io.h"
 #include "base/program.h"
 #include "base/sys.h"
@@ -183,17 +184,16 @@ static int compile(struct container_seccomp *s, int in_fd, uint64_t capabilities
 }
 
 /* What is hashed must be what is compiled: a copy, as nobody can change it. */
-static int copy_file(const char *path, uint64_t *digest, struct err *err)
+static int copy_bytes(int file, uint64_t *digest, struct err *err)
 {
-	cleanup_close int file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	cleanup_close int copy = memfd_create("seccomp", MFD_CLOEXEC);
 	char buf[16384];
 	off_t all = 0;
 	struct stat st;
 	ssize_t n;
 
-	if (file < 0 || fstat(file, &st) < 0)
-		return err_sys(err, "open");
+	if (fstat(file, &st) < 0)
+		return err_sys(err, "look at it");
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, EINVAL, "is no regular file");
 	if (copy < 0)
@@ -212,51 +212,67 @@ static int copy_file(const char *path, uint64_t *digest, struct err *err)
 	return take_fd(&copy);
 }
 
+static int copy_file(struct container_seccomp *s, const struct paths *paths, struct err *err)
+{
+	const struct lookup l = { s->path, "seccomp profile", O_RDONLY | O_NOCTTY | O_NONBLOCK };
+	cleanup_close int file = -EBADF;
+	int r = lookup_open(&file, paths, &l, err);
+
+	if (r < 0)
+		return r;
+	r = copy_bytes(file, &s->content, err);
+	return r < 0 ? err_wrap(err, r, "seccomp profile '%s'", s->path) : r;
+}
+
 /* What is recorded is added to a profile that is there: is it one? */
-static int check_audit(const struct container_seccomp *s, struct err *err)
+static int check_audit(const struct container_seccomp *s, const struct paths *paths,
+		       struct err *err)
 {
 	struct container_seccomp scratch = { .path = s->path };
 	struct stat st = { .st_size = 0 };
 	cleanup_close int fd = -EBADF;
-	int r = recorder_check(s->path, err);
+	int r = recorder_check(s->path, paths, err);
 
 	if (r < 0 || (stat(s->path, &st) == 0 && st.st_size == 0 && S_ISREG(st.st_mode)))
 		return r;
-	fd = copy_file(s->path, &scratch.content, err);
-	r = fd < 0 ? fd : compile(&scratch, fd, 0, err);
+	fd = copy_file(&scratch, paths, err);
+	if (fd < 0)
+		return err_wrap(err, fd, "add to it");
+	r = compile(&scratch, fd, 0, err);
 	free(scratch.program);
 	return r < 0 ? err_wrap(err, r, "seccomp profile '%s' to add to", s->path) : 0;
 }
 
-static int load(struct container_spec *run, struct err *err)
+static int load(struct container_spec *run, const struct paths *paths, struct err *err)
 {
 	struct container_seccomp *s = &run->seccomp;
 	cleanup_close int fd = -EBADF;
 	int r;
 
 	if (s->mode == CONTAINER_SECCOMP_AUDIT)
-		return check_audit(s, err);
+		return check_audit(s, paths, err);
 	if (!container_filter_is_external(run))
 		return 0;
-	fd = s->path ? copy_file(s->path, &s->content, err) :
+	fd = s->path ? copy_file(s, paths, err) :
 		       open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (fd < 0 && !s->path)
-		return err_sys(err, "open '/dev/null'");
-	r = fd < 0 ? fd : compile(s, fd, container_bounding_set(&run->capabilities), err);
+	if (fd < 0)
+		return s->path ? fd : err_sys(err, "open '/dev/null'");
+	r = compile(s, fd, container_bounding_set(&run->capabilities), err);
 	return r < 0 && s->path ? err_wrap(err, r, "seccomp profile '%s'", s->path) : r;
 }
 
 /**
  * seccomp_files_load() - compile what the containers of a spec need compiled
+ * @paths: for base/lookup.h
  *
  * Return: 0 or -errno with @err filled, which says what in which file is wrong.
  */
-int seccomp_files_load(struct pod_spec *spec, struct err *err)
+int seccomp_files_load(struct pod_spec *spec, const struct paths *paths, struct err *err)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < spec->container_n; i++) {
-		r = load(&spec->containers[i].run, err);
+		r = load(&spec->containers[i].run, paths, err);
 		if (r < 0)
 			(void)origin_container(err, err_about(err, r, "SeccompProfile", 0),
 					       spec->containers[i].run.name);
@@ -270,12 +286,12 @@ int seccomp_files_load(struct pod_spec *spec, struct err *err)
  *
  * The container can be entered and started again once a reload has found its profile.
  */
-void seccomp_files_adopt(struct pod_spec *spec)
+void seccomp_files_adopt(struct pod_spec *spec, const struct paths *paths)
 {
 	for (size_t i = 0; i < spec->container_n; i++) {
 		struct err err = { 0 };
 
-		if (load(&spec->containers[i].run, &err) < 0)
+		if (load(&spec->containers[i].run, paths, &err) < 0)
 			say(SAY_WARNING, "container '%s': %s, ignoring until it is started again",
 			    spec->containers[i].run.name, err.msg);
 	}

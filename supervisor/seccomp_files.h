@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "base/paths.h"
 #include "config/spec.h"
 
 /*
@@ -17,5 +18,5 @@
  */
 #define SECCOMP_TIMEOUT_MS 5000
 
-int seccomp_files_load(struct pod_spec *spec, struct err *err);
-void seccomp_files_adopt(struct pod_spec *spec);
+int seccomp_files_load(struct pod_spec *spec, const struct paths *paths, struct err *err);
+void seccomp_files_adopt(struct pod_spec *spec, const struct paths *paths);

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 
 #include "base/fd.h"
 #include "base/io.h"
@@ -179,21 +178,6 @@ static int write_registry(const struct table *t, const struct userns_registry *r
 	return io_replace_file_synced(registry->dirfd, registry->name, all, strlen(all), err);
 }
 
-static int lock(const struct userns_registry *registry, struct err *err)
-{
-	int fd = openat(registry->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0)
-		return err_sys(err, "open the directory of '%s'", registry->name);
-	while (flock(fd, LOCK_EX) < 0)
-		if (errno != EINTR) {
-			err_sys(err, "lock the directory of '%s'", registry->name);
-			close_fd(&fd);
-			return -err->code;
-		}
-	return fd;
-}
-
 static int take(uint32_t *first, struct table *t, const struct userns_registry *registry,
 		const char *pod, struct err *err)
 {
@@ -225,7 +209,7 @@ static int take(uint32_t *first, struct table *t, const struct userns_registry *
 int userns_range_take(uint32_t *first, const struct userns_registry *registry, const char *pod,
 		      struct err *err)
 {
-	cleanup_close int fd = lock(registry, err);
+	cleanup_close int fd = io_lock_directory(registry->dirfd, registry->name, err);
 	const struct userns_registry locked = { fd, registry->name, registry->etc_fd,
 						registry->owner };
 	struct table t = { .text = NULL };

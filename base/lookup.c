@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* Opening a path of the host that a pod file names: links only where root made them. */
+#include "base/lookup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/handed.h"
+#include "base/sys.h"
+
+#define LINKS_MAX 40 /* as the kernel has it: path_resolution(7) */
+
+struct walk {
+	const struct paths *paths;
+	const struct lookup *l;
+	int at; /* where @rest begins */
+	char rest[PATH_MAX];
+	unsigned link_n;
+};
+
+static int open_plain(int at, const char *path, int flags)
+{
+	struct open_how how = {
+		.flags = (uint64_t)(flags | O_CLOEXEC),
+		.mode = flags & O_CREAT ? 0644 : 0,
+		.resolve = RESOLVE_NO_SYMLINKS,
+	};
+
+	return sys_openat2(at, path, &how);
+}
+
+static int failed(const struct lookup *l, struct err *err)
+{
+	return err_sys(err, "%s '%s'", l->what, l->path);
+}
+
+/* Where a directory is now, for a message. */
+static const char *name_of(int fd, char path[PATH_MAX])
+{
+	char link[64];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, PATH_MAX - 1);
+	path[n > 1 ? n : 0] = '\0'; /* "/": what follows has one */
+	return path;
+}
+
+/* Should: find any link that somebody else than the host's root can have made. */
+static int check_link(const struct walk *w, const char *name, const struct stat *link,
+		      struct err *err)
+{
+	char path[PATH_MAX], volume[PATH_MAX];
+	struct stat dir;
+	int r;
+
+	if (fstat(w->at, &dir) < 0)
+		return failed(w->l, err);
+	if (link->st_uid != 0 || dir.st_uid != 0)
+		return err_set(err, ELOOP, "%s '%s': the link '%s/%s' is not followed: user %u can change it",
+			       w->l->what, w->l->path, name_of(w->at, path), name,
+			       link->st_uid ? link->st_uid : dir.st_uid);
+	if ((dir.st_mode & 022) && !(dir.st_mode & S_ISVTX))
+		return err_set(err, ELOOP, "%s '%s': the link '%s/%s' is not followed: others than root "
+			       "can change it", w->l->what, w->l->path, name_of(w->at, path), name);
+	r = handed_find(volume, w->paths, w->at, err);
+	if (r < 0)
+		return err_wrap(err, r, "%s '%s'", w->l->what, w->l->path);
+	if (volume[0])
+		return err_set(err, ELOOP, "%s '%s': the link '%s/%s' is not followed: containers can write "
+			       "to '%s'", w->l->what, w->l->path, name_of(w->at, path), name, volume);
+	return 0;
+}
+
+/* Takes the first part off; "." when there is none. */
+static int take_part(struct walk *w, char name[NAME_MAX + 1])
+{
+	char *from = w->rest + strspn(w->rest, "/");
+	size_t n = strcspn(from, "/");
+
+	if (n > NAME_MAX)
+		return -ENAMETOOLONG;
+	memcpy(name, n ? from : ".", n ? n : 1);
+	name[n ? n : 1] = '\0';
+	from += n;
+	from += strspn(from, "/");
+	memmove(w->rest, from, strlen(from) + 1);
+	return 0;
+}
+
+/* Puts what the link says in its place. What is none any more is tried once more. */
+static int follow(struct walk *w, const char *name, struct err *err)
+{
+	cleanup_close int link = openat(w->at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	char text[PATH_MAX], rest[PATH_MAX];
+	struct stat st;
+	ssize_t n;
+	int r;
+
+	if (link < 0 || fstat(link, &st) < 0)
+		return failed(w->l, err);
+	snprintf(text, sizeof(text), "%s", name);
+	errno = ELOOP;
+	if (++w->link_n > LINKS_MAX)
+		return failed(w->l, err);
+	if (S_ISLNK(st.st_mode)) {
+		r = check_link(w, name, &st, err);
+		if (r < 0)
+			return r;
+		n = readlinkat(link, "", text, sizeof(text) - 1);
+		if (n < 0)
+			return failed(w->l, err);
+		text[n] = '\0';
+	}
+	errno = ENAMETOOLONG;
+	if ((size_t)snprintf(rest, sizeof(rest), "%s%s%s", text, *w->rest ? "/" : "", w->rest) >=
+	    sizeof(rest))
+		return failed(w->l, err);
+	strcpy(w->rest, rest);
+	if (text[0] != '/')
+		return 0;
+	close_fd(&w->at);
+	w->at = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return w->at < 0 ? failed(w->l, err) : 0;
+}
+
+static int walk_path(int *out, struct walk *w, struct err *err)
+{
+	for (;;) {
+		char name[NAME_MAX + 1];
+		int fd, r = take_part(w, name);
+
+		if (r < 0) {
+			errno = -r;
+			return failed(w->l, err);
+		}
+		fd = open_plain(w->at, name, *w->rest ? O_PATH | O_DIRECTORY : w->l->flags);
+		if (fd < 0 && errno == ELOOP && (*w->rest || !(w->l->flags & O_NOFOLLOW))) {
+			r = follow(w, name, err);
+			if (r < 0)
+				return r;
+			continue;
+		}
+		if (fd < 0)
+			return failed(w->l, err);
+		if (!*w->rest) {
+			*out = fd;
+			return 0;
+		}
+		close_fd(&w->at);
+		w->at = fd;
+	}
+}
+
+/**
+ * lookup_open() - open a file or directory of the host by a path of a pod file
+ * @paths: podd's own directories: there is the list of what containers can write to
+ *
+ * Return: 0 or -errno with @err filled; ELOOP: a link that somebody else may have made.
+ */
+int lookup_open(int *out, const struct paths *paths, const struct lookup *l, struct err *err)
+{
+	struct walk w = { .paths = paths, .l = l, .at = -EBADF };
+	int r, fd = open_plain(AT_FDCWD, l->path, l->flags);
+
+	if (fd >= 0) {
+		*out = fd;
+		return 0;
+	}
+	if (errno != ELOOP)
+		return failed(l, err);
+	errno = ENAMETOOLONG;
+	if (strlen(l->path) >= sizeof(w.rest))
+		return failed(l, err);
+	strcpy(w.rest, l->path);
+	w.at = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	r = w.at < 0 ? failed(l, err) : walk_path(out, &w, err);
+	close_fd(&w.at);
+	return r;
+}
