@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* base/cri: heads of fixed form, parsing, and the fuzz corpus replayed. */
+/* base/cri: heads of fixed form, parsing. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -14,9 +13,6 @@
 
 #include "base/cri.h"
 #include "base/fd.h"
-#include "tests/fuzz/fuzz_cri.c"
-
-#define CORPUS "tests/fuzz/corpus/cri"
 
 static int parse(struct cri_line *out, const char *line)
 {
@@ -116,39 +112,6 @@ static void cri_parse__every_prefix_of_a_record__in_bounds(void **state)
 	}
 }
 
-static void fuzz_corpus__replayed__no_abort(void **state)
-{
-	int dirfd = open(CORPUS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct dirent *d;
-	int replayed = 0;
-	DIR *dir;
-
-	(void)state;
-	if (dirfd < 0) {
-		print_message("run from the top directory to replay " CORPUS "\n");
-		skip();
-	}
-	dir = fdopendir(dirfd);
-	assert_non_null(dir);
-	while ((d = readdir(dir))) {
-		uint8_t data[4096];
-		ssize_t n;
-		int fd;
-
-		if (d->d_name[0] == '.')
-			continue;
-		fd = openat(dirfd, d->d_name, O_RDONLY | O_CLOEXEC);
-		assert_true(fd >= 0);
-		n = read(fd, data, sizeof(data));
-		assert_true(n >= 0);
-		close(fd);
-		assert_int_equal(LLVMFuzzerTestOneInput(data, (size_t)n), 0);
-		replayed++;
-	}
-	assert_true(replayed >= 10);
-	closedir(dir);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -157,7 +120,6 @@ int main(void)
 		cmocka_unit_test(cri_parse__other_runtimes_forms__accepted),
 		cmocka_unit_test(cri_parse__malformed__einval_and_output_untouched),
 		cmocka_unit_test(cri_parse__every_prefix_of_a_record__in_bounds),
-		cmocka_unit_test(fuzz_corpus__replayed__no_abort),
 	};
 
 	return cmocka_run_group_tests_name("cri", tests, NULL, NULL);

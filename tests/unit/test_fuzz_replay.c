@@ -1,15 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The corpora of fuzzers that no other test replays. */
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <unistd.h>
-
-#include <cmocka.h>
+/* The corpora of fuzzers; those of images are in test_image_fuzz. */
+#undef NDEBUG /* some targets' checks are asserts */
+#include "tests/unit/replay.h"
 
 #define LLVMFuzzerTestOneInput fuzz_user
 #include "tests/fuzz/fuzz_user.c"
@@ -19,32 +11,15 @@
 #undef LLVMFuzzerTestOneInput
 #define LLVMFuzzerTestOneInput fuzz_uevent
 #include "tests/fuzz/fuzz_uevent.c"
-
-static void replay(const char *name, int (*fn)(const uint8_t *data, size_t size), int least)
-{
-	char path[64];
-	struct dirent *d;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "tests/fuzz/corpus/%s", name);
-	dir = opendir(path);
-	if (!dir) {
-		print_message("run from the top directory to replay %s\n", path);
-		skip();
-	}
-	while ((d = readdir(dir))) {
-		uint8_t data[16384];
-		int fd = openat(dirfd(dir), d->d_name, O_RDONLY | O_CLOEXEC);
-		ssize_t n = read(fd, data, sizeof(data));
-
-		for (ssize_t i = n; i >= 0 && i > n - 64; i--) /* cut at the end, too */
-			(void)fn(data, (size_t)i);
-		least -= n >= 0; /* not a directory */
-		(void)close(fd);
-	}
-	(void)closedir(dir);
-	assert_true(least <= 0);
-}
+#undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_registry
+#include "tests/fuzz/fuzz_registry.c"
+#undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_cri
+#include "tests/fuzz/fuzz_cri.c"
+#undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_config
+#include "tests/fuzz/fuzz_config.c"
 
 static void user__corpus__replayed(void **state)
 {
@@ -64,12 +39,33 @@ static void uevent__corpus__replayed(void **state)
 	replay("uevent", fuzz_uevent, 6);
 }
 
+static void registry__corpus__replayed(void **state)
+{
+	(void)state;
+	replay("registry", fuzz_registry, 13);
+}
+
+static void cri__corpus__replayed(void **state)
+{
+	(void)state;
+	replay("cri", fuzz_cri, 10);
+}
+
+static void config__corpus__replayed(void **state)
+{
+	(void)state;
+	replay("config", fuzz_config, 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(user__corpus__replayed),
 		cmocka_unit_test(mountinfo__corpus__replayed),
 		cmocka_unit_test(uevent__corpus__replayed),
+		cmocka_unit_test(registry__corpus__replayed),
+		cmocka_unit_test(cri__corpus__replayed),
+		cmocka_unit_test(config__corpus__replayed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

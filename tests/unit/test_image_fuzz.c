@@ -6,11 +6,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include <dirent.h>
-#include <fcntl.h>
-
-#include "base/fd.h"
-#include "base/io.h"
+#include "tests/unit/replay.h"
 
 #undef NDEBUG /* the targets' checks are asserts */
 #define LLVMFuzzerTestOneInput fuzz_index
@@ -28,66 +24,28 @@
 #define LLVMFuzzerTestOneInput fuzz_layer
 #include "tests/fuzz/fuzz_image_layer.c"
 
-#define CORPUS	  "tests/fuzz/corpus/"
-#define INPUT_MAX 65536
-
-typedef int target_fn(const uint8_t *data, size_t size);
-
-/* As a whole and cut at each @step bytes of its first 2 KiB. */
-static void replay_cut(const void *bytes, size_t n, size_t step, target_fn *target)
-{
-	for (size_t cut = 0; cut < n && cut < 2048; cut += step)
-		target(bytes, cut);
-	target(bytes, n);
-}
-
-static void replay(const char *corpus, target_fn *target)
-{
-	cleanup_free char *bytes = malloc(INPUT_MAX);
-	struct err err = { 0 };
-	DIR *dir = opendir(corpus);
-	struct dirent *d;
-	int files = 0;
-
-	assert_non_null(bytes);
-	assert_non_null(dir);
-	while ((d = readdir(dir))) {
-		ssize_t n;
-
-		if (d->d_name[0] == '.')
-			continue;
-		n = io_read_file(dirfd(dir), d->d_name, bytes, INPUT_MAX, &err);
-		if (n < 0)
-			fail_msg("%s", err.msg);
-		replay_cut(bytes, (size_t)n, 1, target);
-		files++;
-	}
-	closedir(dir);
-	assert_true(files >= 5);
-}
-
 static void indexes__each_file__no_check_fails(void **state)
 {
 	(void)state;
-	replay(CORPUS "image_index", fuzz_index);
+	replay("image_index", fuzz_index, 5);
 }
 
 static void manifests__each_file__no_check_fails(void **state)
 {
 	(void)state;
-	replay(CORPUS "image_manifest", fuzz_manifest);
+	replay("image_manifest", fuzz_manifest, 5);
 }
 
 static void configs__each_file__no_check_fails(void **state)
 {
 	(void)state;
-	replay(CORPUS "image_config", fuzz_config);
+	replay("image_config", fuzz_config, 5);
 }
 
 static void signatures__each_file__no_check_fails(void **state)
 {
 	(void)state;
-	replay(CORPUS "image_signature", fuzz_signature);
+	replay("image_signature", fuzz_signature, 5);
 }
 
 static void layers__each_seed__no_check_fails(void **state)

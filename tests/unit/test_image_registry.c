@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* image/auth and image/registries: what strangers write, and the corpus replayed. */
+/* image/auth and image/registries: what strangers write. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -16,9 +15,6 @@
 #include "image/auth.h"
 #include "image/http.h"
 #include "image/registries.h"
-#include "tests/fuzz/fuzz_registry.c"
-
-#define CORPUS "tests/fuzz/corpus/registry"
 
 /* ------------------------------------------------------------------ challenges */
 
@@ -362,33 +358,6 @@ static void registries_load_cas__file_missing__host_and_file_named(void **state)
 	registries_done(&r);
 }
 
-static void fuzz_corpus__replayed__no_abort(void **state)
-{
-	DIR *dir = opendir(CORPUS);
-	struct dirent *d;
-	int replayed = 0;
-
-	(void)state;
-	if (!dir) {
-		print_message("run from the top directory to replay " CORPUS "\n");
-		skip();
-	}
-	while ((d = readdir(dir))) {
-		cleanup_close int fd = openat(dirfd(dir), d->d_name, O_RDONLY | O_CLOEXEC);
-		uint8_t data[4096];
-		ssize_t n;
-
-		if (d->d_name[0] == '.')
-			continue;
-		n = read(fd, data, sizeof(data));
-		assert_true(n >= 0);
-		assert_int_equal(LLVMFuzzerTestOneInput(data, (size_t)n), 0);
-		replayed++;
-	}
-	assert_true(replayed >= 13);
-	closedir(dir);
-}
-
 /* ---------------------------------------------------------------------- retries */
 
 static void http_backoff_ms__tries__doubles_up_to_the_most(void **state)
@@ -435,7 +404,6 @@ int main(void)
 		cmocka_unit_test(registries_load_cas__file_missing__host_and_file_named),
 		cmocka_unit_test(http_backoff_ms__tries__doubles_up_to_the_most),
 		cmocka_unit_test(http_backoff_ms__retry_after__followed_within_bounds),
-		cmocka_unit_test(fuzz_corpus__replayed__no_abort),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "supervisor/log.h"
+#include "tests/unit/bytes.h"
 
 #define LARGE (UINT64_C(1) << 40) /* bytes: no rotation */
 
@@ -27,29 +28,6 @@ struct rig {
 	struct log_shared shared;
 	struct log_spec spec;
 };
-
-struct bytes {
-	char *p;
-	size_t n, room;
-};
-
-static inline void bytes_add(struct bytes *b, const void *p, size_t n)
-{
-	if (b->n + n > b->room) {
-		b->room = (b->n + n) * 2;
-		b->p = realloc(b->p, b->room);
-		assert_non_null(b->p);
-	}
-	if (n)
-		memcpy(b->p + b->n, p, n);
-	b->n += n;
-}
-
-static inline void bytes_done(struct bytes *b)
-{
-	free(b->p);
-	*b = (struct bytes){ 0 };
-}
 
 static inline void rig_init(struct rig *rig, uint64_t max_bytes, unsigned max_files)
 {
