@@ -243,11 +243,16 @@ FILES    := $(BUILD)/podd:bin/podd $(BUILD)/podctl:bin/podctl \
 	    $(BUILD)/podd-generator:lib/systemd/system-generators/podd-generator \
 	    $(foreach f,$(wildcard systemd/*.service systemd/*.target),$f:lib/systemd/system/$(notdir $f)) \
 	    systemd/podd.conf:lib/tmpfiles.d/podd.conf \
+	    systemd/podd.sysusers:lib/sysusers.d/podd.conf \
+	    systemd/podd.preset:lib/systemd/system-preset/90-podd.preset \
 	    $(foreach f,README.md LICENSE $(EXAMPLES),$f:share/doc/podd/$f)
 dest      = $(DESTDIR)$(PREFIX)
 
 # Directories that install has made, one a line: those that uninstall takes away.
 made      = $(dest)/share/doc/podd/.directories
+
+# Said, not done: that is the host's administrator's. Packages do it in their own ways.
+AFTER     = "systemctl daemon-reload && systemd-sysusers podd.conf && systemctl preset pods.target"
 
 install: all docs
 	$(Q)set -e; new=$$(for f in $(FILES); do to="$(dest)/$${f#*:}"; \
@@ -258,6 +263,7 @@ install: all docs
 			sed -i 's,/usr/local/,$(PREFIX)/,g' "$$to" ;; esac; done; \
 		[ -z "$$new" ] || echo "$$new" | sort -u >>"$(made)"
 	@echo "installed into $(dest)"
+	@$(if $(DESTDIR),:,[ ! -d /run/systemd/system ] || echo now: $(AFTER))
 uninstall:
 	$(Q)for f in $(FILES); do rm -f "$(dest)/$${f#*:}"; done
 	$(Q)new=$$(sort -ru "$(made)" 2>/dev/null); rm -f "$(made)"; \

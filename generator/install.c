@@ -96,19 +96,6 @@ int install_links(int out_fd, const struct pod_file *file, const struct source *
 }
 
 /**
- * install_target() - let pods.target start with the host
- * @path: of its unit file
- *
- * Return: 0 or -errno with @err filled.
- */
-int install_target(int out_fd, const char *path, struct err *err)
-{
-	if (mkdirat(out_fd, "multi-user.target.wants", 0755) < 0 && errno != EEXIST)
-		return err_sys(err, "create directory 'multi-user.target.wants'");
-	return link_to(out_fd, path, "multi-user.target.wants/pods.target", err);
-}
-
-/**
  * install_default_instance() - DefaultInstance= of a template
  *
  * Return: what it says last, borrowed; NULL: nothing.

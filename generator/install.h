@@ -9,5 +9,4 @@
 
 int install_links(int out_fd, const struct pod_file *file, const struct source *s,
 		  struct err *err);
-int install_target(int out_fd, const char *path, struct err *err);
 const char *install_default_instance(const struct source *s);

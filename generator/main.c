@@ -151,7 +151,7 @@ static int add_default_instances(struct pod_files *files, struct err *err)
 static int run(struct unit_maker *m, const char *out, struct err *err)
 {
 	struct pod_files files = { 0 };
-	bool any = false, all = true;
+	bool all = true;
 	int r;
 
 	m->out_fd = open(out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -170,14 +170,7 @@ static int run(struct unit_maker *m, const char *out, struct err *err)
 
 		if (!file->path || pod_file_is_template(file))
 			continue;
-		any = true;
 		all = make_unit(m, file) && all;
-	}
-	if (r == 0 && any) {
-		char target[PATH_MAX + sizeof("/pods.target")];
-
-		snprintf(target, sizeof(target), "%s/pods.target", m->units);
-		r = install_target(m->out_fd, target, err);
 	}
 	pod_files_done(&files);
 	close_fd(&m->out_fd);

@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "image/fetch.h"
 #include "image/policy.h"
+#include "image/worker.h"
 
 struct job {
 	struct fetch_args fetch;
@@ -66,8 +67,9 @@ static int fetch(struct image_writer *w, const struct pull_args *args, struct er
 		.watch = args->watch,
 		.watch_ctx = args->watch_ctx,
 	};
+	const struct account who = worker_network_account();
 
-	if (fchown(w->job_incoming_fd, WORKER_NETWORK_UID, WORKER_NETWORK_UID) < 0)
+	if (fchown(w->job_incoming_fd, who.uid, who.gid) < 0)
 		return err_sys(err, "give the worker its directory");
 	return worker_run(&worker, err);
 }

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
 #include <linux/capability.h>
 #include <poll.h>
@@ -167,6 +166,14 @@ static int enter_root(const struct worker_args *args, struct err *err)
 	return drop_capabilities(KEPT, err);
 }
 
+/**
+ * worker_network_account() - whom the worker with the network runs as
+ */
+struct account worker_network_account(void)
+{
+	return account_find("/etc/passwd", "podd-image");
+}
+
 /*
  * The user id last: with it go the capabilities that mounting and the bounding
  * set need (capabilities(7), "Effect of user ID changes on capabilities").
@@ -174,6 +181,8 @@ static int enter_root(const struct worker_args *args, struct err *err)
 static int keep_network(struct err *err)
 {
 	const struct mount_attr frozen = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID };
+	const struct account who = worker_network_account();
+	int r;
 
 	if (unshare(CLONE_NEWIPC | CLONE_NEWNS | CLONE_NEWUTS) < 0)
 		return err_sys(err, "leave the host's namespaces");
@@ -182,10 +191,9 @@ static int keep_network(struct err *err)
 		return err_sys(err, "make the host's files read-only");
 	if (drop_bounding(0, err) < 0)
 		return -err->code;
-	if (setgroups(0, NULL) < 0 ||
-	    setresgid(WORKER_NETWORK_UID, WORKER_NETWORK_UID, WORKER_NETWORK_UID) < 0 ||
-	    setresuid(WORKER_NETWORK_UID, WORKER_NETWORK_UID, WORKER_NETWORK_UID) < 0)
-		return err_sys(err, "become nobody");
+	r = account_become(&who);
+	if (r < 0)
+		return err_set(err, -r, "become user %u: %s", who.uid, strerror(-r));
 	return drop_capabilities(0, err);
 }
 

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/account.h"
 #include "base/err.h"
 
 /*
@@ -17,14 +18,12 @@
  * it needs before. What it made is put in place by its parent.
  *
  * What talks to registries keeps the network, and nothing else: no capability
- * and a user id that owns nothing but the directory it was given. The host's
+ * and a user (base/account.h) that owns nothing but the directory it was given. The host's
  * files stay, since the resolver needs some that only it knows (nsswitch.conf(5)),
  * and so does TLS; but all of them read-only, and by a user who may read only
  * what everybody may. It parses manifests; what it made is read by a worker of
  * the first kind.
  */
-#define WORKER_NETWORK_UID 65534 /* "nobody", in every distribution */
-
 #define WORKER_HOST_MAX 256
 
 struct worker_limits {
@@ -54,4 +53,5 @@ struct worker_args {
 	void *watch_ctx;
 };
 
+struct account worker_network_account(void);
 int worker_run(const struct worker_args *args, struct err *err);

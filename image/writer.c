@@ -118,7 +118,7 @@ void image_writer_keep_leftovers(struct image_writer *w)
 	struct stat st;
 
 	if (fstatat(w->tmp_fd, INCOMING, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode) ||
-	    st.st_uid != WORKER_NETWORK_UID)
+	    st.st_uid != worker_network_account().uid)
 		return;
 	if (unlinkat(w->tmp_fd, INCOMING, AT_REMOVEDIR) == 0) /* there is nothing in it */
 		return;
@@ -144,8 +144,13 @@ int image_writer_drop_leftovers(struct image_writer *w, struct err *err)
  */
 int image_writer_take_leftovers(struct image_writer *w, struct err *err)
 {
-	/* Over an empty directory; what is none is of no use. */
-	if (renameat(w->tmp_fd, IMAGE_WRITER_LEFTOVERS, w->tmp_fd, INCOMING) < 0)
+	struct stat st;
+
+	/* Over an empty directory; what is none is of no use, nor what the worker may not write to:
+	 * it has another user now. */
+	if (fstatat(w->tmp_fd, IMAGE_WRITER_LEFTOVERS, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    st.st_uid != worker_network_account().uid ||
+	    renameat(w->tmp_fd, IMAGE_WRITER_LEFTOVERS, w->tmp_fd, INCOMING) < 0)
 		return image_writer_drop_leftovers(w, err);
 	close_fd(&w->job_incoming_fd);
 	return open_dir(&w->job_incoming_fd, w->job_fd, "incoming", 0700, err);

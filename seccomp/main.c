@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* podd-seccomp: profiles into programs, for podd and at its build. */
 #include <errno.h>
-#include <grp.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/account.h"
 #include "base/fd.h"
 #include "base/io.h"
 #include "seccomp/names.h"
@@ -33,7 +33,6 @@
  * root with nothing but three descriptors, and gives all else up before it reads.
  * The last line of stderr says why there is none.
  */
-#define NOBODY	     65534
 #define MEMORY_BYTES (UINT64_C(256) * 1024 * 1024)
 #define CPU_SECONDS  5
 
@@ -63,10 +62,11 @@ static int give_up_privileges(rlim_t cpu_seconds, struct err *err)
 	const struct rlimit memory = { MEMORY_BYTES, MEMORY_BYTES }, cpu = { cpu_seconds, cpu_seconds },
 			    none = { 0, 0 };
 
-	if (geteuid() == 0 &&
-	    (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
-	     setresuid(NOBODY, NOBODY, NOBODY) < 0))
-		return err_sys(err, "become nobody");
+	const struct account who = account_find("/etc/passwd", "podd-seccomp");
+	int r = geteuid() == 0 ? account_become(&who) : 0;
+
+	if (r < 0)
+		return err_set(err, -r, "become user %u: %s", who.uid, strerror(-r));
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_sys(err, "set no_new_privs");
 #ifndef __SANITIZE_ADDRESS__ /* which maps terabytes */

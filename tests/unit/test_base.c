@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/account.h"
 #include "base/child.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -297,6 +298,43 @@ static void child_spawn__unknown_flag__einval(void **state)
 	assert_int_equal(child_spawn(&args, inner, &c), -EINVAL);
 }
 
+static void account_find__files_of_users__its_own_or_nobody(void **state)
+{
+	static const struct {
+		const char *text;
+		uid_t uid;
+		gid_t gid;
+	} files[] = {
+		{ "root:x:0:0::/root:/bin/sh\npodd-image:!*:997:996::/:/sbin/nologin\n", 997, 996 },
+		{ "# a comment\n\nbroken\npodd-image:x:400:401:::\npodd-image:x:500:501:::\n", 400, 401 },
+		{ "podd-images:x:400:401:::\npodd-imag:x:400:401:::\n", 65534, 65534 },
+		{ "podd-image:x:0:401:::\n", 65534, 65534 },
+		{ "podd-image:x:400:0:::\n", 65534, 65534 },
+		{ "podd-image:x:65535:401:::\n", 65534, 65534 },
+		{ "podd-image:x:4294967295:401:::\n", 65534, 65534 },
+		{ "podd-image:x:x:401:::\n", 65534, 65534 },
+		{ "", 65534, 65534 },
+	};
+	char path[] = "/tmp/podd-test-XXXXXX";
+	int fd = mkstemp(path);
+	struct account found;
+
+	(void)state;
+	assert_true(fd >= 0);
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		assert_int_equal(ftruncate(fd, 0), 0);
+		assert_int_equal(pwrite(fd, files[i].text, strlen(files[i].text), 0),
+				 strlen(files[i].text));
+		found = account_find(path, "podd-image");
+		assert_int_equal(found.uid, files[i].uid);
+		assert_int_equal(found.gid, files[i].gid);
+	}
+	close(fd);
+	assert_int_equal(unlink(path), 0);
+	found = account_find(path, "podd-image");
+	assert_int_equal(found.uid, 65534);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -306,6 +344,7 @@ int main(void)
 		cmocka_unit_test(io_remove_tree__deep_and_linked__all_gone_and_no_more),
 		cmocka_unit_test(io_remove_tree__cut_short_before__all_gone),
 		cmocka_unit_test(io_read_file__too_large__efbig_names_file),
+		cmocka_unit_test(account_find__files_of_users__its_own_or_nobody),
 		cmocka_unit_test(child_call__nested_children__results_in_shared_memory),
 		cmocka_unit_test(child_call_bounded__ends__value_and_shared_memory),
 		cmocka_unit_test(child_call_bounded__stopped_killed_or_stuck__ended_and_told),

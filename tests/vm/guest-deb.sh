@@ -13,14 +13,16 @@ fi
 version_of() { dpkg-deb -f "$1" Version; }
 # Of this podd alone: other tests have installed into /usr/local.
 without_local() {
-	rm -rf /usr/local/bin/pod* /usr/local/lib/podd /usr/local/lib/systemd /usr/local/lib/tmpfiles.d &&
+	rm -rf /usr/local/bin/pod* /usr/local/lib/podd /usr/local/lib/{systemd,sysusers.d,tmpfiles.d} &&
+		{ ! id podd-image || userdel podd-image; } && { ! id podd-seccomp || userdel podd-seccomp; } &&
 		systemctl daemon-reload && hash -r && ! command -v podd
 }
 
-# All that is not of the packages that were there before.
+# All that is not of the packages that were there before; but for former contents of passwd(5)
+# and its kin, which are there since a user was added.
 everything() {
 	find / -xdev \( -path /proc -o -path /sys -o -path /tmp -o -path /vmlab -o -path /var/cache -o \
-		-path /var/lib/dpkg -o -path /var/log/dpkg.log \) -prune -o -print | LC_ALL=C sort
+		-path /etc/passwd- -o -path '/etc/*group-' -o -path '/etc/*shadow-' -o -path /var/lib/dpkg -o -path /var/log/dpkg.log \) -prune -o -print | LC_ALL=C sort
 	find /run/podd /run/systemd/generator -name '*podd*' -o -name '*.pod*' 2>/dev/null
 }
 
@@ -28,7 +30,8 @@ installs() {
 	everything >/tmp/before
 	dpkg -i "$old" && [ "$(podd --version)" = "podd $(version_of "$old")" ] &&
 		[ "$(stat -c %a /run/podd /var/lib/podd /etc/podd | tr '\n' ' ')" = '700 700 755 ' ] &&
-		[ ! -e /usr/share/doc/podd/.directories ]
+		[ ! -e /usr/share/doc/podd/.directories ] && id podd-image && id podd-seccomp &&
+		systemctl is-enabled pods.target && show Wants multi-user.target | grep -w pods.target
 }
 
 pods_start() {
@@ -59,6 +62,7 @@ podd_of() { readlink "/proc/$(show MainPID "$1")/exe"; }
 
 upgrades() {
 	local before after said
+	systemctl disable pods.target || return 1
 	# Its file has changed: a podd that adopts it would change it, so it is left alone and told.
 	echo MemoryMax=99M >>/etc/podd/changed.pod
 	before=$(facts)
@@ -70,7 +74,8 @@ upgrades() {
 		grep -F "pod 'other': podd $(version_of "$new"), running" <<<"$said" &&
 		grep -F "pod 'changed' runs on with its former podd" <<<"$said" &&
 		grep -F "'/etc/podd/changed.pod' has changed: reload it first" <<<"$said" || return 1
-	[ "$(podctl version)" = "podctl $(version_of "$new")" ]
+	[ "$(podctl version)" = "podctl $(version_of "$new")" ] &&
+		[ "$(systemctl is-enabled pods.target)" = disabled ] && systemctl enable pods.target
 }
 
 goes_on() {
@@ -99,12 +104,12 @@ removes() {
 	everything | diff /tmp/before - | sed -n 's/^> //p' >/tmp/left
 	cat /tmp/left
 	[ -s /var/log/podd/web/busy.log ] && [ -e /etc/podd/web.pod ] &&
-		! grep -vE '^/(etc|var/lib|var/log)/podd(/|$)|^/etc/systemd/system/multi-user.target.wants/pod@other.service$' \
+		! grep -vE '^/(etc|var/lib|var/log)/podd(/|$)|^/etc/systemd/system/multi-user.target.wants/(pod@other.service|pods.target)$|^/var/lib/systemd/deb-systemd-helper-enabled/' \
 			/tmp/left
 }
 
 purges() {
-	dpkg -P podd && everything | diff /tmp/before -
+	dpkg -P podd && everything | diff /tmp/before - && ! grep podd /etc/passwd /etc/group /etc/shadow
 }
 
 check "deb: nothing of podd is there" without_local

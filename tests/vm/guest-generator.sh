@@ -12,7 +12,7 @@ podd_of() { show MainPID "$1.pod"; }
 generator_says() { timeout 60 journalctl -t podd-generator -f -n +1 -o cat | grep -m 1 -F -- "$1"; }
 
 write_files() {
-	cp -r $dest/. / && mkdir -p $etc $usr || return 1
+	cp -r $dest/. / && mkdir -p $etc $usr && systemctl preset pods.target || return 1
 	pod $etc/db.pod '[Install]' WantedBy=pods.target
 	pod $usr/web.pod '[Unit]' 'Description=The shop' Requires=db.pod After=db.pod '[Install]' \
 		WantedBy=pods.target
@@ -29,6 +29,15 @@ write_files() {
 target_starts_them() {
 	show Wants multi-user.target | grep -w pods.target || return 1
 	systemctl start multi-user.target && active pods.target db.pod web.pod kiosk@left.pod && ! active idle.pod
+}
+
+# As an administrator has it who wants no pods with the machine; the preset is for once.
+disabled_target() {
+	systemctl stop db.pod web.pod kiosk@left.pod pods.target && systemctl disable pods.target || return 1
+	show Wants multi-user.target
+	[ "$(show UnitFileState pods.target)" = disabled ] && ! show Wants multi-user.target | grep -w pods.target &&
+		systemctl start multi-user.target && ! active pods.target && ! active web.pod || return 1
+	systemctl preset pods.target && target_starts_them
 }
 
 # A pod that requires another one starts after it is ready, and ends before it does.
@@ -55,7 +64,8 @@ mended_file_starts() {
 	pod $etc/bad.pod && systemctl start bad.pod && active bad.pod && systemctl stop bad.pod
 }
 
-# The volume's file system cannot be mounted: the pod is not started without it.
+# The volume's file system cannot be mounted: the pod fails with the line of its file, and has
+# not got the directory that is there instead.
 missing_volume() {
 	pod $etc/vol.pod Volume=/mnt/never/data:/data
 	printf '/dev/disk/by-label/never /mnt/never ext4 x-systemd.device-timeout=1s,nofail 0 0\n' >>/etc/fstab
@@ -147,6 +157,7 @@ check "generator: pod files become units" write_files
 check "generator: multi-user.target starts those that [Install] names" target_starts_them
 check "generator: a pod waits for the one that it requires" in_order
 check "generator: a broken file is in the journal and in its unit's status" broken_file_is_told
+	systemctl disable --now pods.target || return 1
 check "generator: mended, it starts without a daemon-reload" mended_file_starts
 check "generator: a volume that is never mounted holds its pod, no other" missing_volume
 check "generator: a volume's source that is not there is told by podd" missing_source
@@ -154,6 +165,7 @@ check "generator: an image that is not there is told by podd" missing_image
 check "generator: a full disk is told by podd, and holds no other pod" full_disk
 check "generator: NAME.pod and pod@NAME take turns" other_name_takes_turns
 check "generator: a drop-in of /etc for a file of /usr/share" drop_in_of_etc
+check "generator: a target that is disabled starts none" disabled_target
 check "generator: an instance by its directory" new_instance
 check "generator: a pod whose podd was killed is stopped as well" orphan_is_stopped
 check "generator: a hidden pod has no unit" hidden_pod

@@ -76,6 +76,8 @@ waits() {
 	timeout 8 tail --pid="$(show MainPID)" -f /dev/null
 	[ "$(show ActiveState)" = activating ] && pgrep -f 'image --root / pull'
 }
+# Whoever else is nobody may not signal it.
+has_its_own_user() { pgrep -au podd-image podd-image && ! pgrep -au nobody podd-image; }
 stops_at_once() {
 	local main
 	main=$(show MainPID)
@@ -85,13 +87,14 @@ stops_at_once() {
 		podctl image fsck | grep '^0 images'
 }
 
-cp -r $dest/. / && systemctl daemon-reload && mkdir -p /etc/podd
+cp -r $dest/. / && systemd-sysusers podd.conf && systemctl daemon-reload && mkdir -p /etc/podd
 check "pull: an image for it" make_image
 check "pull: a unit starts when its image has come" starts
 check "pull: which has its owners and devices" is_whole
 check "pull: no registry is needed any more" without_registry
 check "pull: but where the image is not there" not_there
 check "pull: a registry that does not answer is waited for, longer than TimeoutStartSec=" waits
+check "pull: meanwhile, what asks it has a user of its own" has_its_own_user
 check "pull: until the unit is stopped" stops_at_once
 rm -rf "$served" /run/systemd/system/$unit.d
 finish
