@@ -20,10 +20,13 @@ struct list {
 	size_t n;
 };
 
+/* What is no absolute path would be one of the working directory, or above all others. */
 static const char *next_of(const struct list *l, const char *path)
 {
 	const char *next = path ? path + strlen(path) + 1 : l->text;
 
+	while (next && next < l->text + l->n && *next != '/')
+		next += strlen(next) + 1;
 	return next && next < l->text + l->n ? next : NULL;
 }
 
