@@ -128,7 +128,7 @@ $(BUILD)/tests/%: tests/%.c $(CTL_OBJ) $(BUILD)/libpodd.a
 $(BUILD)/tests/unit/test_seccomp $(BUILD)/tests/unit/test_own_filter $(BUILD)/fuzz_seccomp: LDLIBS += $(SECCOMP_LIBS)
 
 # Static, for roots that have no libc.
-STATIC_TOOLS := $(BUILD)/tests/integration/probe $(BUILD)/tests/integration/libc
+STATIC_TOOLS := $(foreach t,probe libc attacker,$(BUILD)/tests/integration/$t)
 $(STATIC_TOOLS): $(BUILD)/tests/integration/%: tests/integration/%.c
 	@mkdir -p $(@D)
 	$(call say,TEST)
@@ -228,6 +228,11 @@ leaks: all
 	$(Q)BUILD=$(abspath $(BUILD)) TIMES=$(or $(TIMES),1000) TEST_TIMEOUT=0 tests/run \
 		$(filter %/test-leaks,$(INTEGRATION))
 
+## make races        attackers against starts and exec sessions, counted (ROUNDS=10000)
+RACES := $(filter $(BUILD)/tests/unit/test_races_%,$(UNIT))
+races: all $(TEST_TOOLS) $(RACES)
+	$(Q)RACE_ROUNDS=$(or $(ROUNDS),10000) TEST_TIMEOUT=0 JOBS=1 V=1 tests/run $(abspath $(RACES))
+
 ## make install      into DESTDIR= PREFIX=/usr/local; make uninstall takes exactly that away
 # FROM:TO, with TO below PREFIX: all that there is to install.
 EXAMPLES := $(shell find examples -type f ! -path examples/run | LC_ALL=C sort)
@@ -283,7 +288,7 @@ help:
 	@sed -n 's/^## //p' Makefile
 	@echo; sed -n '3,/^$$/s/^# //p' Makefile
 
-.PHONY: all torture leaks kill-points run check check-security unit tests check-vm fuzz fuzzers bench docs install uninstall deb clean \
+.PHONY: all torture leaks races kill-points run check check-security unit tests check-vm fuzz fuzzers bench docs install uninstall deb clean \
 	FORCE help
 .DELETE_ON_ERROR:
 
