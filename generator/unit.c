@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "config/install.h"
+#include "config/mount_unit.h"
 
 #define BODY   "pod@.service"
 #define ORPHAN "pod-orphan@.service"
@@ -155,11 +156,21 @@ static void put_body(FILE *f, const char *text, const struct pod_file *file, con
 
 static void put_mount(FILE *f, const char *path)
 {
+	char unit[CONFIG_UNIT_NAME_MAX + 1];
+	size_t n = strlen(path);
+
 	if (strcmp(path, "/") == 0)
 		return;
-	fputs("RequiresMountsFor=", f);
-	put_word(f, path);
-	fputc('\n', f);
+	if (!config_mount_unit(unit, path, n)) {
+		fputs("RequiresMountsFor=", f);
+		put_word(f, path);
+		fputc('\n', f);
+		return;
+	}
+	/* The same, but for one that fails: podd tells that with the file's line and is tried
+	 * again, where systemd would only not start it (supervisor/declared.h). */
+	for (; config_mount_unit(unit, path, n); n = config_path_parent(path, n))
+		fprintf(f, "Wants=%s\nAfter=%s\nPartOf=%s\n", unit, unit, unit);
 }
 
 /* Where the pod's files are. Of a source that may be absent nothing is required. */

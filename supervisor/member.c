@@ -19,6 +19,7 @@
 #include "base/fault.h"
 #include "container/credentials.h"
 #include "container/filter.h"
+#include "supervisor/declared.h"
 #include "supervisor/devices.h"
 #include "supervisor/hotplug.h"
 #include "supervisor/origin.h"
@@ -398,7 +399,9 @@ static int build_root(struct member *m, struct err *err)
 		return 0;
 	if (fault_at("root"))
 		return fault_error("root", err);
-	r = find_devices(&nodes, m, err);
+	r = declared_check_container(args.spec, m->spec->image.name != NULL, err);
+	if (r == 0)
+		r = find_devices(&nodes, m, err);
 	if (r == 0)
 		r = devices_allow(&m->cgroup, &nodes, args.spec, args.userns, err);
 	if (r == 0)

@@ -67,13 +67,22 @@ mended_file_starts() {
 # The volume's file system cannot be mounted: the pod fails with the line of its file, and has
 # not got the directory that is there instead.
 missing_volume() {
-	pod $etc/vol.pod Volume=/mnt/never/data:/data
+	mkdir -p /mnt/never/data
+	pod $etc/vol.pod Volume=/mnt/never/data:/data:noidmap
 	printf '/dev/disk/by-label/never /mnt/never ext4 x-systemd.device-timeout=1s,nofail 0 0\n' >>/etc/fstab
 	systemctl daemon-reload
 	! systemctl start vol.pod || return 1
 	systemctl status --no-pager vol.pod
-	[ "$(show ActiveState vol.pod)" = inactive ] && journalctl -u vol.pod -o cat |
-		grep 'Dependency failed for' && active web.pod
+	systemctl status --no-pager vol.pod |
+		grep "Status: .*$etc/vol.pod:6:1: .*'/mnt/never' is not mounted, and '/etc/fstab' says" &&
+		[ "$(show ExecMainStatus vol.pod)" = 1 ] && ! pgrep -f 'pod-pause vol' && active web.pod
+}
+
+# It is tried again, so it starts as soon as the file system is there; and ends with it.
+late_volume() {
+	mount -t tmpfs none /mnt/never && mkdir /mnt/never/data || return 1
+	until_ok active vol.pod && systemctl restart vol.pod && podctl exec vol app -- ls -d /data || return 1
+	systemctl stop mnt-never.mount && ! active vol.pod && ! mountpoint /mnt/never
 }
 
 # A source that is only not there: podd says so.
@@ -148,6 +157,7 @@ hidden_pod() {
 
 nothing_left() {
 	systemctl stop '*.pod.service'
+	systemctl disable --now pods.target || return 1
 	rm -r $etc $usr && sed -i /never/d /etc/fstab && systemctl daemon-reload
 	[ -z "$(systemctl list-unit-files --no-legend '*.pod.service')" ] || return 1
 	! pgrep -l 'podd|pod-pause' && ! compgen -G '/sys/fs/cgroup/podd*'
@@ -155,17 +165,17 @@ nothing_left() {
 
 check "generator: pod files become units" write_files
 check "generator: multi-user.target starts those that [Install] names" target_starts_them
+check "generator: a target that is disabled starts none" disabled_target
 check "generator: a pod waits for the one that it requires" in_order
 check "generator: a broken file is in the journal and in its unit's status" broken_file_is_told
-	systemctl disable --now pods.target || return 1
 check "generator: mended, it starts without a daemon-reload" mended_file_starts
 check "generator: a volume that is never mounted holds its pod, no other" missing_volume
+check "generator: it starts when that is there, and is stopped before it goes" late_volume
 check "generator: a volume's source that is not there is told by podd" missing_source
 check "generator: an image that is not there is told by podd" missing_image
 check "generator: a full disk is told by podd, and holds no other pod" full_disk
 check "generator: NAME.pod and pod@NAME take turns" other_name_takes_turns
 check "generator: a drop-in of /etc for a file of /usr/share" drop_in_of_etc
-check "generator: a target that is disabled starts none" disabled_target
 check "generator: an instance by its directory" new_instance
 check "generator: a pod whose podd was killed is stopped as well" orphan_is_stopped
 check "generator: a hidden pod has no unit" hidden_pod

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* Paths as names of mount units, as systemd.unit(5) "String escaping" has it. */
+#include "config/mount_unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SUFFIX	".mount"
+#define PLAIN	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_."
+
+static bool is_dots(const char *word, size_t n)
+{
+	return (n == 1 || n == 2) && strncmp(word, "..", n) == 0;
+}
+
+/**
+ * config_mount_unit() - the unit of what is mounted at a path
+ * @out: filled
+ * @path: absolute; its first @n bytes count
+ *
+ * Return: false for the root, a path with "." or "..", and what is too long for a unit's
+ * name, which systemd shortens in ways of its own.
+ */
+bool config_mount_unit(char out[CONFIG_UNIT_NAME_MAX + 1], const char *path, size_t n)
+{
+	const char *end = path + n;
+	size_t used = 0;
+
+	for (const char *s = path; s < end;) {
+		const char *word = s += strspn(s, "/");
+		size_t left = s < end ? strcspn(s, "/") : 0;
+
+		left = left > (size_t)(end - s) ? (size_t)(end - s) : left;
+		if (s >= end)
+			break;
+		if (is_dots(word, left))
+			return false;
+		for (; left > 0; s++, left--) {
+			/* A separator, a character as "\xNN", and the suffix. */
+			if (used + 1 + 4 + sizeof(SUFFIX) > CONFIG_UNIT_NAME_MAX + 1)
+				return false;
+			if (s == word && used > 0)
+				out[used++] = '-';
+			if (strchr(PLAIN, *s) && !(used == 0 && *s == '.'))
+				out[used++] = *s;
+			else
+				used += (size_t)sprintf(out + used, "\\x%02x", (unsigned char)*s);
+		}
+	}
+	memcpy(out + used, SUFFIX, sizeof(SUFFIX));
+	return used > 0;
+}
+
+/**
+ * config_path_parent() - what a path is below
+ *
+ * Return: how many bytes of @path's first @n name the directory that the rest is in;
+ * 0: the root.
+ */
+size_t config_path_parent(const char *path, size_t n)
+{
+	while (n > 0 && path[n - 1] == '/')
+		n--;
+	while (n > 0 && path[n - 1] != '/')
+		n--;
+	while (n > 0 && path[n - 1] == '/')
+		n--;
+	return n;
+}

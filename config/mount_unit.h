@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* The name that systemd has for what is mounted at a place. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "config/install.h"
+
+bool config_mount_unit(char out[CONFIG_UNIT_NAME_MAX + 1], const char *path, size_t n);
+size_t config_path_parent(const char *path, size_t n);
