@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# LogDriver= under the real journald: fields, priorities, a restart of it.
+# LogDriver= under the real journald: fields, priorities, a restart of it, floods, kills of podd, passthrough.
 . "$(dirname "$0")/lib.sh"
 etc=/etc/podd unit=talk.pod
 
@@ -86,9 +86,127 @@ restart_of_journald() {
 		[ "$(grep -c ' line ' /var/log/podd/talk/app.log)" = "$lines" ]
 }
 
+# write_lines N BYTES TEST: a container's script that writes lines and then a last one, each
+# when the test says so.
+write_lines() {
+	local more
+	more=$(printf "%0$2d" 0)
+	rm -f /run/talk/{written,flood,go}
+	script <<-END
+	while [ ! -e /run/talk/flood ]; do sleep 0.2; done
+	seq -f 'line %.0f $more' $1
+	: >/run/talk/written
+	while [ ! -e /run/talk/go ]; do sleep 0.2; done
+	echo last of $3
+	exec sleep infinity
+	END
+}
+# last_of NAME: all that write_lines wrote has come, or has been dropped
+last_of() { until_ok written && : >/run/talk/go && until_ok has MESSAGE="last of $1"; }
+# What podctl status counts of the container's lines.
+status_counts() { podctl status talk | sed -n "s/.*container 'app': \([0-9]*\) log lines .*/\1/p"; }
+some_dropped() { [ "$(status_counts)" -gt 0 ]; }
+told() { count && [ "$dropped" -gt 0 ]; }
+
+# More than the pod may write: each line is an entry, or counted; journald has nothing to suppress.
+flood() {
+	end
+	write_lines 2000 1 flood
+	pod talk LogDriver=journald LogRateLimitIntervalSec=3 LogRateLimitBurst=500
+	# What is over it is told when the interval ends, and the next has room for the last line.
+	systemctl start $unit && : >/run/talk/flood && until_ok written && until_ok told && last_of flood || return 1
+	count
+	podctl status talk
+	[ $((lines + dropped)) = 2000 ] && [ "$lines" = "$distinct" ] && [ "$lines" -ge 500 ] &&
+		[ "$suppressed" = 0 ] &&
+		journalctl -q -o cat -u $unit -p warning | grep 'podd: dropped [0-9]* lines .*LogRateLimitBurst=' &&
+		[ "$(status_counts)" = "$dropped" ]
+}
+
+# A journald that stands still for longer than podd waits: what it has no room for is counted.
+flood_without_limit() {
+	local journald stalled
+	end
+	# More than pipe and buffer hold, and few enough for the journal to keep.
+	write_lines 2000 400 flood_without_limit
+	mkdir -p /run/systemd/system/$unit.service.d
+	printf '[Service]\nLogRateLimitIntervalSec=0\n' >/run/systemd/system/$unit.service.d/limit.conf
+	pod talk LogDriver=journald LogRateLimitBurst=0
+	systemctl start $unit || return 1
+	# Until it goes on, systemd may wait for it as well.
+	journald=$(show MainPID systemd-journald) && kill -STOP "$journald"
+	: >/run/talk/flood && until_ok written && until_ok some_dropped
+	stalled=$?
+	kill -CONT "$journald"
+	[ $stalled = 0 ] && last_of flood_without_limit || return 1
+	count
+	podctl status talk
+	rm -r /run/systemd/system/$unit.service.d && systemctl daemon-reload
+	[ $((lines + dropped)) = 2000 ] && [ "$lines" = "$distinct" ] && [ "$dropped" -gt 0 ] &&
+		[ "$suppressed" = 0 ] && [ "$(status_counts)" = "$dropped" ]
+}
+
+# podd is killed while it sends; systemd starts the next one, which adopts the pod.
+killed_podd() {
+	local kills=3 main
+	end
+	rm -f /run/talk/written /run/talk/stop
+	script <<-'END'
+	i=0
+	while [ ! -e /run/talk/stop ]; do
+		i=$((i + 1)); echo "number $i"
+		[ $((i % 10)) != 0 ] || sleep 0.05
+	done
+	echo $i >/run/talk/written
+	echo last of killed_podd
+	exec sleep infinity
+	END
+	mkdir -p /run/systemd/system/$unit.service.d
+	printf '%s\n' '[Service]' RestartSec=0 LogRateLimitIntervalSec=0 '[Unit]' StartLimitIntervalSec=0 \
+		>/run/systemd/system/$unit.service.d/soon.conf
+	pod talk LogDriver=journald LogRateLimitBurst=0
+	systemctl start $unit || return 1
+	for ((i = 0; i < kills; i++)); do
+		main=$(show MainPID)
+		kill -KILL "$main"
+		until_ok eval "[ \$(show MainPID) != $main ] && active $unit && podctl status talk" || return 1
+	done
+	: >/run/talk/stop
+	until_ok written && until_ok has MESSAGE='last of killed_podd' || return 1
+	rm -r /run/systemd/system/$unit.service.d && systemctl daemon-reload
+	entries | jq -r 'select(.MESSAGE | startswith("number ")?) | .MESSAGE' >/run/talk/lines
+	echo "$(cat /run/talk/written) lines, $(wc -l </run/talk/lines) entries, $(uniq -d </run/talk/lines | wc -l) twice"
+	uniq </run/talk/lines | cmp - <(seq -f 'number %.0f' "$(cat /run/talk/written)") &&
+		[ "$(uniq -d </run/talk/lines | wc -l)" -le $kills ]
+}
+
+# journald files such a line under its writer's group, which is not the unit's: by the query that
+# podctl and podd.pod(5) name.
+passthrough() {
+	local query=_SYSTEMD_CGROUP=/podd/talk/c-app
+	end
+	script <<-'END'
+	echo '<5>through stdout'
+	echo through stderr >&2
+	exec sleep infinity
+	END
+	pod talk LogDriver=passthrough
+	systemctl start $unit || return 1
+	until_ok eval "journalctl -q $query -o cat | grep -x 'through stderr'" || return 1
+	journalctl -q -o json $query MESSAGE='through stdout' |
+		jq -e '.PRIORITY == "5" and ._TRANSPORT == "stdout" and .PODD_POD == null' || return 1
+	! podctl logs talk 2>/run/talk/said && cat /run/talk/said && grep "journalctl $query" /run/talk/said || return 1
+	# A pipe to a journald that is gone ends nobody.
+	systemctl restart systemd-journald && active $unit && podctl status talk | grep '^app .* running .* 0 '
+}
+
 check "podd is installed" install_podd
 check "fields and priorities in journalctl -o json" fields
 check "a restart of journald loses no line" restart_of_journald
+check "a flood over LogRateLimitBurst= is counted, line for line" flood
+check "a journald that stands still is waited for, then what it cannot take is counted" flood_without_limit
+check "a killed podd loses no line" killed_podd
+check "passthrough is found by the query that is told" passthrough
 end
 rm -rf /run/talk $etc/talk.pod && systemctl daemon-reload
 finish

@@ -29,8 +29,8 @@ skip() {
 
 # until_ok COMMAND...: again until it succeeds; its last output is told when it never does.
 until_ok() {
-	local out
-	for _ in {1..600}; do
+	local out until=$((SECONDS + 120))
+	while [ $SECONDS -lt $until ]; do
 		! out=$("$@" 2>&1) || return 0
 		read -r -t 0.2 <> <(:) || true
 	done
