@@ -87,6 +87,20 @@ hung_podd_is_replaced() {
 	[ "$(container_pid)" = "$before" ] && [ "$(show MainPID)" != "$main" ]
 }
 
+# A stop that podd does not do, since it stands still, is a stop all the same. It is frozen, in
+# a group that systemd does not thaw: SIGCONT comes with SIGTERM.
+hung_podd_is_stopped() {
+	local still=/sys/fs/cgroup/still
+	mkdir -p $still /run/systemd/system/$unit.d
+	printf '[Service]\nTimeoutStopSec=5\n' >/run/systemd/system/$unit.d/soon.conf
+	systemctl daemon-reload && show MainPID >$still/cgroup.procs && echo 1 >$still/cgroup.freeze &&
+		systemctl stop $unit
+	systemctl status --no-pager -n 20 $unit
+	rm -r /run/systemd/system/$unit.d && systemctl daemon-reload && rmdir $still
+	[ "$(show Result)" = timeout ] && ! pgrep -l 'podd|pod-pause' && [ ! -e /run/podd/tiny ] &&
+		systemctl start $unit && [ "$(show NRestarts)" = 0 ]
+}
+
 # In the unit's own group, where its limits and devices hold for the pod, too.
 delegated() {
 	local group=/sys/fs/cgroup/system.slice/system-pod.slice/$unit
@@ -170,6 +184,7 @@ check "unit: reload puts the file into force, or fails" reloads
 check "unit: a restart by podctl is not the unit's end" podctl_restarts
 check "unit: a podd that was killed comes back and adopts its pod" killed_podd_adopts
 check "unit: a podd that hangs is replaced, its pod runs on" hung_podd_is_replaced
+check "unit: a stop of a podd that hangs stops the pod" hung_podd_is_stopped
 check "unit: with Delegate= the pod is in it" delegated
 check "unit: restart makes the pod anew" restarts
 check "unit: a stop while systemd waits to start the next podd stops the pod" \
