@@ -128,11 +128,12 @@ $(BUILD)/tests/%: tests/%.c $(CTL_OBJ) $(BUILD)/libpodd.a
 $(BUILD)/tests/unit/test_seccomp $(BUILD)/tests/unit/test_own_filter $(BUILD)/fuzz_seccomp: LDLIBS += $(SECCOMP_LIBS)
 
 # Static, for roots that have no libc.
-STATIC_TOOLS := $(foreach t,probe libc attacker,$(BUILD)/tests/integration/$t)
+STATIC_TOOLS := $(foreach t,probe libc attacker prober,$(BUILD)/tests/integration/$t)
+$(BUILD)/tests/integration/prober: STATIC_SRC := base/capability.c base/nearest.c -lseccomp
 $(STATIC_TOOLS): $(BUILD)/tests/integration/%: tests/integration/%.c
 	@mkdir -p $(@D)
 	$(call say,TEST)
-	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -I. $(WARN) $(if $(WERROR),-Werror) -O1 -g -static -o $@ $<
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -I. $(WARN) $(if $(WERROR),-Werror) -O1 -g -static -o $@ $< $(STATIC_SRC)
 
 # Those of image/ alone need what podd-image needs.
 $(filter $(BUILD)/tests/unit/test_image%,$(UNIT)): LDLIBS := $(IMAGE_LIBS)
@@ -171,6 +172,10 @@ check-security:
 	$(Q)tools/deps check
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)BUILD=$(abspath $(BUILD)) tests/security/run
+
+## make compare-security  what a container reaches, beside podman and systemd-nspawn, which have to be installed
+compare-security: all tests
+	$(Q)BUILD=$(abspath $(BUILD)) tests/security/compare
 
 ## make check-vm     the tests in a virtual machine with systemd and cgroup v2
 check-vm: all docs tests
