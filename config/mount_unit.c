@@ -27,12 +27,13 @@ bool config_mount_unit(char out[CONFIG_UNIT_NAME_MAX + 1], const char *path, siz
 	size_t used = 0;
 
 	for (const char *s = path; s < end;) {
-		const char *word = s += strspn(s, "/");
-		size_t left = s < end ? strcspn(s, "/") : 0;
+		const char *word = s, *slash = memchr(s, '/', (size_t)(end - s));
+		size_t left = (size_t)((slash ? slash : end) - s);
 
-		left = left > (size_t)(end - s) ? (size_t)(end - s) : left;
-		if (s >= end)
-			break;
+		if (left == 0) {
+			s++;
+			continue;
+		}
 		if (is_dots(word, left))
 			return false;
 		for (; left > 0; s++, left--) {
