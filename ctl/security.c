@@ -233,7 +233,7 @@ static const struct {
 	{ CAP_SYS_ADMIN, 90, 30, "mounts, namespaces, and the kernel's code behind them" },
 	{ CAP_SYS_MODULE, 100, 2, "loads modules into the kernel" },
 	{ CAP_SYS_RAWIO, 90, 2, "ports and memory of devices" },
-	{ CAP_SYS_PTRACE, 50, 15, "memory of the pod's other processes" },
+	{ CAP_SYS_PTRACE, 90, 15, "memory of what it sees; with the host's ids of podd, too" },
 	{ CAP_BPF, 70, 5, "programs in the kernel" },
 	{ CAP_PERFMON, 50, 3, "what the kernel and others do" },
 	{ CAP_DAC_READ_SEARCH, 70, 8, "files of all users, by handles too" },
