@@ -155,7 +155,9 @@ static int look(struct place *out, int dirfd, const char *path)
 {
 	struct statx st;
 
-	if (statx(dirfd, path, AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &st) < 0)
+	/* A server that does not answer holds nobody up. */
+	if (statx(dirfd, path, AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
+		  STATX_INO | STATX_MNT_ID, &st) < 0)
 		return -errno;
 	*out = (struct place){
 		.device = (uint64_t)st.stx_dev_major << 32 | st.stx_dev_minor,
@@ -170,18 +172,26 @@ static bool is_same(const struct place *a, const struct place *b)
 	return a->device == b->device && a->inode == b->inode;
 }
 
-/* A link on the way to what is on the list is the operator's: else it were below another. */
-static bool find_in(char out[PATH_MAX], const struct list *l, const struct place *at)
+/*
+ * A link on the way to what is on the list is the operator's: else it were below another.
+ * What is not there any more may come back. Return: 1, 0 or -errno.
+ */
+static int find_in(char out[PATH_MAX], const struct list *l, const struct place *at)
 {
 	struct place one;
 	const char *p = NULL;
 
-	while ((p = next_of(l, p)))
-		if (look(&one, AT_FDCWD, p) == 0 && is_same(&one, at)) {
+	while ((p = next_of(l, p))) {
+		int r = look(&one, AT_FDCWD, p);
+
+		if (r == 0 && is_same(&one, at)) {
 			snprintf(out, PATH_MAX, "%s", p);
-			return true;
+			return 1;
 		}
-	return false;
+		if (r < 0 && r != -ENOENT && r != -ENOTDIR)
+			return r;
+	}
+	return 0;
 }
 
 /* From @dirfd up to the root of all mounts. */
@@ -197,8 +207,8 @@ static int climb(char out[PATH_MAX], const struct list *lists, const struct plac
 			return 0;
 		}
 		for (size_t i = 0; i < ARRAY_SIZE(files); i++)
-			if (find_in(out, &lists[i], &at))
-				return 0;
+			if ((r = find_in(out, &lists[i], &at)) != 0)
+				return r < 0 ? r : 0;
 		up = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 		r = up < 0 ? -errno : look(&above, up, "");
 		close_fd(&fd);

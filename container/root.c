@@ -541,8 +541,6 @@ static int open_source(int *out, const struct container_volume *v, const struct 
 
 	if (r == -ENOENT && v->optional)
 		return 0;
-	if (r == 0)
-		r = note_source(fd, v, paths, err);
 	if (r < 0)
 		return err_wrap(err, r, "volume '%s'", v->target);
 	*out = take_fd(&fd);
@@ -564,23 +562,56 @@ static int open_sources(int fds[VOLUMES_MAX], const struct container_spec *spec,
 	return r;
 }
 
+/* The build puts copies of the mounts in the places of the sources. */
+static int keep_sources(int out[VOLUMES_MAX], const int fds[VOLUMES_MAX], struct err *err)
+{
+	for (size_t i = 0; i < VOLUMES_MAX; i++) {
+		if (fds[i] < 0)
+			continue;
+		out[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
+		if (out[i] < 0)
+			return err_sys(err, "keep the source of a volume");
+	}
+	return 0;
+}
+
+/* When all is there that the container is to have: a start that fails gives nothing away. */
+static int note_sources(const int fds[VOLUMES_MAX], const struct container_spec *spec,
+			const struct paths *paths, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < spec->volume_n; i++) {
+		if (fds[i] < 0)
+			continue;
+		r = note_source(fds[i], &spec->volumes[i], paths, err);
+		if (r < 0)
+			(void)err_about(err, err_wrap(err, r, "volume '%s'", spec->volumes[i].target),
+					"Volume", (unsigned)i);
+	}
+	return r;
+}
+
 /**
  * container_note_volumes() - what container_root_build() writes down of volumes, alone
  *
- * For a container that runs already.
+ * For a container that runs already. Goes on after a volume that cannot be noted.
  *
- * Return: 0 or -errno with @err filled.
+ * Return: 0 or -errno with @err filled: of the last one.
  */
 int container_note_volumes(const struct container_spec *spec, const struct paths *paths,
 			   struct err *err)
 {
-	int fds[VOLUMES_MAX], r;
+	int r = 0;
 
-	for (size_t i = 0; i < VOLUMES_MAX; i++)
-		fds[i] = -EBADF;
-	r = open_sources(fds, spec, paths, err);
-	for (size_t i = 0; i < VOLUMES_MAX; i++)
-		close_fd(&fds[i]);
+	for (size_t i = 0; i < spec->volume_n; i++) {
+		cleanup_close int fd = -EBADF;
+		int one = open_source(&fd, &spec->volumes[i], paths, err);
+
+		if (one == 0 && fd >= 0)
+			one = note_source(fd, &spec->volumes[i], paths, err);
+		r = one < 0 ? one : r;
+	}
 	return r;
 }
 
@@ -603,7 +634,7 @@ int container_root_build(struct container_root *out, const struct container_root
 		.copy = true,
 	};
 	const struct child_args outside = { .copy = true };
-	int r;
+	int sources[VOLUMES_MAX], r;
 
 	if (!b)
 		return err_set(err, ENOMEM, "build the root: out of memory");
@@ -613,12 +644,18 @@ int container_root_build(struct container_root *out, const struct container_root
 	for (size_t i = 0; i < LOWERS_MAX; i++)
 		b->lower_fds[i] = -EBADF;
 	for (size_t i = 0; i < VOLUMES_MAX; i++)
-		b->volume_fds[i] = -EBADF;
+		b->volume_fds[i] = sources[i] = -EBADF;
 	r = open_sources(b->volume_fds, args->spec, args->paths, err);
+	if (r == 0)
+		r = keep_sources(sources, b->volume_fds, err);
 	if (r == 0)
 		r = pidns_child_call(args->pause_pidfd, &child, build_child, b, err);
 	if (r == -ECHILD && !b->begun)
 		r = pidns_child_call(args->pause_pidfd, &outside, enter_group_and_build, b, err);
+	if (r == 0)
+		r = note_sources(sources, args->spec, args->paths, err);
+	for (size_t i = 0; i < VOLUMES_MAX; i++)
+		close_fd(&sources[i]);
 	for (size_t i = 0; i < LOWERS_MAX; i++)
 		close_fd(&b->lower_fds[i]);
 	for (size_t i = 0; i < VOLUMES_MAX; i++)

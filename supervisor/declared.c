@@ -15,12 +15,15 @@
 #include "base/fd.h"
 #include "config/mount_unit.h"
 
-/* Where units are, in the order of precedence (systemd.unit(5), "Unit File Load Path"). */
+/*
+ * Where the host's own units are, in the order of precedence (systemd.unit(5), "Unit File Load
+ * Path"). Those that packages ship in usr wait for what may never be: for an image of
+ * machines, or for somebody who enables them.
+ */
 static const char *const unit_places[] = {
 	"etc/systemd/system.control", "run/systemd/system.control", "run/systemd/transient",
 	"run/systemd/generator.early", "etc/systemd/system", "etc/systemd/system.attached",
 	"run/systemd/system", "run/systemd/system.attached", "run/systemd/generator",
-	"usr/local/lib/systemd/system", "usr/lib/systemd/system", "lib/systemd/system",
 	"run/systemd/generator.late",
 };
 
@@ -44,6 +47,22 @@ static int refuse(struct err *err, const char *path, size_t n, const char *by)
 		       path, by);
 }
 
+/* Whether systemd may pass it over, which is no failure of it. */
+static bool is_conditional(const char *unit)
+{
+	cleanup_free char *line = NULL;
+	FILE *f = fopen(unit, "re");
+	bool found = false;
+	size_t size = 0;
+
+	while (f && !found && getline(&line, &size, f) > 0)
+		found = strncmp(line, "Condition", strlen("Condition")) == 0 ||
+			strncmp(line, "Assert", strlen("Assert")) == 0;
+	if (f)
+		(void)fclose(f); /* only read */
+	return found;
+}
+
 /* The first place that has one decides; a link to /dev/null masks it. */
 static bool has_unit(const char *root, const char *unit)
 {
@@ -53,7 +72,7 @@ static bool has_unit(const char *root, const char *unit)
 	for (size_t i = 0; i < ARRAY_SIZE(unit_places); i++) {
 		snprintf(at, sizeof(at), "%s/%s/%s", root, unit_places[i], unit);
 		if (stat(at, &st) == 0)
-			return S_ISREG(st.st_mode);
+			return S_ISREG(st.st_mode) && !is_conditional(at);
 	}
 	return false;
 }

@@ -24,6 +24,7 @@
 #include "supervisor/hotplug.h"
 #include "supervisor/origin.h"
 #include "supervisor/plan.h"
+#include "supervisor/say.h"
 
 #define REMOVE_TIMEOUT_MS 1000
 #define KILLED_TIMEOUT_NS NSEC_PER_SEC /* for the pause to record the end of who was killed */
@@ -336,8 +337,9 @@ int member_prepare(struct member *m, const struct member_host *host,
 		.timer = { .fn = on_timer },
 		.killed_timer = { .fn = on_killed },
 	};
-	if (host->adopting) /* by a podd that kept no list, perhaps; what cannot be noted runs on */
-		(void)container_note_volumes(&spec->run, host->paths, NULL);
+	/* By a podd that kept no list, perhaps. What cannot be noted runs on. */
+	if (host->adopting && container_note_volumes(&spec->run, host->paths, err) < 0)
+		say(SAY_WARNING, "container '%s': %s", spec->run.name, err->msg);
 	r = prepare_cgroup(m, err);
 	if (r == 0)
 		r = prepare_disk(m, err);

@@ -70,6 +70,7 @@ static int setup(void **state)
 	root_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return io_mkdir_path(root_fd, "etc/systemd/system", 0755, NULL) < 0 ||
 	       io_mkdir_path(root_fd, "run/systemd/generator", 0755, NULL) < 0 ||
+	       io_mkdir_path(root_fd, "usr/lib/systemd/system", 0755, NULL) < 0 ||
 	       io_mkdir_path(root_fd, "disk/data", 0755, NULL) < 0 ||
 	       symlinkat("disk/data", root_fd, "link") < 0;
 }
@@ -127,6 +128,14 @@ static void declared_check__fstab__missed_where_the_path_is_below(void **state)
 	assert_int_equal(check("/disk/data", &err), 0);
 }
 
+static void make_unit(const char *name, const char *text)
+{
+	cleanup_close int fd = openat(root_fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	assert_true(fd >= 0);
+	assert_int_equal(io_write_all(fd, text, strlen(text)), 0);
+}
+
 static void declared_check__units__missed_unless_masked(void **state)
 {
 	char path[sizeof(root) + 8], unit[CONFIG_UNIT_NAME_MAX + 1], name[sizeof(unit) + 32];
@@ -138,7 +147,7 @@ static void declared_check__units__missed_unless_masked(void **state)
 	assert_true(config_mount_unit(unit, path, strlen(path)));
 	snprintf(name, sizeof(name), "run/systemd/generator/%s", unit);
 	snprintf(text, sizeof(text), "'%s' is not mounted, and '%s' says that it is to be", path, unit);
-	close(openat(root_fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+	make_unit(name, "");
 	assert_int_equal(check("/disk/data", &err), -ENOENT);
 	assert_string_equal(err.msg, text);
 	assert_int_equal(check("/link", &err), -ENOENT);
@@ -148,6 +157,16 @@ static void declared_check__units__missed_unless_masked(void **state)
 	assert_int_equal(check("/disk/data", &err), 0);
 	assert_int_equal(unlinkat(root_fd, name, 0), 0);
 	assert_int_equal(check("/disk/data", &err), -ENOENT);
+	/* One that systemd may pass over, and one that a package has brought. */
+	make_unit(name, "[Unit]\nConditionPathExists=/none\n");
+	assert_int_equal(check("/disk/data", &err), 0);
+	assert_int_equal(unlinkat(root_fd, name, 0), 0);
+	snprintf(name, sizeof(name), "run/systemd/generator/%s", unit);
+	assert_int_equal(unlinkat(root_fd, name, 0), 0);
+	snprintf(name, sizeof(name), "usr/lib/systemd/system/%s", unit);
+	make_unit(name, "");
+	assert_int_equal(check("/disk/data", &err), 0);
+	assert_int_equal(unlinkat(root_fd, name, 0), 0);
 }
 
 int main(void)

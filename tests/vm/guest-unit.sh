@@ -121,7 +121,7 @@ restarts() {
 	systemctl restart $unit && [ "$(show ActiveState)" = active ] && [ "$(container_pid)" != "$before" ]
 }
 
-# SIGTERM to all of the unit's group, which is podd alone.
+# SIGTERM to all of the unit's group: podd alone, or the pod as well (254).
 killed_is_stopped() {
 	systemctl kill $unit
 	until_show ActiveState inactive && [ "$(show Result)" = success ] && systemctl start $unit
