@@ -22,8 +22,16 @@
 #include "netns/veth.h"
 
 #define EXIT_ENTER 1
-#define ACCEPT_RA  "/proc/sys/net/ipv6/conf/" VETH_POD_NAME "/accept_ra"
-#define IPV6_OFF   "/proc/sys/net/ipv6/conf/" VETH_POD_NAME "/disable_ipv6"
+#define IPV6_CONF  "/proc/sys/net/ipv6/conf/"
+
+/* Of eth0, and of a device that somebody adds to the pod later. */
+static const struct {
+	const char *path, *value;
+} no_ipv6[] = {
+	{ IPV6_CONF VETH_POD_NAME "/disable_ipv6", "1" },
+	{ IPV6_CONF VETH_POD_NAME "/accept_ra", "0" },
+	{ IPV6_CONF "default/accept_ra", "0" },
+};
 
 /* Results of the child that goes into the pod's namespace. */
 struct entry {
@@ -184,10 +192,8 @@ static int enter(void *arg)
 		e->r = err_sys(e->err, "enter the pod's network namespace");
 		return EXIT_ENTER;
 	}
-	if (e->ipv4_only)
-		e->r = io_write_file(AT_FDCWD, IPV6_OFF, "1", e->err);
-	if (e->ipv4_only && e->r == 0)
-		e->r = io_write_file(AT_FDCWD, ACCEPT_RA, "0", e->err);
+	for (size_t i = 0; e->ipv4_only && e->r == 0 && i < ARRAY_SIZE(no_ipv6); i++)
+		e->r = io_write_file(AT_FDCWD, no_ipv6[i].path, no_ipv6[i].value, e->err);
 	if (e->r < 0 && e->r != -ENOENT) { /* ENOENT: a kernel without IPv6 */
 		e->r = err_wrap(e->err, e->r, "switch IPv6 off in the pod");
 		return EXIT_ENTER;
