@@ -3,6 +3,7 @@
 #include "ctl/security.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <linux/capability.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -308,6 +309,18 @@ static void judge_new_privs(struct judge *j)
 		      "no program gives a privilege", "%s", allowed ? "no" : "yes");
 }
 
+/* Whether a profile refuses what it does not name; one that cannot be read is none. */
+static bool profile_refuses(const char *path)
+{
+	json_t *profile = json_load_file(path, 0, NULL);
+	const char *action = json_string_value(json_object_get(profile, "defaultAction"));
+	bool refuses = action && strcmp(action, "SCMP_ACT_ALLOW") != 0 &&
+		       strcmp(action, "SCMP_ACT_LOG") != 0;
+
+	json_decref(profile);
+	return refuses;
+}
+
 static void judge_seccomp(struct judge *j)
 {
 	const struct container_seccomp *s = &j->container->run.seccomp;
@@ -319,6 +332,10 @@ static void judge_seccomp(struct judge *j)
 	else if (s->mode == CONTAINER_SECCOMP_AUDIT)
 		add(j, "SeccompProfile", all, pos, "all system calls, while they are recorded",
 		    "audit:%s", s->path);
+	else if (s->mode == CONTAINER_SECCOMP_FILE && !profile_refuses(s->path))
+		add(j, "SeccompProfile", all, pos,
+		    "all system calls that this profile does not name, or it cannot be read", "%s",
+		    s->path);
 	else if (s->mode == CONTAINER_SECCOMP_FILE)
 		add(j, "SeccompProfile", 5, pos, "the system calls that this profile lets through",
 		    "%s", s->path);

@@ -7,7 +7,9 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config/load.h"
 #include "ctl/security.h"
@@ -91,7 +93,7 @@ static const struct {
 	{ BASE "DropCapability=KILL\n", "DropCapability", "KILL", 3, 4 },
 	{ BASE "DropCapability=all\n", "DropCapability", "all", 0, 4 },
 	{ BASE "SeccompProfile=unconfined\n", "SeccompProfile", "unconfined", 30, 4 },
-	{ BASE "SeccompProfile=/a.json\n", "SeccompProfile", "/a.json", 5, 4 },
+	{ BASE "SeccompProfile=/a.json\n", "SeccompProfile", "/a.json", 30, 4 }, /* not there */
 	{ BASE "SeccompProfile=audit:/a.json\n", "SeccompProfile", "audit:/a.json", 30, 4 },
 	{ BASE, "SeccompProfile", "default", 0, 0 },
 	{ BASE, "MemoryMax", "infinity", 5, 0 },
@@ -157,6 +159,34 @@ static void judge__one_key__row_with_score_and_line(void **state)
 				 r->pos.line);
 		judged_done(&j);
 	}
+}
+
+static unsigned score_of_profile(const char *text)
+{
+	char path[] = "/tmp/podd-test-XXXXXX", pod[256];
+	struct judged j;
+	unsigned score;
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	assert_int_equal(close(fd), 0);
+	snprintf(pod, sizeof(pod), BASE "SeccompProfile=%s\n", path);
+	judge(&j, pod, "any");
+	score = row(&j, "SeccompProfile", path)->score;
+	judged_done(&j);
+	assert_int_equal(unlink(path), 0);
+	return score;
+}
+
+static void judge__profile__by_what_it_does_with_what_it_does_not_name(void **state)
+{
+	(void)state;
+	assert_int_equal(score_of_profile("{\"defaultAction\":\"SCMP_ACT_ERRNO\"}"), 5);
+	assert_int_equal(score_of_profile("{\"defaultAction\":\"SCMP_ACT_ALLOW\"}"), 30);
+	assert_int_equal(score_of_profile("{\"defaultAction\":\"SCMP_ACT_LOG\"}"), 30);
+	assert_int_equal(score_of_profile("{}"), 30);
+	assert_int_equal(score_of_profile("{"), 30);
 }
 
 static void judge__policy_of_the_host__is_in_force(void **state)
@@ -227,6 +257,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(judge__one_key__row_with_score_and_line),
+		cmocka_unit_test(judge__profile__by_what_it_does_with_what_it_does_not_name),
 		cmocka_unit_test(judge__policy_of_the_host__is_in_force),
 		cmocka_unit_test(judge__rows__add_up_to_the_exposure),
 		cmocka_unit_test(judge__each_key_more__never_less_exposed),
