@@ -9,8 +9,9 @@
  * Theory of operation
  *
  * A disk that did not come leaves its mount point: an empty directory of another file
- * system, in which a database would start anew. So what fstab(5) or a mount unit of
- * systemd's names is to be mounted before a container gets something below it. The unit
+ * system, in which a database would start anew. So what fstab(5) or a mount unit of the
+ * host's own (not one that a package ships, or that has conditions) names is to be
+ * mounted before a container gets something below it. The unit
  * of a pod only waits for these mounts (generator/unit.c): whether they are there is
  * found out here, where the line of the file can be told, and tried again.
  *
