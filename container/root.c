@@ -29,19 +29,18 @@
 
 #include "base/fault.h"
 #include "base/fd.h"
-#include "base/handed.h"
 #include "base/io.h"
 #include "base/lookup.h"
 #include "base/sys.h"
 #include "container/container.h"
 #include "container/credentials.h"
 #include "container/mount.h"
+#include "container/source.h"
 #include "container/pidns.h"
 #include "container/system.h"
 
 #define OVERLAY_OPTIONS_MAX 4096 /* mount(2) takes one page; overlayfs itself 500 lowers */
 #define LOWERS_MAX	    128	 /* more than an image may have layers */
-#define VOLUMES_MAX	    128
 #define OVERLAY_FD	    "/proc/self/fd/2147483647"
 _Static_assert(sizeof("lowerdir=,upperdir=" OVERLAY_FD "/upper,workdir=" OVERLAY_FD "/work") +
 			       LOWERS_MAX * sizeof(OVERLAY_FD) <= OVERLAY_OPTIONS_MAX,
@@ -511,110 +510,6 @@ static int enter_group_and_build(void *arg)
 	return build_child(b);
 }
 
-/* Before it is given away: what a later lookup must know of. */
-static int note_source(int fd, const struct container_volume *v, const struct paths *paths,
-		       struct err *err)
-{
-	char link[64], path[PATH_MAX];
-	struct stat st;
-	ssize_t n;
-
-	if (fstat(fd, &st) < 0)
-		return err_sys(err, "look at '%s'", v->source);
-	if (v->read_only || !S_ISDIR(st.st_mode))
-		return 0;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, path, sizeof(path) - 1);
-	if (n < 0)
-		return err_sys(err, "look where '%s' is", v->source);
-	path[n] = '\0';
-	return handed_note(paths, path, err);
-}
-
-/* -EBADF: optional and not there. */
-static int open_source(int *out, const struct container_volume *v, const struct paths *paths,
-		       struct err *err)
-{
-	const struct lookup l = { .path = v->source, .what = "open", .flags = O_PATH };
-	cleanup_close int fd = -EBADF;
-	int r = lookup_open(&fd, paths, &l, err);
-
-	if (r == -ENOENT && v->optional)
-		return 0;
-	if (r < 0)
-		return err_wrap(err, r, "volume '%s'", v->target);
-	*out = take_fd(&fd);
-	return 0;
-}
-
-static int open_sources(int fds[VOLUMES_MAX], const struct container_spec *spec,
-			const struct paths *paths, struct err *err)
-{
-	int r = 0;
-
-	if (spec->volume_n > VOLUMES_MAX)
-		return err_set(err, E2BIG, "more than %d volumes", VOLUMES_MAX);
-	for (size_t i = 0; r == 0 && i < spec->volume_n; i++) {
-		r = open_source(&fds[i], &spec->volumes[i], paths, err);
-		if (r < 0)
-			(void)err_about(err, r, "Volume", (unsigned)i);
-	}
-	return r;
-}
-
-/* The build puts copies of the mounts in the places of the sources. */
-static int keep_sources(int out[VOLUMES_MAX], const int fds[VOLUMES_MAX], struct err *err)
-{
-	for (size_t i = 0; i < VOLUMES_MAX; i++) {
-		if (fds[i] < 0)
-			continue;
-		out[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
-		if (out[i] < 0)
-			return err_sys(err, "keep the source of a volume");
-	}
-	return 0;
-}
-
-/* When all is there that the container is to have: a start that fails gives nothing away. */
-static int note_sources(const int fds[VOLUMES_MAX], const struct container_spec *spec,
-			const struct paths *paths, struct err *err)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < spec->volume_n; i++) {
-		if (fds[i] < 0)
-			continue;
-		r = note_source(fds[i], &spec->volumes[i], paths, err);
-		if (r < 0)
-			(void)err_about(err, err_wrap(err, r, "volume '%s'", spec->volumes[i].target),
-					"Volume", (unsigned)i);
-	}
-	return r;
-}
-
-/**
- * container_note_volumes() - what container_root_build() writes down of volumes, alone
- *
- * For a container that runs already. Goes on after a volume that cannot be noted.
- *
- * Return: 0 or -errno with @err filled: of the last one.
- */
-int container_note_volumes(const struct container_spec *spec, const struct paths *paths,
-			   struct err *err)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < spec->volume_n; i++) {
-		cleanup_close int fd = -EBADF;
-		int one = open_source(&fd, &spec->volumes[i], paths, err);
-
-		if (one == 0 && fd >= 0)
-			one = note_source(fd, &spec->volumes[i], paths, err);
-		r = one < 0 ? one : r;
-	}
-	return r;
-}
-
 /**
  * container_root_build() - make a container's mount namespace
  * @out: receives its descriptors, O_CLOEXEC, the caller's
@@ -645,15 +540,15 @@ int container_root_build(struct container_root *out, const struct container_root
 		b->lower_fds[i] = -EBADF;
 	for (size_t i = 0; i < VOLUMES_MAX; i++)
 		b->volume_fds[i] = sources[i] = -EBADF;
-	r = open_sources(b->volume_fds, args->spec, args->paths, err);
+	r = source_open_all(b->volume_fds, args->spec, args->paths, err);
 	if (r == 0)
-		r = keep_sources(sources, b->volume_fds, err);
+		r = source_keep_all(sources, b->volume_fds, err);
 	if (r == 0)
 		r = pidns_child_call(args->pause_pidfd, &child, build_child, b, err);
 	if (r == -ECHILD && !b->begun)
 		r = pidns_child_call(args->pause_pidfd, &outside, enter_group_and_build, b, err);
 	if (r == 0)
-		r = note_sources(sources, args->spec, args->paths, err);
+		r = source_note_all(sources, args->spec, args->paths, err);
 	for (size_t i = 0; i < VOLUMES_MAX; i++)
 		close_fd(&sources[i]);
 	for (size_t i = 0; i < LOWERS_MAX; i++)
