@@ -39,6 +39,17 @@ static bool is_in_force(int sys_dirfd, const char *sign)
 }
 
 /**
+ * labels_are_asked() - whether a container's file names any label
+ */
+bool labels_are_asked(const struct container_spec *spec)
+{
+	for (unsigned i = 0; i < CONTAINER_LABEL_N; i++)
+		if (spec->labels[i].name)
+			return true;
+	return false;
+}
+
+/**
  * labels_check() - which labels of a container there is an LSM for
  * @sys_dirfd: the host's /sys
  *

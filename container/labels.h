@@ -10,6 +10,7 @@ struct labels {
 	bool wanted[CONTAINER_LABEL_N];
 };
 
+bool labels_are_asked(const struct container_spec *spec);
 int labels_check(struct labels *out, const struct container_spec *spec, int sys_dirfd,
 		 struct err *err);
 int labels_open(int *attr_dirfd_out, struct err *err);

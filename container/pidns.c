@@ -29,6 +29,16 @@ static int run_as_member(void *arg)
 	return call->fn(call->arg);
 }
 
+/* Where podd's own children are born, for as long as it lives; to look it up takes a while. */
+static int own_namespace(void)
+{
+	static int fd = -EBADF;
+
+	if (fd < 0)
+		fd = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+	return fd;
+}
+
 /**
  * pidns_child_call() - child_call() with the child inside a pod's PID namespace
  * @pause_pidfd: a process of that namespace
@@ -48,9 +58,8 @@ static int run_as_member(void *arg)
 int pidns_child_call(int pause_pidfd, const struct child_args *args, child_fn *fn, void *arg,
 		     struct err *err)
 {
-	cleanup_close int own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
 	struct member_call call = { fn, arg };
-	int r;
+	int own = own_namespace(), r;
 
 	if (own < 0)
 		return err_sys(err, "open '/proc/self/ns/pid'");

@@ -317,9 +317,12 @@ static int become_program(void *arg)
 /* Mustn't: be later than the mount namespace: /sys is the host's here. */
 static int find_labels(struct start *s)
 {
-	cleanup_close int sys = s->p->spec ? open("/sys", O_PATH | O_DIRECTORY | O_CLOEXEC) : -EBADF;
+	cleanup_close int sys = -EBADF;
 
-	return s->p->spec ? labels_check(&s->labels, s->p->spec, sys, s->err) : 0;
+	if (!s->p->spec || !labels_are_asked(s->p->spec))
+		return 0;
+	sys = open("/sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return labels_check(&s->labels, s->p->spec, sys, s->err);
 }
 
 static int join_namespaces(struct start *s)

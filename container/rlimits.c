@@ -137,7 +137,8 @@ int rlimits_set(const struct container_rlimit asked[CONTAINER_RLIMIT_N], struct 
 		}
 		l.rlim_max = least(l.rlim_max, podds.rlim_max);
 		l.rlim_cur = least(l.rlim_cur, l.rlim_max);
-		if (setrlimit(i, &l) < 0)
+		if ((l.rlim_cur != podds.rlim_cur || l.rlim_max != podds.rlim_max) &&
+		    setrlimit(i, &l) < 0)
 			r = err_sys(err, "set limit %u", i);
 	}
 	return r;
