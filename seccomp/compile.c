@@ -21,6 +21,7 @@
 #define ARM_SLOTS   16   /* the last ones are for 32-bit ARM's own, set_tls and the like */
 #define ARM_FIRST   0xf0000
 #define X32_FIRST   0x40000000u
+#define COMMON_FIRST 424 /* calls since Linux 5.1: scripts/syscall.tbl */
 #define NEXT	    UINT32_MAX /* of a jump: the step after this */
 #define FAIL	    (UINT32_MAX - 1) /* the next rule, which is not known yet */
 #define ANSWER_ENOSYS ((uint32_t)(SECCOMP_RET_ERRNO | ENOSYS))
@@ -176,16 +177,45 @@ static void emit_call(struct seccomp_steps *p, const struct call *call, uint32_t
 
 /* -------------------------------------------------------------------- the tree */
 
+/* How many numbers a range has; what is above the last call counts for one. */
+static unsigned width(const struct table *t, size_t range)
+{
+	return range + 1 < t->range_n ? t->ranges[range + 1].first - t->ranges[range].first : 1;
+}
+
+/*
+ * So that about half of the numbers is on each side: the kernel goes the way of each
+ * once when the filter is loaded. But first apart are those that mean the same in all
+ * ABIs: a part that is alike is there once (seccomp_reduce()).
+ */
+static size_t split(const struct table *t, size_t from, size_t n)
+{
+	unsigned all = 0, left = 0;
+	size_t at = 1;
+
+	for (size_t i = from; i < from + n; i++) {
+		if (i > from && t->ranges[i - 1].first < COMMON_FIRST &&
+		    t->ranges[i].first >= COMMON_FIRST)
+			return i - from;
+		all += width(t, i);
+	}
+	left = width(t, from);
+	while (at + 1 < n && left + width(t, from + at) / 2 < all / 2)
+		left += width(t, from + at++);
+	return at;
+}
+
 static void emit_ranges(struct seccomp_steps *p, const struct table *t, size_t from, size_t n)
 {
 	const struct range *r = &t->ranges[from];
-	size_t half = n / 2, at;
+	size_t half, at;
 
 	if (n == 1 && r->call) {
 		emit_call(p, r->call, t->default_action);
 	} else if (n == 1) {
 		emit_answer(p, r->answer);
 	} else {
+		half = split(t, from, n);
 		at = emit_if(p, BPF_JGE, t->ranges[from + half].first | t->number_bit, NEXT, NEXT);
 		emit_ranges(p, t, from, half);
 		land(p, at);
@@ -342,5 +372,7 @@ int seccomp_compile(struct seccomp_program *out, const struct seccomp_profile *p
 	cleanup_free struct seccomp_steps *steps = calloc(1, sizeof(*steps));
 	int r = steps ? emit_abis(steps, profile, err) : err_set(err, ENOMEM, "out of memory");
 
+	if (r == 0)
+		r = seccomp_reduce(steps, err);
 	return r < 0 ? r : seccomp_lay_out(out, steps, err);
 }

@@ -85,12 +85,12 @@ static size_t put_jump(struct layout *l, const struct seccomp_step *s)
 /* An instruction after which the next step's comes. */
 static size_t put_plain(struct layout *l, uint32_t step)
 {
-	const struct seccomp_step *next = &l->steps->at[step + 1];
+	uint32_t next = l->steps->at[step].yes;
 
-	if (is_answer(next))
-		(void)put(l, next->insn); /* remembered or not: it is here that it is needed */
-	else if (distance(l, l->place[step + 1]) > 0)
-		(void)put_ja(l, l->place[step + 1]);
+	if (is_answer(&l->steps->at[next]))
+		(void)put(l, l->steps->at[next].insn); /* remembered or not: it is needed here */
+	else if (distance(l, l->place[next]) > 0)
+		(void)put_ja(l, l->place[next]);
 	return put(l, l->steps->at[step].insn);
 }
 
@@ -124,7 +124,7 @@ int seccomp_lay_out(struct seccomp_program *out, const struct seccomp_steps *ste
 		return err_set(err, ENOMEM, "out of memory");
 	l->steps = steps;
 	for (size_t i = n <= SECCOMP_STEPS_MAX ? n : 0; i-- > 0;)
-		l->place[i] = put_step(l, (uint32_t)i);
+		l->place[i] = steps->at[i].left_out ? 0 : put_step(l, (uint32_t)i);
 	if (n <= SECCOMP_STEPS_MAX)
 		n = l->n;
 	if (n > BPF_MAXINSNS)

@@ -139,6 +139,25 @@ static void default_profile__every_number__as_its_rules_say(void **state)
 	}
 }
 
+/* The args of a call that two ABIs have are looked at by one part, and no load is made twice. */
+static void default_profile__two_abis__parts_that_are_alike_are_there_once(void **state)
+{
+	cleanup_free char *text = default_text();
+	struct seccomp_profile *p = good(text, 0);
+	cleanup_free struct seccomp_program *program = compiled(p);
+	unsigned personality = 0;
+
+	(void)state;
+	for (size_t i = 0; i < program->n; i++) {
+		const struct sock_filter *insn = &program->insns[i];
+
+		personality += BPF_CLASS(insn->code) == BPF_JMP && insn->k == 0x20008;
+	}
+	assert_int_equal(personality, 1);
+	assert_true(program->n < 280);
+	seccomp_profile_free(p);
+}
+
 /* CVE-2022-0492, GHSA of io_uring and keyctl: what must never be in the default. */
 static void default_profile__calls_that_broke_out__refused(void **state)
 {
@@ -569,6 +588,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(default_profile__every_number__as_its_rules_say),
+		cmocka_unit_test(default_profile__two_abis__parts_that_are_alike_are_there_once),
 		cmocka_unit_test(default_profile__calls_that_broke_out__refused),
 		cmocka_unit_test(default_profile__another_abi__killed_or_unknown),
 		cmocka_unit_test(program__a_profile_of_both__same_as_libseccomps),
