@@ -60,6 +60,7 @@ struct container_root_args {
 	const struct container_spec *spec;
 	struct container_files files;
 	const struct container_nodes *nodes;
+	const bool *absent; /* of each volume: the container does not get it; NULL: of none */
 	const struct userns *userns; /* the pod's */
 	const struct paths *paths; /* podd's: what the host's links may lead through, base/lookup.h */
 	int pause_pidfd;

@@ -51,7 +51,7 @@ _Static_assert(sizeof("lowerdir=,upperdir=" OVERLAY_FD "/upper,workdir=" OVERLAY
 struct builder {
 	const struct container_root_args *args;
 	int lower_fds[LOWERS_MAX];
-	int volume_fds[VOLUMES_MAX]; /* the sources, then detached; -EBADF: optional and not there */
+	int volume_fds[CONTAINER_VOLUMES_MAX]; /* the sources, then detached; -EBADF: optional and not there */
 	int overlay_fd;
 	int root_fd; /* == overlay_fd once it is attached */
 	int shm_fd;  /* the pod's, detached */
@@ -529,7 +529,7 @@ int container_root_build(struct container_root *out, const struct container_root
 		.copy = true,
 	};
 	const struct child_args outside = { .copy = true };
-	int sources[VOLUMES_MAX], r;
+	int sources[CONTAINER_VOLUMES_MAX], r;
 
 	if (!b)
 		return err_set(err, ENOMEM, "build the root: out of memory");
@@ -538,9 +538,9 @@ int container_root_build(struct container_root *out, const struct container_root
 	b->overlay_fd = b->root_fd = b->shm_fd = b->mntns_fd = b->credentials_fd = -EBADF;
 	for (size_t i = 0; i < LOWERS_MAX; i++)
 		b->lower_fds[i] = -EBADF;
-	for (size_t i = 0; i < VOLUMES_MAX; i++)
+	for (size_t i = 0; i < CONTAINER_VOLUMES_MAX; i++)
 		b->volume_fds[i] = sources[i] = -EBADF;
-	r = source_open_all(b->volume_fds, args->spec, args->paths, err);
+	r = source_open_all(b->volume_fds, args->spec, args->absent, args->paths, err);
 	if (r == 0)
 		r = source_keep_all(sources, b->volume_fds, err);
 	if (r == 0)
@@ -549,11 +549,11 @@ int container_root_build(struct container_root *out, const struct container_root
 		r = pidns_child_call(args->pause_pidfd, &outside, enter_group_and_build, b, err);
 	if (r == 0)
 		r = source_note_all(sources, args->spec, args->paths, err);
-	for (size_t i = 0; i < VOLUMES_MAX; i++)
+	for (size_t i = 0; i < CONTAINER_VOLUMES_MAX; i++)
 		close_fd(&sources[i]);
 	for (size_t i = 0; i < LOWERS_MAX; i++)
 		close_fd(&b->lower_fds[i]);
-	for (size_t i = 0; i < VOLUMES_MAX; i++)
+	for (size_t i = 0; i < CONTAINER_VOLUMES_MAX; i++)
 		close_fd(&b->volume_fds[i]);
 	close_fd(&b->overlay_fd);
 	close_fd(&b->shm_fd);

@@ -52,18 +52,20 @@ static int open_source(int *out, const struct container_volume *v, const struct 
 /**
  * source_open_all() - open the source of each volume
  * @fds: all -EBADF; the caller's, after a failure too. -EBADF: optional and not there
+ * @absent: as in container_root_args
  *
  * Return: 0 or -errno with @err filled.
  */
-int source_open_all(int fds[VOLUMES_MAX], const struct container_spec *spec,
-		    const struct paths *paths, struct err *err)
+int source_open_all(int fds[CONTAINER_VOLUMES_MAX], const struct container_spec *spec,
+		    const bool *absent, const struct paths *paths, struct err *err)
 {
 	int r = 0;
 
-	if (spec->volume_n > VOLUMES_MAX)
-		return err_set(err, E2BIG, "more than %d volumes", VOLUMES_MAX);
+	if (spec->volume_n > CONTAINER_VOLUMES_MAX)
+		return err_set(err, E2BIG, "more than %d volumes", CONTAINER_VOLUMES_MAX);
 	for (size_t i = 0; r == 0 && i < spec->volume_n; i++) {
-		r = open_source(&fds[i], &spec->volumes[i], paths, err);
+		if (!absent || !absent[i])
+			r = open_source(&fds[i], &spec->volumes[i], paths, err);
 		if (r < 0)
 			(void)err_about(err, r, "Volume", (unsigned)i);
 	}
@@ -78,9 +80,10 @@ int source_open_all(int fds[VOLUMES_MAX], const struct container_spec *spec,
  *
  * Return: 0 or -errno with @err filled.
  */
-int source_keep_all(int out[VOLUMES_MAX], const int fds[VOLUMES_MAX], struct err *err)
+int source_keep_all(int out[CONTAINER_VOLUMES_MAX], const int fds[CONTAINER_VOLUMES_MAX],
+		    struct err *err)
 {
-	for (size_t i = 0; i < VOLUMES_MAX; i++) {
+	for (size_t i = 0; i < CONTAINER_VOLUMES_MAX; i++) {
 		if (fds[i] < 0)
 			continue;
 		out[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
@@ -98,7 +101,7 @@ int source_keep_all(int out[VOLUMES_MAX], const int fds[VOLUMES_MAX], struct err
  *
  * Return: 0 or -errno with @err filled.
  */
-int source_note_all(const int fds[VOLUMES_MAX], const struct container_spec *spec,
+int source_note_all(const int fds[CONTAINER_VOLUMES_MAX], const struct container_spec *spec,
 		    const struct paths *paths, struct err *err)
 {
 	int r = 0;

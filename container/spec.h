@@ -22,6 +22,8 @@ struct container_volume {
 	bool no_idmap; /* its owners are the host's ids, in a pod with ids of its own, too */
 };
 
+#define CONTAINER_VOLUMES_MAX 128
+
 struct container_tmpfs {
 	char *target;        /* absolute path in the container */
 	uint64_t size_bytes; /* 0: the kernel's default, half of the memory */

@@ -154,7 +154,23 @@ static void put_body(FILE *f, const char *text, const struct pod_file *file, con
 	}
 }
 
-static void put_mount(FILE *f, const char *path)
+/* What a pod is to its mounts. */
+enum hold {
+	HOLD_NOTHING, /* it does without */
+	HOLD_STARTS,  /* a start reads from there */
+	HOLD_STAYS,   /* and all the time that it runs */
+};
+
+static void put_mount_lines(FILE *f, const char *unit, enum hold hold)
+{
+	fprintf(f, "After=%s\n", unit);
+	if (hold >= HOLD_STARTS)
+		fprintf(f, "Wants=%s\n", unit);
+	if (hold >= HOLD_STAYS)
+		fprintf(f, "PartOf=%s\n", unit);
+}
+
+static void put_mount(FILE *f, const char *path, enum hold hold)
 {
 	char unit[CONFIG_UNIT_NAME_MAX + 1];
 	size_t n = strlen(path);
@@ -162,6 +178,8 @@ static void put_mount(FILE *f, const char *path)
 	if (strcmp(path, "/") == 0)
 		return;
 	if (!config_mount_unit(unit, path, n)) {
+		if (hold == HOLD_NOTHING)
+			return;
 		fputs("RequiresMountsFor=", f);
 		put_word(f, path);
 		fputc('\n', f);
@@ -170,10 +188,23 @@ static void put_mount(FILE *f, const char *path)
 	/* The same, but for one that fails: podd tells that with the file's line and is tried
 	 * again, where systemd would only not start it (supervisor/declared.h). */
 	for (; config_mount_unit(unit, path, n); n = config_path_parent(path, n))
-		fprintf(f, "Wants=%s\nAfter=%s\nPartOf=%s\n", unit, unit, unit);
+		put_mount_lines(f, unit, hold);
 }
 
-/* Where the pod's files are. Of a source that may be absent nothing is required. */
+static void put_container_mounts(FILE *f, const struct container_spec *run)
+{
+	for (char **lower = run->lowers; lower && *lower; lower++)
+		put_mount(f, *lower, HOLD_STAYS);
+	for (size_t i = 0; i < run->volume_n; i++)
+		put_mount(f, run->volumes[i].source,
+			  run->volumes[i].optional ? HOLD_NOTHING : HOLD_STAYS);
+	for (size_t i = 0; i < run->credential_n; i++)
+		put_mount(f, run->credentials[i].source, HOLD_STARTS);
+	if (run->seccomp.path)
+		put_mount(f, run->seccomp.path, HOLD_STARTS);
+}
+
+/* Where the pod's files are. */
 static void put_mounts(FILE *f, const struct unit_maker *m, const struct pod_spec *spec)
 {
 	bool lib = false;
@@ -181,11 +212,7 @@ static void put_mounts(FILE *f, const struct unit_maker *m, const struct pod_spe
 	for (size_t i = 0; i < spec->container_n; i++) {
 		const struct pod_container *c = &spec->containers[i];
 
-		for (char **lower = c->run.lowers; lower && *lower; lower++)
-			put_mount(f, *lower);
-		for (size_t v = 0; v < c->run.volume_n; v++)
-			if (!c->run.volumes[v].optional)
-				put_mount(f, c->run.volumes[v].source);
+		put_container_mounts(f, &c->run);
 		lib |= c->image.name || c->run.writable == CONTAINER_WRITABLE_DISK;
 	}
 	if (lib)

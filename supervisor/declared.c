@@ -14,6 +14,7 @@
 
 #include "base/fd.h"
 #include "config/mount_unit.h"
+#include "supervisor/say.h"
 
 /*
  * Where the host's own units are, in the order of precedence (systemd.unit(5), "Unit File Load
@@ -138,29 +139,63 @@ int declared_check(const char *root, const char *path, struct err *err)
 	return r < 0 ? r : check_units(root, resolved, err);
 }
 
+/* An optional one is left out then. */
+static int check_volume(bool *absent, const char *root, const struct container_spec *spec,
+			size_t i, struct err *err)
+{
+	const struct container_volume *v = &spec->volumes[i];
+	int r = declared_check(root, v->source, err);
+
+	*absent = r < 0 && v->optional;
+	if (*absent) {
+		say(SAY_WARNING, "container '%s': volume '%s': %s, leaving it out", spec->name,
+		    v->target, err->msg);
+		*err = (struct err){ 0 };
+		return 0;
+	}
+	if (r < 0)
+		r = err_about(err, err_wrap(err, r, "volume '%s'", v->target), "Volume", (unsigned)i);
+	return r;
+}
+
 /**
- * declared_check_container() - the same for all of the host that a container is to get
+ * declared_check_root() - the same for all that the root of a container is made of
+ * @absent: set: of each volume, whether it is an optional one without its mount
  * @has_image: its layers are not from Rootfs=
  *
  * Return: 0 or -errno with @err filled.
  */
-int declared_check_container(const struct container_spec *spec, bool has_image, struct err *err)
+int declared_check_root(bool absent[CONTAINER_VOLUMES_MAX], const char *root,
+			const struct container_spec *spec, bool has_image, struct err *err)
 {
 	int r = 0;
 
+	memset(absent, 0, sizeof(*absent) * CONTAINER_VOLUMES_MAX);
 	for (char **lower = has_image ? NULL : spec->lowers; r == 0 && lower && *lower; lower++)
-		r = declared_check("", *lower, err);
+		r = declared_check(root, *lower, err);
 	if (r < 0)
 		return err_about(err, r, "Rootfs", 0);
-	for (size_t i = 0; r == 0 && i < spec->volume_n; i++) {
-		const struct container_volume *v = &spec->volumes[i];
-
-		if (v->optional)
-			continue;
-		r = declared_check("", v->source, err);
-		if (r < 0)
-			r = err_about(err, err_wrap(err, r, "volume '%s'", v->target), "Volume",
-				      (unsigned)i);
-	}
+	/* More than there may be are refused by who opens them. */
+	for (size_t i = 0; r == 0 && i < spec->volume_n && i < CONTAINER_VOLUMES_MAX; i++)
+		r = check_volume(&absent[i], root, spec, i, err);
 	return r;
+}
+
+/**
+ * declared_check_credentials() - the same for the credentials that a start reads
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int declared_check_credentials(const char *root, const struct container_spec *spec,
+			       struct err *err)
+{
+	for (size_t i = 0; i < spec->credential_n; i++) {
+		const struct container_credential *c = &spec->credentials[i];
+		int r = declared_check(root, c->source, err);
+
+		if (r < 0)
+			return err_about(err, err_wrap(err, r, "LoadCredential=%s", c->id),
+					 "LoadCredential", (unsigned)i);
+	}
+	return 0;
 }

@@ -383,9 +383,11 @@ static void note_nodes(struct member *m, const struct container_nodes *nodes)
 static int build_root(struct member *m, struct err *err)
 {
 	struct container_nodes nodes;
+	bool absent[CONTAINER_VOLUMES_MAX];
 	const struct container_root_args args = {
 		.spec = &m->spec->run,
 		.nodes = &nodes,
+		.absent = absent,
 		.files = *m->host->files,
 		.userns = &m->host->pause->userns,
 		.paths = m->host->paths,
@@ -401,7 +403,7 @@ static int build_root(struct member *m, struct err *err)
 		return 0;
 	if (fault_at("root"))
 		return fault_error("root", err);
-	r = declared_check_container(args.spec, m->spec->image.name != NULL, err);
+	r = declared_check_root(absent, "", args.spec, m->spec->image.name != NULL, err);
 	if (r == 0)
 		r = find_devices(&nodes, m, err);
 	if (r == 0)
@@ -473,6 +475,9 @@ int member_make_root(struct member *m, const char **stage, struct err *err)
 		r = build_root(m, err);
 	if (r == 0 && m->credentials_fd >= 0) {
 		*stage = "credentials";
+		r = declared_check_credentials("", &m->spec->run, err);
+	}
+	if (r == 0 && m->credentials_fd >= 0) {
 		r = credentials_load(m->credentials_fd, &m->spec->run, m->host->paths, err);
 	}
 	if (r < 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* podd-seccomp compiles, podd keeps. */
 #include "supervisor/seccomp_files.h"
+#include "supervisor/declared.h"
 #include "supervisor/origin.h"
 
 #include <errno.h>
@@ -247,8 +248,10 @@ static int load(struct container_spec *run, const struct paths *paths, struct er
 {
 	struct container_seccomp *s = &run->seccomp;
 	cleanup_close int fd = -EBADF;
-	int r;
+	int r = s->path ? declared_check("", s->path, err) : 0;
 
+	if (r < 0)
+		return err_wrap(err, r, "seccomp profile '%s'", s->path);
 	if (s->mode == CONTAINER_SECCOMP_AUDIT)
 		return check_audit(s, paths, err);
 	if (!container_filter_is_external(run))
