@@ -36,7 +36,7 @@ static int add(struct pod_files *files, char *name_take, char *path_take, struct
 		free(path_take);
 		return no_memory(err);
 	}
-	list[files->n++] = (struct pod_file){ name_take, path_take };
+	list[files->n++] = (struct pod_file){ .name = name_take, .path = path_take };
 	return 0;
 }
 
@@ -188,6 +188,24 @@ int pod_files_add_instance(struct pod_files *files, const struct pod_file *of,
 	if (pod_files_get(files, name))
 		return 0;
 	return add(files, take_ptr(name), take_ptr(path), err);
+}
+
+/**
+ * pod_files_add_gone() - add a pod whose file is gone, or hidden
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int pod_files_add_gone(struct pod_files *files, const char *name, struct err *err)
+{
+	char *path = NULL;
+	int r;
+
+	if (asprintf(&path, "%s/%s" SUFFIX, CONFIG_DIR, name) < 0)
+		return no_memory(err);
+	r = add(files, strdup(name), path, err);
+	if (r == 0)
+		files->list[files->n - 1].gone = true;
+	return r;
 }
 
 void pod_files_done(struct pod_files *files)

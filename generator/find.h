@@ -21,6 +21,7 @@
 struct pod_file {
 	char *name; /* "web", "kiosk@left", or "kiosk@" of a template */
 	char *path; /* for config_load(); NULL: hidden */
+	bool gone;  /* there was such a file when the pod was started */
 };
 
 /* Starts as { 0 }. */
@@ -33,5 +34,6 @@ int pod_files_find(struct pod_files *out, const char *root, struct err *err);
 const struct pod_file *pod_files_get(const struct pod_files *files, const char *name);
 int pod_files_add_instance(struct pod_files *files, const struct pod_file *of,
 			   const char *instance, struct err *err);
+int pod_files_add_gone(struct pod_files *files, const char *name, struct err *err);
 bool pod_file_is_template(const struct pod_file *file);
 void pod_files_done(struct pod_files *files);

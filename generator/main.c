@@ -12,6 +12,7 @@
 #include "config/names.h"
 #include "generator/find.h"
 #include "generator/install.h"
+#include "generator/living.h"
 #include "generator/manager.h"
 #include "generator/report.h"
 #include "generator/source.h"
@@ -81,7 +82,7 @@ static bool make_unit(const struct unit_maker *m, const struct pod_file *file)
 {
 	struct source source = { 0 };
 	struct err err = { 0 };
-	int r = source_load(&source, file->path, &err);
+	int r = file->gone ? 0 : source_load(&source, file->path, &err);
 
 	source_report(&source);
 	if (r == 0)
@@ -165,6 +166,8 @@ static int run(struct unit_maker *m, const char *out, struct err *err)
 		r = pod_files_find(&files, m->root, err);
 	if (r == 0)
 		r = add_default_instances(&files, err);
+	if (r == 0 && m->delegates)
+		r = living_find(&files, m->root, err);
 	for (size_t i = 0; r == 0 && i < files.n; i++) {
 		const struct pod_file *file = &files.list[i];
 

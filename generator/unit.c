@@ -317,10 +317,13 @@ static int compose(FILE *f, const struct unit_maker *m, const struct pod_file *f
 	const char *at = strchr(file->name, '@');
 	int r = 0;
 
-	fprintf(f, "# Made by podd-generator, see podd(8).\n[Unit]\nSourcePath=");
-	put_plain(f, s->diags.file_n ? s->diags.files[0] : file->path);
-	fputc('\n', f);
+	fputs("# Made by podd-generator, see podd(8).\n[Unit]\n", f);
 	put_body(f, m->body, file, "Unit");
+	if (file->gone) /* a SourcePath= that is not there asks for a daemon-reload for ever */
+		fprintf(f, "Description=Pod %s, whose file is gone\n", file->name);
+	else
+		fputs("SourcePath=", f), put_plain(f, s->diags.file_n ? s->diags.files[0] : file->path),
+			fputc('\n', f);
 	if (s->spec && s->spec->description)
 		fputs("Description=", f), put_plain(f, s->spec->description), fputc('\n', f);
 	/* The same pod by its other name: one podd at a time. */
