@@ -274,7 +274,10 @@ install: all docs
 		[ -z "$$new" ] || echo "$$new" | sort -u >>"$(made)"
 	@echo "installed into $(dest)"
 	@$(if $(DESTDIR),:,[ ! -d /run/systemd/system ] || echo now: $(AFTER))
+# With the link that a preset has made of what is installed.
 uninstall:
+	$(Q)[ ! -d "$(DESTDIR)/etc/systemd/system" ] || find "$(DESTDIR)/etc/systemd/system" -path '*.wants/pods.target' \
+		-lname "$(PREFIX)/lib/systemd/system/pods.target" -delete
 	$(Q)for f in $(FILES); do rm -f "$(dest)/$${f#*:}"; done
 	$(Q)new=$$(sort -ru "$(made)" 2>/dev/null); rm -f "$(made)"; \
 		echo "$$new" | while read -r d; do rmdir "$$d" 2>/dev/null; done; true
