@@ -9,6 +9,7 @@
 #include "config/names.h"
 #include "config/origin.h"
 #include "config/reader.h"
+#include "config/unit_section.h"
 #include "config/value.h"
 
 static enum foreign_section foreign_section(const char *name)
@@ -240,7 +241,11 @@ static int assign_foreign(struct loader *l, const char *name, struct config_pos 
 	const struct config_sink *sink = l->env->foreign;
 	int r;
 
-	if (l->foreign == FOREIGN_INSTALL) {
+	if (l->foreign == FOREIGN_UNIT) {
+		r = config_unit_check(name, pos, line, offset, l->diags);
+		if (r < 0)
+			return 0;
+	} else {
 		if (strncmp(name, "X-", 2) == 0)
 			return 0;
 		r = expand(l, line, offset);

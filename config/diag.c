@@ -38,6 +38,27 @@ static int compare(struct config_pos a, struct config_pos b)
 	return a.column < b.column ? -1 : a.column > b.column;
 }
 
+static bool is_before(const struct config_diag *a, const struct config_diag *b)
+{
+	return a->warning != b->warning ? b->warning : compare(a->pos, b->pos) <= 0;
+}
+
+/* Without memory it is not kept. */
+static void keep(struct config_diags *d, const struct config_diag *what, const char *fmt,
+		 va_list ap)
+{
+	struct config_diag diag = *what;
+	size_t i;
+
+	if (vasprintf(&diag.message, fmt, ap) < 0)
+		return;
+	for (i = d->n; i > 0 && !is_before(&d->list[i - 1], &diag); i--)
+		d->list[i] = d->list[i - 1];
+	d->list[i] = diag;
+	d->n++;
+	d->warning_n += diag.warning;
+}
+
 /**
  * config_diags_add() - note an error of a file
  *
@@ -46,29 +67,35 @@ static int compare(struct config_pos a, struct config_pos b)
  */
 void config_diags_add(struct config_diags *d, struct config_pos pos, const char *fmt, ...)
 {
-	char *message = NULL;
 	va_list ap;
-	size_t i;
-	int n;
 
 	d->total++;
 	if (d->n == CONFIG_DIAGS_MAX)
 		return;
 	va_start(ap, fmt);
-	n = vasprintf(&message, fmt, ap);
+	keep(d, &(struct config_diag){ .pos = pos }, fmt, ap);
 	va_end(ap);
-	if (n < 0)
+}
+
+/**
+ * config_diags_warn() - note what is probably not meant, and no error
+ */
+void config_diags_warn(struct config_diags *d, struct config_pos pos, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (d->n == CONFIG_DIAGS_MAX || d->warning_n == CONFIG_WARNINGS_MAX)
 		return;
-	for (i = d->n; i > 0 && compare(d->list[i - 1].pos, pos) > 0; i--)
-		d->list[i] = d->list[i - 1];
-	d->list[i] = (struct config_diag){ pos, message };
-	d->n++;
+	va_start(ap, fmt);
+	keep(d, &(struct config_diag){ .pos = pos, .warning = true }, fmt, ap);
+	va_end(ap);
 }
 
 /**
  * config_diags_line() - the list as lines of text
  * @i: which line, from 0
- * @buf: receives "file:line:column: message", or after the last one that was
+ * @buf: receives "file:line:column: message", of a warning with
+ *       "warning: " before the message, or after the last one that was
  *       kept "and N more"; no line feed
  *
  * Return: @buf, or NULL when there is no such line.
@@ -78,10 +105,10 @@ const char *config_diags_line(const struct config_diags *d, size_t i, char *buf,
 	if (i < d->n) {
 		const struct config_diag *diag = &d->list[i];
 
-		snprintf(buf, size, "%s:%u:%u: %s", d->files[diag->pos.file], diag->pos.line,
-			 diag->pos.column, diag->message);
-	} else if (i == d->n && d->total > d->n) {
-		snprintf(buf, size, "and %zu more", d->total - d->n);
+		snprintf(buf, size, "%s:%u:%u: %s%s", d->files[diag->pos.file], diag->pos.line,
+			 diag->pos.column, diag->warning ? "warning: " : "", diag->message);
+	} else if (i == d->n && d->total > d->n - d->warning_n) {
+		snprintf(buf, size, "and %zu more", d->total - (d->n - d->warning_n));
 	} else {
 		return NULL;
 	}

@@ -10,49 +10,29 @@
 #include "base/fd.h"
 #include "base/nearest.h"
 #include "config/names.h"
+#include "config/unit_words.h"
 
 #define BLANKS " \t"
 
 /* Whether a word is good for the key; NULL: any value is. */
-typedef bool word_fn(const char *word, size_t n);
-
-static bool ends_with(const char *s, size_t n, const char *suffix)
-{
-	size_t tail = strlen(suffix);
-
-	return n > tail && memcmp(s + n - tail, suffix, tail) == 0;
-}
-
-/* See systemd.unit(5). */
-static bool is_unit(const char *word, size_t n)
-{
-	static const char *const types[] = { ".service", ".socket", ".target", ".mount",
-					     ".automount", ".swap", ".path", ".timer", ".slice",
-					     ".scope", ".device" };
-	static const char set[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				  "0123456789:-_.\\@";
-	char name[CONFIG_UNIT_NAME_MAX + 1];
-
-	if (!config_unit_of(name, word, n) || strspn(name, set) < strlen(name))
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
-		if (ends_with(name, strlen(name), types[i]))
-			return true;
-	return false;
-}
+typedef bool word_fn(const char *word);
 
 /* The name of a pod's unit is no other one's. */
-static bool is_alias(const char *word, size_t n)
+static bool is_alias(const char *word)
 {
-	return is_unit(word, n) && ends_with(word, n, ".service") &&
-	       !ends_with(word, n, ".pod.service");
+	static const char service[] = ".service", pod[] = ".pod.service";
+	size_t n = strlen(word);
+
+	return config_unit_name_valid(word) && n >= strlen(service) &&
+	       strcmp(word + n - strlen(service), service) == 0 &&
+	       (n < strlen(pod) || strcmp(word + n - strlen(pod), pod) != 0);
 }
 
-static bool is_instance(const char *word, size_t n)
+static bool is_instance(const char *word)
 {
 	char name[CONFIG_NAME_MAX + 1];
 
-	return n < sizeof(name) - 2 && snprintf(name, sizeof(name), "x@%.*s", (int)n, word) > 0 &&
+	return strlen(word) < sizeof(name) - 2 && snprintf(name, sizeof(name), "x@%s", word) > 0 &&
 	       config_pod_name_valid(name);
 }
 
@@ -60,12 +40,13 @@ static const struct install_key {
 	const char *name;
 	word_fn *good;
 	const char *what;
+	bool whole; /* the value is one, not a list of words */
 } keys[] = {
-	{ "Alias", is_alias, "other name of a pod's service" },
-	{ "DefaultInstance", is_instance, "instance" },
-	{ "RequiredBy", is_unit, "name of a unit" },
-	{ "UpheldBy", is_unit, "name of a unit" },
-	{ "WantedBy", is_unit, "name of a unit" },
+	{ .name = "Alias", .good = is_alias, .what = "other name of a pod's service" },
+	{ .name = "DefaultInstance", .good = is_instance, .what = "instance", .whole = true },
+	{ .name = "RequiredBy", .good = config_unit_name_valid, .what = "name of a unit" },
+	{ .name = "UpheldBy", .good = config_unit_name_valid, .what = "name of a unit" },
+	{ .name = "WantedBy", .good = config_unit_name_valid, .what = "name of a unit" },
 };
 
 static const struct install_key *find(const char *name, const char **nearest)
@@ -92,6 +73,7 @@ static const struct install_key *find(const char *name, const char **nearest)
 int config_install_check(const char *key, struct config_pos pos, const struct config_text *value,
 			 struct config_diags *diags)
 {
+	char word[CONFIG_UNIT_NAME_MAX + 1];
 	const char *nearest = NULL;
 	const struct install_key *k = find(key, &nearest);
 	int r = 0;
@@ -102,31 +84,17 @@ int config_install_check(const char *key, struct config_pos pos, const struct co
 				 nearest ? "'?" : "");
 		return -EINVAL;
 	}
-	for (const char *w = value->s + strspn(value->s, BLANKS); *w; w += strspn(w, BLANKS)) {
-		size_t n = strcspn(w, BLANKS);
+	for (const char *at = value->s; *(at += strspn(at, BLANKS));) {
+		struct config_pos here = config_text_pos(value, (size_t)(at - value->s));
+		int n = config_unit_word(word, &at);
 
-		if (!k->good(w, n)) {
-			config_diags_add(diags, config_text_pos(value, (size_t)(w - value->s)),
-					 "%s=: '%.*s' is no %s", key, (int)n, w, k->what);
-			r = -EINVAL;
-		}
-		w += n;
+		if (k->whole ? k->good(value->s) : n > 0 && k->good(word))
+			continue;
+		if (n == -EINVAL)
+			config_diags_add(diags, here, "%s=: a quote is not closed", key);
+		else
+			config_diags_add(diags, here, "%s=: '%s' is no %s", key, word, k->what);
+		r = -EINVAL;
 	}
 	return r;
-}
-
-/**
- * config_unit_of() - the unit that a word of a pod file names
- * @word: @n bytes; "web.pod" is that pod's unit, all else is itself
- *
- * Return: @out, or NULL when it would be too long.
- */
-const char *config_unit_of(char out[CONFIG_UNIT_NAME_MAX + 1], const char *word, size_t n)
-{
-	const char *more = ends_with(word, n, ".pod") ? ".service" : "";
-
-	if (n + strlen(more) > CONFIG_UNIT_NAME_MAX)
-		return NULL;
-	snprintf(out, CONFIG_UNIT_NAME_MAX + 1, "%.*s%s", (int)n, word, more);
-	return out;
 }

@@ -5,8 +5,5 @@
 #include "config/diag.h"
 #include "config/text.h"
 
-#define CONFIG_UNIT_NAME_MAX 255 /* systemd's */
-
 int config_install_check(const char *key, struct config_pos pos, const struct config_text *value,
 			 struct config_diags *diags);
-const char *config_unit_of(char out[CONFIG_UNIT_NAME_MAX + 1], const char *word, size_t n);

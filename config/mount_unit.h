@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "config/install.h"
+#include "config/unit_words.h"
 
 bool config_mount_unit(char out[CONFIG_UNIT_NAME_MAX + 1], const char *path, size_t n);
 size_t config_path_parent(const char *path, size_t n);

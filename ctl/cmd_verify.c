@@ -5,13 +5,15 @@
 
 #define VERIFY_VERSION 1
 
-static json_t *faults_json(const struct config_diags *diags)
+static json_t *faults_json(const struct config_diags *diags, bool warnings)
 {
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < diags->n; i++) {
 		const struct config_diag *d = &diags->list[i];
 
+		if (d->warning != warnings)
+			continue;
 		/* Too short only without memory. */
 		(void)json_array_append_new(
 			list, json_pack("{s:o, s:i, s:i, s:o}", "file",
@@ -22,14 +24,14 @@ static json_t *faults_json(const struct config_diags *diags)
 	return list;
 }
 
+/* @err: what is wrong, else empty */
 static void print_faults(struct ctl *ctl, const struct config_diags *diags, const struct err *err)
 {
 	char line[1024];
-	size_t i;
 
-	for (i = 0; config_diags_line(diags, i, line, sizeof(line)); i++)
+	for (size_t i = 0; config_diags_line(diags, i, line, sizeof(line)); i++)
 		fprintf(ctl->errors, "%s\n", line);
-	if (i == 0) /* not a fault of the contents: it could not be read */
+	if (err->code && diags->total == 0) /* not a fault of the contents: it could not be read */
 		(void)ctl_fail(ctl, CTL_USAGE, err);
 }
 
@@ -43,10 +45,10 @@ static bool verify(struct ctl *ctl, const char *path, json_t *files)
 
 	if (ctl->json)
 		(void)json_array_append_new( /* as above */
-			files, json_pack("{s:o, s:b, s:o, s:o*}", "path", json_text_string(path),
-					 "ok", ok, "errors", faults_json(&diags), "failure",
-					 ok || diags.total ? NULL : json_text_string(err.msg)));
-	else if (!ok)
+			files, json_pack("{s:o, s:b, s:o, s:o, s:o*}", "path", json_text_string(path),
+					 "ok", ok, "errors", faults_json(&diags, false), "warnings",
+					 faults_json(&diags, true), "failure", ok || diags.total ? NULL : json_text_string(err.msg)));
+	else
 		print_faults(ctl, &diags, &err);
 	if (ok)
 		pod_spec_free(spec);

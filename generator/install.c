@@ -10,9 +10,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "config/install.h"
-
-#define BLANKS " \t"
+#include "config/unit_words.h"
 
 /* Of each key: the directory beside the unit that is named, NULL: the name is the link. */
 static const struct install_key {
@@ -48,17 +46,15 @@ static int link_beside(int out_fd, const char *by, const char *directory, const 
 static int link_words(int out_fd, const char *unit, const struct install_key *key,
 		      const char *value, struct err *err)
 {
-	char name[CONFIG_UNIT_NAME_MAX + 1];
+	char word[CONFIG_UNIT_NAME_MAX + 1], name[sizeof(word)];
 	int r = 0;
 
-	for (const char *w = value + strspn(value, BLANKS); r == 0 && *w; w += strspn(w, BLANKS)) {
-		size_t n = strcspn(w, BLANKS);
-
-		if (!config_unit_of(name, w, n))
-			continue; /* cannot be: config/install.c has checked it */
+	/* config/install.c has checked them. */
+	for (const char *at = value; r == 0 && config_unit_word(word, &at) > 0;) {
+		if (!config_unit_of(name, word, strlen(word)))
+			continue;
 		r = key->directory ? link_beside(out_fd, name, key->directory, unit, err) :
 				     link_to(out_fd, unit, name, err);
-		w += n;
 	}
 	return r;
 }

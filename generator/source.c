@@ -89,14 +89,15 @@ const struct source_line *source_next(const struct source *s, const struct sourc
 }
 
 /**
- * source_report() - all that is wrong with the file, a line each
+ * source_report() - all that is wrong with the file, or looks wrong, a line each
  */
 void source_report(const struct source *s)
 {
 	char line[1024];
 
 	for (size_t i = 0; config_diags_line(&s->diags, i, line, sizeof(line)); i++)
-		report(REPORT_ERR, "%s", line);
+		report(i < s->diags.n && s->diags.list[i].warning ? REPORT_WARNING : REPORT_ERR,
+		       "%s", line);
 	if (s->problem[0])
 		report(REPORT_ERR, "%s", s->problem);
 }

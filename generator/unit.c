@@ -14,8 +14,9 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/io.h"
-#include "config/install.h"
 #include "config/mount_unit.h"
+#include "config/unit_section.h"
+#include "config/unit_words.h"
 
 #define BODY   "pod@.service"
 #define ORPHAN "pod-orphan@.service"
@@ -37,13 +38,6 @@ static const char delegation[] =
 	"TasksMax=infinity\n"
 	"DevicePolicy=auto\n"
 	"DeviceAllow=\n";
-
-/* Keys of [Unit] whose values are names of units. */
-static const char *const naming[] = {
-	"After", "Before", "BindsTo", "Conflicts", "JoinsNamespaceOf", "OnFailure", "OnSuccess",
-	"PartOf", "PropagatesReloadTo", "PropagatesStopTo", "ReloadPropagatedFrom", "Requires",
-	"Requisite", "StopPropagatedFrom", "Upholds", "Wants",
-};
 
 static int read_text(char text[UNIT_TEXT_MAX], const char *dir, const char *name, struct err *err)
 {
@@ -244,14 +238,6 @@ static void put_privileges(FILE *f, const struct pod_spec *spec)
 		fputs("NoNewPrivileges=no\n", f);
 }
 
-static bool names_units(const char *key)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(naming); i++)
-		if (strcmp(naming[i], key) == 0)
-			return true;
-	return false;
-}
-
 /* The value with the instance put in, which systemd would take for "left.pod". */
 static char *expand(const char *value, const char *instance)
 {
@@ -274,31 +260,28 @@ static char *expand(const char *value, const char *instance)
 	return fclose(f) == 0 ? out : NULL;
 }
 
+/* Names of units, without their quotes: config/unit_section.c has checked them. */
+static void put_units(FILE *f, const char *value)
+{
+	char word[CONFIG_UNIT_NAME_MAX + 1], name[sizeof(word)];
+	const char *space = "";
+
+	for (const char *at = value; config_unit_word(word, &at) > 0; space = " ")
+		fprintf(f, "%s%s", space,
+			config_unit_of(name, word, strlen(word)) ? name : word);
+}
+
 static int put_line(FILE *f, const struct source_line *line, const char *instance)
 {
 	cleanup_free char *value = expand(line->value, instance);
-	char name[CONFIG_UNIT_NAME_MAX + 1];
 
 	if (!value)
 		return -ENOMEM;
 	fprintf(f, "%s=", line->key);
-	if (!names_units(line->key)) {
-		fprintf(f, "%s\n", value);
-		return 0;
-	}
-	for (const char *s = value; *s;) {
-		size_t n = strcspn(s, " \t");
-
-		/* One that is too long is systemd's to complain of. */
-		if (n > 0 && config_unit_of(name, s, n))
-			fputs(name, f);
-		else
-			fwrite(s, 1, n, f);
-		s += n;
-		n = strspn(s, " \t");
-		fputs(n ? " " : "", f);
-		s += n;
-	}
+	if (config_unit_key_lists(line->key))
+		put_units(f, value);
+	else
+		fputs(value, f);
 	fputc('\n', f);
 	return 0;
 }

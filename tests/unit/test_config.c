@@ -322,7 +322,7 @@ static void load__unknown_and_doubled_names__nearest_is_named(void **state)
 
 static void load__foreign_sections_and_keys__passed_over(void **state)
 {
-	struct pod_spec *spec = good("[Unit]\nAfter=x\nAfter=y\n[X-Mine]\nFoo=%z\n"
+	struct pod_spec *spec = good("[Unit]\nAfter=x.target\nAfter=y.pod\n[X-Mine]\nFoo=%z\n"
 				     "[Install]\nWantedBy=z.pod\n"
 				     "[Container c]\nX-Note=%z\n" NEEDED "[X-Mine]\n[Unit]\n");
 
@@ -344,6 +344,8 @@ static void load__install_section__keys_and_names_are_checked(void **state)
 		  "f.pod:5:31: Alias=: 'c.target' is no other name of a pod's service\n" },
 		{ "[Container c]\n" NEEDED "[Install]\nDefaultInstance=.a\n",
 		  "f.pod:5:17: DefaultInstance=: '.a' is no instance\n" },
+		{ "[Container c]\n" NEEDED "[Install]\nDefaultInstance=\"a\"\n",
+		  "f.pod:5:17: DefaultInstance=: 'a' is no instance\n" },
 		{ "[Container c]\n" NEEDED "[Install]\nWantedBy=%z.target\n",
 		  "f.pod:5:10: unknown specifier '%z' (there are %d, %i, %n, %H and %%)\n" },
 	};
@@ -352,6 +354,60 @@ static void load__install_section__keys_and_names_are_checked(void **state)
 	expect_all_faults(faults, ARRAY_SIZE(faults));
 	pod_spec_free(good("[Container c]\n" NEEDED "[Install]\nWantedBy=\nX-Note=%z\nRequiredBy="
 			   "a.pod dev-x\\x2dy.device\nUpheldBy=a@b.service\nDefaultInstance=a\n"));
+}
+
+static void load__unit_section__names_and_booleans_are_checked(void **state)
+{
+	static const struct fault faults[] = {
+		{ "[Unit]\nAfter=a.service,b.service \\\n c\n[Container c]\n" NEEDED,
+		  "f.pod:2:7: After=: 'a.service,b.service' is no name of a unit; blanks are between names\n"
+		  "f.pod:3:2: After=: 'c' is no name of a unit\n" },
+		{ "[Unit]\nWants=a.pod \"b.pod c.pod\n[Container c]\n" NEEDED,
+		  "f.pod:2:13: Wants=: a quote is not closed\n" },
+		{ "[Unit]\nWants=%i,x.service \"a b.service\" @.service\n[Container c]\n" NEEDED,
+		  "f.pod:2:7: Wants=: '%i,x.service' is no name of a unit; blanks are between names\n"
+		  "f.pod:2:20: Wants=: 'a b.service' is no name of a unit\n"
+		  "f.pod:2:34: Wants=: '@.service' is no name of a unit\n" },
+		{ "[Unit]\nRefuseManualStop=maybe\n[Container c]\n" NEEDED,
+		  "f.pod:2:18: RefuseManualStop=: 'maybe' is none of yes, no\n" },
+		{ "[Unit]\nAftr=a.pod\nAfter=x\n[Container c]\n" NEEDED, /* errors come first */
+		  "f.pod:3:7: After=: 'x' is no name of a unit\n"
+		  "f.pod:2:1: warning: unknown key 'Aftr' in [Unit]; did you mean 'After'?\n" },
+	};
+
+	(void)state;
+	expect_all_faults(faults, ARRAY_SIZE(faults));
+	pod_spec_free(good("[Unit]\nAfter=\nBefore=\"a.pod\" 'b.service' c%i.target %j dev-x\\x2dy.device\n"
+			   "Wants=a@b.service x@.service\nAllowIsolate=Y\nConditionHost=x\nX-Mine=,\n"
+			   "Description=a, b\n[Container c]\n" NEEDED));
+}
+
+static void load__unit_section__unknown_keys_are_warnings(void **state)
+{
+	static const char file[] = "[Unit]\nConditionPathExist=/x\nAssertNope=y\n[Container c]\n" NEEDED;
+	struct config_diags diags = { 0 };
+	struct pod_spec *spec = NULL;
+	char line[256], many[4096] = "[Container c]\n" NEEDED "[Unit]\n";
+
+	(void)state;
+	assert_int_equal(load_bytes(&spec, "f.pod", file, strlen(file), &diags), 0);
+	assert_string_equal(config_diags_line(&diags, 0, line, sizeof(line)),
+			    "f.pod:2:1: warning: unknown key 'ConditionPathExist' in [Unit]; did you mean "
+			    "'ConditionPathExists'?");
+	assert_string_equal(config_diags_line(&diags, 1, line, sizeof(line)),
+			    "f.pod:3:1: warning: unknown key 'AssertNope' in [Unit]");
+	assert_null(config_diags_line(&diags, 2, line, sizeof(line)));
+	pod_spec_free(spec);
+	config_diags_done(&diags);
+	/* They take no error its place. */
+	for (size_t i = 0; i < CONFIG_DIAGS_MAX + 7; i++)
+		strcat(many, "Nope=\n");
+	strcat(many, "[Pod]\nNope=\n");
+	assert_int_equal(load_bytes(&spec, "f.pod", many, strlen(many), &diags), -EINVAL);
+	assert_int_equal(diags.warning_n, CONFIG_WARNINGS_MAX);
+	assert_non_null(strstr(config_diags_line(&diags, 0, line, sizeof(line)), "'Nope' in [Pod]"));
+	assert_null(config_diags_line(&diags, 1 + CONFIG_WARNINGS_MAX, line, sizeof(line)));
+	config_diags_done(&diags);
 }
 
 static void load__too_many_faults__rest_is_counted(void **state)
@@ -707,6 +763,8 @@ int main(void)
 		cmocka_unit_test(load__unknown_and_doubled_names__nearest_is_named),
 		cmocka_unit_test(load__foreign_sections_and_keys__passed_over),
 		cmocka_unit_test(load__install_section__keys_and_names_are_checked),
+		cmocka_unit_test(load__unit_section__names_and_booleans_are_checked),
+		cmocka_unit_test(load__unit_section__unknown_keys_are_warnings),
 		cmocka_unit_test(load__too_many_faults__rest_is_counted),
 		cmocka_unit_test(load__too_many_containers__told_at_the_first_one),
 		cmocka_unit_test(load__defaults_of_pod__inherited_in_any_order),
