@@ -1,148 +1,68 @@
 /* SPDX-License-Identifier: MIT */
-/* Directories of the host that containers were given to write to: the list of a host. */
+/* Directories of the host that containers were given to write to: a mark on each. */
 #include "base/handed.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include "base/fd.h"
 #include "base/io.h"
 
-/* Strings, each with its NUL, back to back. */
-struct list {
-	char *text;
-	size_t n;
-};
+/* A path for the calls that take no O_PATH descriptor. */
+#define FD_PATH_SIZE 32
 
-/* What is no absolute path would be one of the working directory, or above all others. */
-static const char *next_of(const struct list *l, const char *path)
+static const char *path_by(char path[FD_PATH_SIZE], int fd)
 {
-	const char *next = path ? path + strlen(path) + 1 : l->text;
-
-	while (next && next < l->text + l->n && *next != '/')
-		next += strlen(next) + 1;
-	return next && next < l->text + l->n ? next : NULL;
+	snprintf(path, FD_PATH_SIZE, "/proc/self/fd/%d", fd);
+	return path;
 }
 
-/* A damaged one is read as far as it goes. */
-static int read_list(struct list *out, int dirfd, const char *name, struct err *err)
+/*
+ * Without CAP_SYS_ADMIN in the first user namespace no such attribute is shown, which
+ * looks as if there was none. Setting one tells: EPERM comes before any other reason.
+ */
+static bool is_blind(void)
 {
-	cleanup_close int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	cleanup_free char *text = NULL;
-	struct stat st;
-	size_t n = 0;
-	ssize_t r;
+	cleanup_close int fd = memfd_create("podd-mark", MFD_CLOEXEC);
 
-	*out = (struct list){ .text = NULL };
-	if (fd < 0 && errno == ENOENT)
-		return 0;
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_sys(err, "open '%s'", name);
-	text = malloc((size_t)st.st_size + 1);
-	if (!text)
-		return err_set(err, ENOMEM, "read '%s': out of memory", name);
-	while (n < (size_t)st.st_size && (r = read(fd, text + n, (size_t)st.st_size - n)) != 0) {
-		if (r < 0)
-			return err_sys(err, "read '%s'", name);
-		n += (size_t)r;
-	}
-	text[n] = '\0';
-	*out = (struct list){ take_ptr(text), n };
-	return 0;
-}
-
-/* ------------------------------------------------------------------------- writing */
-
-static bool is_below(const char *path, const char *top)
-{
-	size_t n = strlen(top);
-
-	if (n == 1) /* "/" */
-		return true;
-	return strncmp(path, top, n) == 0 && (path[n] == '\0' || path[n] == '/');
-}
-
-static bool is_listed(const struct list *l, const char *path)
-{
-	const char *p = NULL;
-
-	while ((p = next_of(l, p)))
-		if (is_below(path, p))
-			return true;
-	return false;
-}
-
-static int write_with(const struct list *l, int dirfd, const char *name, const char *path,
-		      struct err *err)
-{
-	cleanup_free char *text = malloc(l->n + strlen(path) + 2);
-	const char *p = NULL;
-	char *end = text;
-
-	if (!text)
-		return err_set(err, ENOMEM, "write '%s': out of memory", name);
-	while ((p = next_of(l, p)))
-		if (!is_below(p, path))
-			end = stpcpy(end, p) + 1;
-	end = stpcpy(end, path) + 1;
-	return io_replace_file_synced(dirfd, name, text, (size_t)(end - text), err);
-}
-
-static int note_in(int dirfd, const char *name, const char *path, struct err *err)
-{
-	cleanup_close int locked = -EBADF;
-	struct list l;
-	int r = read_list(&l, dirfd, name, err);
-	bool listed = r == 0 && is_listed(&l, path);
-
-	free(l.text);
-	if (r < 0 || listed) /* nothing is ever taken from it but for what covers it */
-		return r;
-	locked = io_lock_directory(dirfd, name, err);
-	if (locked < 0)
-		return locked;
-	r = read_list(&l, locked, name, err);
-	if (r == 0 && !is_listed(&l, path))
-		r = write_with(&l, locked, name, path, err);
-	free(l.text);
-	return r;
-}
-
-static const struct {
-	size_t member; /* of struct paths */
-	const char *name;
-} files[] = {
-	{ offsetof(struct paths, lib), "handed-out" },
-	{ offsetof(struct paths, run), ".handed-out" }, /* no pod is named so */
-};
-
-static int directory_of(const struct paths *paths, size_t i)
-{
-	return *(const int *)((const char *)paths + files[i].member);
+	return fd < 0 || (fsetxattr(fd, HANDED_ATTRIBUTE, "1", 1, 0) < 0 && errno == EPERM);
 }
 
 /**
- * handed_note() - write down that containers may write to a directory
- * @path: absolute, without links
+ * handed_mark() - mark a directory that containers may write to
+ * @fd: the directory; O_PATH will do
  *
- * Must come before they may.
+ * Must come before they may. Without the right to set a mark nobody is there who would
+ * follow a link, see handed_check().
  *
- * Return: 0 or -errno with @err filled.
+ * Return: 1 when it had none before, 0, or -errno with @err filled; EROFS: nobody can
+ * write there now.
  */
-int handed_note(const struct paths *paths, const char *path, struct err *err)
+int handed_mark(int fd, struct err *err)
 {
-	int r = -EROFS;
+	char by[FD_PATH_SIZE], path[PATH_MAX];
 
-	for (size_t i = 0; r == -EROFS && i < ARRAY_SIZE(files); i++)
-		if (directory_of(paths, i) >= 0)
-			r = note_in(directory_of(paths, i), files[i].name, path, err);
-	return r < 0 ? err_wrap(err, r, "write down that containers may write to '%s'", path) : 0;
+	path_by(by, fd);
+	if (getxattr(by, HANDED_ATTRIBUTE, NULL, 0) >= 0 || errno == EOPNOTSUPP)
+		return 0;
+	if (errno == ENODATA && setxattr(by, HANDED_ATTRIBUTE, "1", 1, 0) == 0)
+		return 1;
+	if (errno == EOPNOTSUPP)
+		return 0;
+	if (errno != EPERM)
+		return err_sys(err, "mark '%s' as given to containers", io_path_of(fd, path));
+	if (is_blind())
+		return 0;
+	return err_set(err, EPERM, "mark '%s' as given to containers: it is immutable or append-only "
+		       "(lsattr(1))", io_path_of(fd, path));
 }
 
 /* ------------------------------------------------------------------------- finding */
@@ -151,12 +71,12 @@ struct place {
 	uint64_t device, inode, mount;
 };
 
-static int look(struct place *out, int dirfd, const char *path)
+static int look(struct place *out, int fd)
 {
 	struct statx st;
 
 	/* A server that does not answer holds nobody up. */
-	if (statx(dirfd, path, AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
+	if (statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
 		  STATX_INO | STATX_MNT_ID, &st) < 0)
 		return -errno;
 	*out = (struct place){
@@ -167,54 +87,41 @@ static int look(struct place *out, int dirfd, const char *path)
 	return 0;
 }
 
-static bool is_same(const struct place *a, const struct place *b)
+/* Return: 1 when it has a mark, 0, or -errno; EOPNOTSUPP: no directory there can have one. */
+static int is_marked(int fd)
 {
-	return a->device == b->device && a->inode == b->inode;
+	char by[FD_PATH_SIZE];
+
+	if (getxattr(path_by(by, fd), HANDED_ATTRIBUTE, NULL, 0) >= 0)
+		return 1;
+	return errno == ENODATA ? 0 : -errno;
 }
 
 /*
- * A link on the way to what is on the list is the operator's: else it were below another.
- * What is not there any more may come back. Return: 1, 0 or -errno.
+ * From @fd, which becomes each directory above it in turn, up to the root of all mounts.
+ * What is mounted below a directory that can have no mark has one of its own, so only
+ * the file system of the first one must be able to. Return: as is_marked(), of @fd then.
  */
-static int find_in(char out[PATH_MAX], const struct list *l, const struct place *at)
+static int climb(int *fd)
 {
-	struct place one;
-	const char *p = NULL;
+	struct place first, at, above;
+	int up, r = look(&first, *fd);
 
-	while ((p = next_of(l, p))) {
-		int r = look(&one, AT_FDCWD, p);
-
-		if (r == 0 && is_same(&one, at)) {
-			snprintf(out, PATH_MAX, "%s", p);
-			return 1;
-		}
-		if (r < 0 && r != -ENOENT && r != -ENOTDIR)
-			return r;
-	}
-	return 0;
-}
-
-/* From @dirfd up to the root of all mounts. */
-static int climb(char out[PATH_MAX], const struct list *lists, const struct place *disk, int dirfd)
-{
-	cleanup_close int fd = openat(dirfd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct place at, above;
-	int up, r = fd < 0 ? -errno : look(&at, fd, "");
-
+	at = first;
 	while (r == 0) {
-		if (is_same(&at, disk)) {
-			snprintf(out, PATH_MAX, "/var/lib/podd/pods");
-			return 0;
-		}
-		for (size_t i = 0; i < ARRAY_SIZE(files); i++)
-			if ((r = find_in(out, &lists[i], &at)) != 0)
-				return r < 0 ? r : 0;
-		up = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
-		r = up < 0 ? -errno : look(&above, up, "");
-		close_fd(&fd);
-		fd = up;
+		r = is_marked(*fd);
+		if (r == -EOPNOTSUPP && at.device != first.device)
+			r = 0;
+		if (r != 0)
+			break;
+		up = openat(*fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (up < 0)
+			return -errno;
+		close_fd(fd);
+		*fd = up;
+		r = look(&above, up);
 		/* A directory mounted below itself has another mount. */
-		if (r == 0 && is_same(&at, &above) && at.mount == above.mount)
+		if (r == 0 && memcmp(&at, &above, sizeof(at)) == 0)
 			break;
 		at = above;
 	}
@@ -222,32 +129,27 @@ static int climb(char out[PATH_MAX], const struct list *lists, const struct plac
 }
 
 /**
- * handed_find() - whether a directory is, or lies in, one that containers may write to
- * @out: receives the path of that one, as it is on the list; "" when there is none
+ * handed_check() - whether all links in a directory are of who owns it
  * @dirfd: the directory
  *
- * What containers write to var/lib with Writable=yes counts, too.
- *
- * Return: 0 or -errno with @err filled.
+ * Return: 0, or -errno with @err filled; ELOOP: it is, or lies in, one that containers
+ * may write to, or nobody can tell.
  */
-int handed_find(char out[PATH_MAX], const struct paths *paths, int dirfd, struct err *err)
+int handed_check(int dirfd, struct err *err)
 {
-	struct list lists[ARRAY_SIZE(files)] = { { .text = NULL } };
-	struct place disk = { .inode = 0 }; /* nobody's */
-	int r = 0;
+	cleanup_close int fd = openat(dirfd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char path[PATH_MAX];
+	int r = fd < 0 ? -errno : climb(&fd);
 
-	out[0] = '\0';
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(files); i++)
-		if (directory_of(paths, i) >= 0)
-			r = read_list(&lists[i], directory_of(paths, i), files[i].name, err);
-	if (r == 0) {
-		if (paths->lib >= 0)
-			(void)look(&disk, paths->lib, "pods"); /* nobody has written there */
-		r = climb(out, lists, &disk, dirfd);
-		if (r < 0)
-			(void)err_set(err, -r, "look at the directories above: %s", strerror(-r));
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
-		free(lists[i].text);
-	return r;
+	if (r > 0)
+		return err_set(err, ELOOP, "containers can write to '%s'", io_path_of(fd, path));
+	if (r == -EOPNOTSUPP)
+		return err_set(err, ELOOP, "its file system cannot say whether containers can write "
+			       "to it (it has no trusted attributes)");
+	if (r < 0)
+		return err_set(err, -r, "look at the directories above: %s", strerror(-r));
+	if (is_blind())
+		return err_set(err, ELOOP, "only CAP_SYS_ADMIN of the host sees whether containers "
+			       "can write to it");
+	return 0;
 }

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Directories of the host that containers were given to write to: the list of a host. */
+/* Directories of the host that containers were given to write to: a mark on each. */
 #pragma once
 
-#include <limits.h>
-
 #include "base/err.h"
-#include "base/paths.h"
 
 /*
  * Theory of operation
@@ -15,11 +12,15 @@
  * idmapped, so a container's root makes links that are the host's root's. Nor does a
  * pod file: the pod that had the volume may be gone, or have another file now.
  *
- * So each directory is written down before a container gets it, and stays on the list
- * when the pod ends: what was put there stays, too. The list is a file in var/lib/podd,
- * paths that each end in NUL; where that is read-only, one in run/podd, which dies with
- * the boot. What lies below another one of the list is not on it. It is read only when
- * a link is met, and compared by inodes, so another mount of the directory counts as well.
+ * So the directory itself says so, by an extended attribute of the kind that only the
+ * host's root may read and set (xattr(7), "trusted"). It is set before a container gets
+ * the directory and stays when the pod ends: what was put there stays, too. It goes with
+ * the directory to another name, mount, or machine, and with a copy that takes such
+ * attributes along. That it is there counts, not its value.
+ *
+ * A file system that takes none needs no mark: no link on it is followed.
  */
-int handed_note(const struct paths *paths, const char *path, struct err *err);
-int handed_find(char out[PATH_MAX], const struct paths *paths, int dirfd, struct err *err);
+#define HANDED_ATTRIBUTE "trusted.podd.handed"
+
+int handed_mark(int fd, struct err *err);
+int handed_check(int dirfd, struct err *err);

@@ -37,20 +37,36 @@ int io_write_all(int fd, const void *buf, size_t n)
 	return 0;
 }
 
-/* The directory in front of a name, for a message: which disk is it that is full?
- * "DIR/", or nothing where that cannot be told. Leaves errno alone. */
-static const char *directory_of(char buf[PATH_MAX + 1], int dirfd, const char *name)
+/**
+ * io_path_of() - where a descriptor leads now, for a message
+ *
+ * Leaves errno alone.
+ *
+ * Return: @path; "?" where that cannot be told.
+ */
+const char *io_path_of(int fd, char path[PATH_MAX])
 {
 	const int code = errno;
 	char link[32];
 	ssize_t n;
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", dirfd);
-	n = name[0] == '/' || dirfd < 0 ? 0 : readlink(link, buf, PATH_MAX - 1);
-	n = n > 0 && buf[0] == '/' ? n : 0;
-	memcpy(buf + n, "/", 2);
-	buf[n ? n + 1 : 0] = '\0';
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, PATH_MAX - 1);
+	if (n <= 0)
+		path[0] = '?';
+	path[n > 0 ? n : 1] = '\0';
 	errno = code;
+	return path;
+}
+
+/* The directory in front of a name, for a message: which disk is it that is full?
+ * "DIR/", or nothing where that cannot be told. Leaves errno alone. */
+static const char *directory_of(char buf[PATH_MAX + 1], int dirfd, const char *name)
+{
+	if (name[0] == '/' || dirfd < 0 || io_path_of(dirfd, buf)[0] != '/')
+		buf[0] = '\0';
+	else
+		strcat(buf, "/");
 	return buf;
 }
 
@@ -241,13 +257,9 @@ int io_lock_directory(int dirfd, const char *name, struct err *err)
 static int cannot_remove(int dirfd, const char *name, struct err *err)
 {
 	int code = errno;
-	char link[32], path[PATH_MAX] = "?";
-	ssize_t n;
+	char path[PATH_MAX];
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", dirfd);
-	n = readlink(link, path, sizeof(path) - 1);
-	if (n > 0)
-		path[n] = '\0';
+	(void)io_path_of(dirfd, path);
 	/* So unlink(2), rmdir(2) and rename(2) say it, before they look any further. */
 	if (code == EBUSY)
 		return err_set(err, EBUSY, "remove '%s/%s': it is a mount point", path, name);

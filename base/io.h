@@ -2,11 +2,13 @@
 /* Small files and directories, always relative to a directory's descriptor. */
 #pragma once
 
+#include <limits.h>
 #include <stddef.h>
 #include <sys/types.h>
 
 #include "base/err.h"
 
+const char *io_path_of(int fd, char path[PATH_MAX]);
 int io_write_all(int fd, const void *buf, size_t n);
 int io_mkdir_path(int dirfd, const char *path, mode_t mode, struct err *err);
 ssize_t io_read_file(int dirfd, const char *path, char *buf, size_t size, struct err *err);

@@ -11,12 +11,12 @@
 
 #include "base/fd.h"
 #include "base/handed.h"
+#include "base/io.h"
 #include "base/sys.h"
 
 #define LINKS_MAX 40 /* as the kernel has it: path_resolution(7) */
 
 struct walk {
-	const struct paths *paths;
 	const struct lookup *l;
 	int at; /* where @rest begins */
 	char rest[PATH_MAX];
@@ -39,42 +39,28 @@ static int failed(const struct lookup *l, struct err *err)
 	return err_sys(err, "%s '%s'", l->what, l->path);
 }
 
-/* Where a directory is now, for a message. */
-static const char *name_of(int fd, char path[PATH_MAX])
-{
-	char link[64];
-	ssize_t n;
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, path, PATH_MAX - 1);
-	path[n > 1 ? n : 0] = '\0'; /* "/": what follows has one */
-	return path;
-}
-
 /* Should: find any link that somebody else than the host's root can have made. */
 static int check_link(const struct walk *w, const char *name, const struct stat *link,
 		      struct err *err)
 {
-	char path[PATH_MAX], volume[PATH_MAX];
+	char path[PATH_MAX];
 	struct stat dir;
 	int r;
 
 	if (fstat(w->at, &dir) < 0)
 		return failed(w->l, err);
 	if (link->st_uid != 0 || dir.st_uid != 0)
-		return err_set(err, ELOOP, "%s '%s': the link '%s/%s' is not followed: user %u can change it",
-			       w->l->what, w->l->path, name_of(w->at, path), name,
-			       link->st_uid ? link->st_uid : dir.st_uid);
-	if ((dir.st_mode & 022) && !(dir.st_mode & S_ISVTX))
-		return err_set(err, ELOOP, "%s '%s': the link '%s/%s' is not followed: others than root "
-			       "can change it", w->l->what, w->l->path, name_of(w->at, path), name);
-	r = handed_find(volume, w->paths, w->at, err);
-	if (r < 0)
-		return err_wrap(err, r, "%s '%s'", w->l->what, w->l->path);
-	if (volume[0])
-		return err_set(err, ELOOP, "%s '%s': the link '%s/%s' is not followed: containers can write "
-			       "to '%s'", w->l->what, w->l->path, name_of(w->at, path), name, volume);
-	return 0;
+		r = err_set(err, ELOOP, "user %u can change it",
+			    link->st_uid ? link->st_uid : dir.st_uid);
+	else if ((dir.st_mode & 022) && !(dir.st_mode & S_ISVTX))
+		r = err_set(err, ELOOP, "others than root can change it");
+	else
+		r = handed_check(w->at, err);
+	if (r == 0)
+		return 0;
+	(void)io_path_of(w->at, path);
+	return err_wrap(err, r, "%s '%s': the link '%s/%s' is not followed", w->l->what, w->l->path,
+			path[1] ? path : "", name); /* "/": what follows has one */
 }
 
 /* Takes the first part off; "." when there is none. */
@@ -159,13 +145,12 @@ static int walk_path(int *out, struct walk *w, struct err *err)
 
 /**
  * lookup_open() - open a file or directory of the host by a path of a pod file
- * @paths: podd's own directories: there is the list of what containers can write to
  *
  * Return: 0 or -errno with @err filled; ELOOP: a link that somebody else may have made.
  */
-int lookup_open(int *out, const struct paths *paths, const struct lookup *l, struct err *err)
+int lookup_open(int *out, const struct lookup *l, struct err *err)
 {
-	struct walk w = { .paths = paths, .l = l, .at = -EBADF };
+	struct walk w = { .l = l, .at = -EBADF };
 	int r, fd = open_plain(AT_FDCWD, l->path, l->flags);
 
 	if (fd >= 0) {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "base/err.h"
-#include "base/paths.h"
 
 /*
  * Theory of operation
@@ -15,7 +14,8 @@
  *
  *   - it is root's, in a directory of root's that others do not write to, or, as in
  *     /tmp, not to what is another's;
- *   - that directory was never given to a container (base/handed.h), by whatever pod.
+ *   - neither that directory nor one above it was ever given to a container, by whatever
+ *     pod, and its file system can tell (base/handed.h).
  *
  * Any other link ends the lookup with an error that names it. A path without links is
  * one openat2(RESOLVE_NO_SYMLINKS); otherwise each part is opened on its own, and what
@@ -27,4 +27,4 @@ struct lookup {
 	int flags;	  /* of open(2); O_CLOEXEC comes along, and mode 0644 with O_CREAT */
 };
 
-int lookup_open(int *out, const struct paths *paths, const struct lookup *l, struct err *err);
+int lookup_open(int *out, const struct lookup *l, struct err *err);

@@ -65,10 +65,7 @@ static int check_place(int fd, const char *root, const struct place *pl, struct 
 	return 0;
 }
 
-/*
- * Containers that look after logs have /var/log for a volume; so what podd writes to goes
- * by the list that is in var/lib, which is open by then.
- */
+/* Containers that look after logs have /var/log for a volume. */
 static int look_up(int *out, const struct paths *p, int rootfd, const struct place *pl,
 		   enum paths_mode mode, struct err *err)
 {
@@ -77,7 +74,7 @@ static int look_up(int *out, const struct paths *p, int rootfd, const struct pla
 
 	if (mode == PATHS_CREATE && pl->member == offsetof(struct paths, log)) {
 		snprintf(path, sizeof(path), "%s/%s", p->root, pl->path);
-		return lookup_open(out, p, &l, err);
+		return lookup_open(out, &l, err);
 	}
 	*out = openat(rootfd, pl->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return *out < 0 ? err_sys(err, "open directory '%s/%s'", p->root, pl->path) : 0;

@@ -62,7 +62,6 @@ struct container_root_args {
 	const struct container_nodes *nodes;
 	const bool *absent; /* of each volume: the container does not get it; NULL: of none */
 	const struct userns *userns; /* the pod's */
-	const struct paths *paths; /* podd's: what the host's links may lead through, base/lookup.h */
 	int pause_pidfd;
 	int cgroup_fd;	   /* the container's group */
 	int scratch_dirfd; /* holds an empty directory "root" to mount on for a moment */
@@ -72,12 +71,11 @@ struct container_root_args {
 struct container_root {
 	int mntns_fd;	    /* the mounts live as long */
 	int credentials_fd; /* container/credentials.h; -EBADF: the spec has none */
+	const char *given_away; /* of the host's own directories, by this start; or NULL */
 };
 
 int container_root_build(struct container_root *out, const struct container_root_args *args,
 			 struct err *err);
-int container_note_volumes(const struct container_spec *spec, const struct paths *paths,
-			   struct err *err);
 int container_lean_root(uint64_t shm_size_bytes, const struct userns *userns, struct err *err);
 
 /* BPF as seccomp(2) takes it; len 0: no filter. */

@@ -115,7 +115,6 @@ static int remove_entry(int dirfd, const char *name, void *arg)
 struct load {
 	int to;
 	const struct container_credential *credential;
-	const struct paths *paths;
 	off_t left_bytes;
 	unsigned left_files;
 	struct err *err;
@@ -180,7 +179,7 @@ static int load_one(struct load *l)
 	const struct lookup path = { c->source, "open", O_RDONLY | O_NONBLOCK | O_NOCTTY };
 	cleanup_close int from = -EBADF;
 	struct stat st;
-	int r = lookup_open(&from, l->paths, &path, l->err);
+	int r = lookup_open(&from, &path, l->err);
 
 	if (r < 0)
 		return r;
@@ -197,20 +196,17 @@ static int load_one(struct load *l)
 /**
  * credentials_load() - fill the file system with what the host's files have now
  * @fd: of credentials_mount(); what is in it goes
- * @paths: for base/lookup.h
  *
  * Nobody can read them until credentials_give(). After a failure what was there
  * before is gone, too.
  *
  * Return: 0 or -errno with @err filled.
  */
-int credentials_load(int fd, const struct container_spec *spec, const struct paths *paths,
-		     struct err *err)
+int credentials_load(int fd, const struct container_spec *spec, struct err *err)
 {
 	struct err told = { 0 };
 	struct load l = {
 		.to = fd,
-		.paths = paths,
 		.left_bytes = CREDENTIALS_BYTES_MAX,
 		.left_files = CREDENTIALS_FILES_MAX,
 		.err = &told,

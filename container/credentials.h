@@ -3,7 +3,6 @@
 #pragma once
 
 #include "base/err.h"
-#include "base/paths.h"
 #include "container/spec.h"
 #include "userns/userns.h"
 
@@ -23,7 +22,6 @@
 struct user_ids;
 
 int credentials_mount(int *out, int root_fd, struct err *err);
-int credentials_load(int fd, const struct container_spec *spec, const struct paths *paths,
-		     struct err *err);
+int credentials_load(int fd, const struct container_spec *spec, struct err *err);
 int credentials_give(int fd, const struct userns *userns, const struct user_ids *ids,
 		     struct err *err);

@@ -26,9 +26,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "base/fault.h"
 #include "base/fd.h"
+#include "base/handed.h"
 #include "base/io.h"
 #include "base/lookup.h"
 #include "base/sys.h"
@@ -57,6 +59,7 @@ struct builder {
 	int shm_fd;  /* the pod's, detached */
 	int mntns_fd;
 	int credentials_fd;
+	bool held[CONTAINER_VOLUMES_MAX]; /* read-only for good: the file system is now */
 	bool begun;
 	struct err *err; /* @told */
 	struct err told;
@@ -98,7 +101,7 @@ static int open_lower(int *out, const struct builder *b, const char *path)
 		.what = "open the root",
 		.flags = O_PATH | O_DIRECTORY | (b->args->spec->unsaid_mode ? O_NOFOLLOW : 0),
 	};
-	int r = lookup_open(out, b->args->paths, &l, b->err);
+	int r = lookup_open(out, &l, b->err);
 
 	if (r < 0)
 		return r;
@@ -205,7 +208,9 @@ static int own_upper(const struct builder *b, int dirfd)
 		return r;
 	if (fchown(fd, st.st_uid, st.st_gid) < 0 || fchmod(fd, st.st_mode & 07777) < 0)
 		return err_sys(b->err, "give the upper directory to the pod's root");
-	return 0;
+	if (b->args->spec->writable == CONTAINER_WRITABLE_DISK)
+		r = handed_mark(fd, b->err);
+	return r < 0 ? r : 0;
 }
 
 /*
@@ -247,6 +252,23 @@ static void clear_scratch(void)
 		;
 }
 
+/* Nobody can mark it now (base/handed.h), so it must not become writable later. */
+static int hold_read_only(struct builder *b, size_t i)
+{
+	struct mount_attr read_only = { .attr_set = MOUNT_ATTR_RDONLY };
+	struct statvfs fs;
+	struct stat st;
+
+	if (fstat(b->volume_fds[i], &st) < 0 || fstatvfs(b->volume_fds[i], &fs) < 0)
+		return err_sys(b->err, "look at the file system");
+	if (!S_ISDIR(st.st_mode) || !(fs.f_flag & ST_RDONLY))
+		return 0;
+	if (sys_mount_setattr(b->volume_fds[i], "", AT_EMPTY_PATH, &read_only) < 0)
+		return err_sys(b->err, "make it read-only");
+	b->held[i] = true;
+	return 0;
+}
+
 static int collect_volume(struct builder *b, size_t i)
 {
 	const struct container_volume *v = &b->args->spec->volumes[i];
@@ -261,6 +283,8 @@ static int collect_volume(struct builder *b, size_t i)
 		close_fd(&b->volume_fds[i]);
 		b->volume_fds[i] = take_fd(&tree);
 	}
+	if (r == 0 && !v->read_only)
+		r = hold_read_only(b, i);
 	if (r == 0 && !v->no_idmap)
 		r = map_ids(b, b->volume_fds[i], AT_RECURSIVE, v->source, "noidmap");
 	if (r < 0)
@@ -529,6 +553,7 @@ int container_root_build(struct container_root *out, const struct container_root
 		.copy = true,
 	};
 	const struct child_args outside = { .copy = true };
+	const char *given_away = NULL;
 	int sources[CONTAINER_VOLUMES_MAX], r;
 
 	if (!b)
@@ -540,7 +565,7 @@ int container_root_build(struct container_root *out, const struct container_root
 		b->lower_fds[i] = -EBADF;
 	for (size_t i = 0; i < CONTAINER_VOLUMES_MAX; i++)
 		b->volume_fds[i] = sources[i] = -EBADF;
-	r = source_open_all(b->volume_fds, args->spec, args->absent, args->paths, err);
+	r = source_open_all(b->volume_fds, args->spec, args->absent, err);
 	if (r == 0)
 		r = source_keep_all(sources, b->volume_fds, err);
 	if (r == 0)
@@ -548,7 +573,7 @@ int container_root_build(struct container_root *out, const struct container_root
 	if (r == -ECHILD && !b->begun)
 		r = pidns_child_call(args->pause_pidfd, &outside, enter_group_and_build, b, err);
 	if (r == 0)
-		r = source_note_all(sources, args->spec, args->paths, err);
+		r = source_mark_all(sources, b->held, args->spec, &given_away, err);
 	for (size_t i = 0; i < CONTAINER_VOLUMES_MAX; i++)
 		close_fd(&sources[i]);
 	for (size_t i = 0; i < LOWERS_MAX; i++)
@@ -558,7 +583,7 @@ int container_root_build(struct container_root *out, const struct container_root
 	close_fd(&b->overlay_fd);
 	close_fd(&b->shm_fd);
 	if (r == 0) {
-		*out = (struct container_root){ b->mntns_fd, b->credentials_fd };
+		*out = (struct container_root){ b->mntns_fd, b->credentials_fd, given_away };
 		return 0;
 	}
 	close_fd(&b->mntns_fd);

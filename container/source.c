@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The sources of volumes: opened where no link leads astray, and written down when given away. */
+/* The sources of volumes: opened where no link leads astray, and marked when given away. */
 #include "container/source.h"
 
 #include <errno.h>
@@ -11,35 +11,13 @@
 #include "base/fd.h"
 #include "base/handed.h"
 #include "base/lookup.h"
-#include "container/container.h"
-
-/* Before it is given away: what a later lookup must know of. */
-static int note_source(int fd, const struct container_volume *v, const struct paths *paths,
-		       struct err *err)
-{
-	char link[64], path[PATH_MAX];
-	struct stat st;
-	ssize_t n;
-
-	if (fstat(fd, &st) < 0)
-		return err_sys(err, "look at '%s'", v->source);
-	if (v->read_only || !S_ISDIR(st.st_mode))
-		return 0;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, path, sizeof(path) - 1);
-	if (n < 0)
-		return err_sys(err, "look where '%s' is", v->source);
-	path[n] = '\0';
-	return handed_note(paths, path, err);
-}
 
 /* -EBADF: optional and not there. */
-static int open_source(int *out, const struct container_volume *v, const struct paths *paths,
-		       struct err *err)
+static int open_source(int *out, const struct container_volume *v, struct err *err)
 {
 	const struct lookup l = { .path = v->source, .what = "open", .flags = O_PATH };
 	cleanup_close int fd = -EBADF;
-	int r = lookup_open(&fd, paths, &l, err);
+	int r = lookup_open(&fd, &l, err);
 
 	if (r == -ENOENT && v->optional)
 		return 0;
@@ -57,7 +35,7 @@ static int open_source(int *out, const struct container_volume *v, const struct 
  * Return: 0 or -errno with @err filled.
  */
 int source_open_all(int fds[CONTAINER_VOLUMES_MAX], const struct container_spec *spec,
-		    const bool *absent, const struct paths *paths, struct err *err)
+		    const bool *absent, struct err *err)
 {
 	int r = 0;
 
@@ -65,7 +43,7 @@ int source_open_all(int fds[CONTAINER_VOLUMES_MAX], const struct container_spec 
 		return err_set(err, E2BIG, "more than %d volumes", CONTAINER_VOLUMES_MAX);
 	for (size_t i = 0; r == 0 && i < spec->volume_n; i++) {
 		if (!absent || !absent[i])
-			r = open_source(&fds[i], &spec->volumes[i], paths, err);
+			r = open_source(&fds[i], &spec->volumes[i], err);
 		if (r < 0)
 			(void)err_about(err, r, "Volume", (unsigned)i);
 	}
@@ -73,7 +51,7 @@ int source_open_all(int fds[CONTAINER_VOLUMES_MAX], const struct container_spec 
 }
 
 /**
- * source_keep_all() - other descriptors of the same, for source_note_all()
+ * source_keep_all() - other descriptors of the same, for source_mark_all()
  * @out: all -EBADF; the caller's, after a failure too
  *
  * The build of a root puts copies of the mounts in the places of the sources.
@@ -93,49 +71,57 @@ int source_keep_all(int out[CONTAINER_VOLUMES_MAX], const int fds[CONTAINER_VOLU
 	return 0;
 }
 
+/* One that the host lives on: whoever gives it away should know what comes of it. */
+static const char *own_of_host(const struct stat *dir)
+{
+	static const char *const all[] = { "/", "/etc", "/home", "/usr", "/var" };
+	struct stat own;
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		if (stat(all[i], &own) == 0 && own.st_dev == dir->st_dev &&
+		    own.st_ino == dir->st_ino)
+			return all[i];
+	return NULL;
+}
+
+static int mark_source(int fd, bool held, const char **given_away, struct err *err)
+{
+	struct stat st;
+	int r;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, "look at it");
+	if (!S_ISDIR(st.st_mode))
+		return 0;
+	r = handed_mark(fd, err);
+	if (r == 1 && !*given_away)
+		*given_away = own_of_host(&st);
+	return r == -EROFS && held ? 0 : r;
+}
+
 /**
- * source_note_all() - write down what the container is given to write to
+ * source_mark_all() - mark what the container is given to write to
+ * @held: those that no container can write to, and so need no mark if they take none
+ * @given_away: set when one that the host lives on had no mark before; static
  *
  * When all is there that it is to have, and before it runs: a start that fails gives
  * nothing away.
  *
  * Return: 0 or -errno with @err filled.
  */
-int source_note_all(const int fds[CONTAINER_VOLUMES_MAX], const struct container_spec *spec,
-		    const struct paths *paths, struct err *err)
+int source_mark_all(const int fds[CONTAINER_VOLUMES_MAX], const bool held[CONTAINER_VOLUMES_MAX],
+		    const struct container_spec *spec, const char **given_away, struct err *err)
 {
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < spec->volume_n; i++) {
-		if (fds[i] < 0)
-			continue;
-		r = note_source(fds[i], &spec->volumes[i], paths, err);
-		if (r < 0)
-			(void)err_about(err, err_wrap(err, r, "volume '%s'", spec->volumes[i].target),
-					"Volume", (unsigned)i);
-	}
-	return r;
-}
-
-/**
- * container_note_volumes() - what container_root_build() writes down of volumes, alone
- *
- * For a container that runs already. Goes on after a volume that cannot be noted.
- *
- * Return: 0 or -errno with @err filled: of the last one.
- */
-int container_note_volumes(const struct container_spec *spec, const struct paths *paths,
-			   struct err *err)
-{
-	int r = 0;
-
 	for (size_t i = 0; i < spec->volume_n; i++) {
-		cleanup_close int fd = -EBADF;
-		int one = open_source(&fd, &spec->volumes[i], paths, err);
+		const struct container_volume *v = &spec->volumes[i];
+		int r;
 
-		if (one == 0 && fd >= 0)
-			one = note_source(fd, &spec->volumes[i], paths, err);
-		r = one < 0 ? one : r;
+		if (fds[i] < 0 || v->read_only)
+			continue;
+		r = mark_source(fds[i], held[i], given_away, err);
+		if (r < 0)
+			return err_about(err, err_wrap(err, r, "volume '%s'", v->target), "Volume",
+					 (unsigned)i);
 	}
-	return r;
+	return 0;
 }

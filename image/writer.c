@@ -15,6 +15,7 @@
 
 #include "base/fault.h"
 #include "base/fd.h"
+#include "base/handed.h"
 #include "base/io.h"
 #include "image/signed.h"
 #include "image/unpack.h"
@@ -182,6 +183,8 @@ static int open_parts(struct image_writer *w, const struct paths *paths, struct 
 				 open_dir(&w->store.dirfd, paths->lib, "images", 0700, err);
 
 	if (r == 0)
+		r = handed_mark(w->store.dirfd, err); /* links of images are not root's word */
+	if (r >= 0)
 		r = take_lock(w, err);
 	if (r == 0)
 		r = open_dir(&w->blobs_fd, w->store.dirfd, "blobs/sha256", 0755, err);

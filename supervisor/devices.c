@@ -16,14 +16,13 @@
 
 _Static_assert((int)CONTAINER_DEVICES_MAX <= (int)CGROUP_DEVICES_MAX, "all fit into the filter");
 
-static int find_path(struct container_nodes *out, const struct container_device *d,
-		     const struct paths *paths, struct err *err)
+static int find_path(struct container_nodes *out, const struct container_device *d, struct err *err)
 {
 	struct container_node *node = &out->nodes[out->n];
 	const struct lookup l = { .path = d->source, .what = "device", .flags = O_PATH };
 	cleanup_close int fd = -EBADF;
 	struct stat st;
-	int r = lookup_open(&fd, paths, &l, err);
+	int r = lookup_open(&fd, &l, err);
 
 	if (r < 0)
 		return r;
@@ -70,13 +69,13 @@ static void drop_doubles(struct container_nodes *nodes, size_t from)
 }
 
 static int find(struct container_nodes *out, const struct container_spec *spec, int sys_fd,
-		const struct paths *paths, bool present, struct err *err)
+		bool present, struct err *err)
 {
 	out->n = 0;
 	for (size_t i = 0; i < spec->device_n; i++) {
 		const struct container_device *d = &spec->devices[i];
 		const size_t before = out->n;
-		int r = d->by == CONTAINER_DEVICE_PATH ? find_path(out, d, paths, err) :
+		int r = d->by == CONTAINER_DEVICE_PATH ? find_path(out, d, err) :
 							 find_listed(out, sys_fd, d, err);
 
 		if (r < 0 && !(r == -ENOENT && (d->optional || present)))
@@ -89,25 +88,24 @@ static int find(struct container_nodes *out, const struct container_spec *spec, 
 /**
  * devices_find() - the nodes of the devices that are there
  * @sys_fd: the directory /sys
- * @paths: for base/lookup.h
  *
  * A link of root's, such as those of /dev/serial/by-id, is followed: the node is that of now.
  *
  * Return: 0 or -errno with @err filled (ENOENT: one that is not optional; EINVAL: no device).
  */
 int devices_find(struct container_nodes *out, const struct container_spec *spec, int sys_fd,
-		 const struct paths *paths, struct err *err)
+		 struct err *err)
 {
-	return find(out, spec, sys_fd, paths, false, err);
+	return find(out, spec, sys_fd, false, err);
 }
 
 /**
  * devices_find_present() - the same while the container is there: what has gone is no error
  */
 int devices_find_present(struct container_nodes *out, const struct container_spec *spec, int sys_fd,
-			 const struct paths *paths, struct err *err)
+			 struct err *err)
 {
-	return find(out, spec, sys_fd, paths, true, err);
+	return find(out, spec, sys_fd, true, err);
 }
 
 /**

@@ -60,7 +60,7 @@ static void tell(const struct pod *pod, const struct member *m, const struct con
 static int follow(struct pod *pod, struct member *m, int sys_fd, struct err *err)
 {
 	cleanup_free struct container_nodes *now = calloc(1, sizeof(*now));
-	int r = now ? devices_find_present(now, &m->spec->run, sys_fd, pod->paths, err) :
+	int r = now ? devices_find_present(now, &m->spec->run, sys_fd, err) :
 		      err_set(err, ENOMEM, "out of memory");
 
 	if (r < 0 || (m->nodes && same(now, m->nodes)))

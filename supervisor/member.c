@@ -337,9 +337,6 @@ int member_prepare(struct member *m, const struct member_host *host,
 		.timer = { .fn = on_timer },
 		.killed_timer = { .fn = on_killed },
 	};
-	/* By a podd that kept no list, perhaps. What cannot be noted runs on. */
-	if (host->adopting && container_note_volumes(&spec->run, host->paths, err) < 0)
-		say(SAY_WARNING, "container '%s': %s", spec->run.name, err->msg);
 	r = prepare_cgroup(m, err);
 	if (r == 0)
 		r = prepare_disk(m, err);
@@ -368,7 +365,7 @@ static int find_devices(struct container_nodes *out, const struct member *m, str
 
 	if (sys < 0)
 		return err_sys(err, "open '/sys'");
-	return devices_find(out, &m->spec->run, sys, m->host->paths, err);
+	return devices_find(out, &m->spec->run, sys, err);
 }
 
 /* For supervisor/hotplug.c. Without memory it looks at them again. */
@@ -390,7 +387,6 @@ static int build_root(struct member *m, struct err *err)
 		.absent = absent,
 		.files = *m->host->files,
 		.userns = &m->host->pause->userns,
-		.paths = m->host->paths,
 		.pause_pidfd = m->host->pause->pidfd,
 		.cgroup_fd = m->cgroup.dirfd,
 		.scratch_dirfd = m->host->scratch_dirfd,
@@ -413,6 +409,9 @@ static int build_root(struct member *m, struct err *err)
 	fault_kill("root-built");
 	if (r == 0)
 		note_nodes(m, &nodes);
+	if (r == 0 && root.given_away)
+		say(SAY_WARNING, "container '%s': can write to '%s': no pod follows a link below it from "
+		    "now on", m->spec->run.name, root.given_away);
 	return r < 0 ? r : keep_root(m, &root, err);
 }
 
@@ -478,7 +477,7 @@ int member_make_root(struct member *m, const char **stage, struct err *err)
 		r = declared_check_credentials("", &m->spec->run, err);
 	}
 	if (r == 0 && m->credentials_fd >= 0) {
-		r = credentials_load(m->credentials_fd, &m->spec->run, m->host->paths, err);
+		r = credentials_load(m->credentials_fd, &m->spec->run, err);
 	}
 	if (r < 0)
 		return origin_container(err, r, name);
@@ -511,8 +510,7 @@ int member_find_filter(struct container_filter *out, struct member *m, struct er
 
 	if (r < 0 || !out->audit)
 		return r;
-	r = recorder_start(&m->recorder, m->host->pod_cgroup, run->seccomp.path, m->host->paths,
-			   err);
+	r = recorder_start(&m->recorder, m->host->pod_cgroup, run->seccomp.path, err);
 	out->report_fd = m->recorder.socket_fd;
 	if (r < 0)
 		return err_about(err, err_wrap(err, r, "record system calls"), "SeccompProfile", 0);

@@ -41,7 +41,6 @@ struct member_host {
 	const struct cgroup *pod_cgroup;
 	const struct container_files *files;
 	struct log_shared *log_shared;
-	const struct paths *paths;
 	int log_dirfd;
 	int scratch_dirfd;
 	int disk_dirfd; /* of the pod: a directory for each container */

@@ -45,27 +45,17 @@ static void note_failure(const struct pod *pod, int r, const struct err *err)
 
 /* ---------------------------------------------------------------- directories */
 
-/* Where a descriptor leads, for a message. */
-static const char *name_of(int fd)
-{
-	static char path[PATH_MAX];
-	char link[64];
-	ssize_t n;
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, path, sizeof(path) - 1);
-	path[n > 0 ? n : 0] = '\0';
-	return path;
-}
-
 static int open_dir(int parent, const char *name, struct err *err)
 {
 	int fd, r = io_mkdir_path(parent, name, 0700, err);
+	char path[PATH_MAX];
 
 	if (r < 0)
 		return r;
 	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? err_sys(err, "open the directory '%s' in '%s'", name, name_of(parent)) : fd;
+	if (fd < 0)
+		return err_sys(err, "open the directory '%s' in '%s'", name, io_path_of(parent, path));
+	return fd;
 }
 
 static bool same_file(int fd, int parent, const char *name)
@@ -175,9 +165,9 @@ static int find_images(struct pod *pod, struct err *err)
 			    images_adopt(spec, pod->run_fd, pod->paths, err) :
 			    images_look_up(spec, pod->paths, err);
 	if (r == 0 && pod->adopting)
-		seccomp_files_adopt(spec, pod->paths);
+		seccomp_files_adopt(spec);
 	else if (r == 0)
-		r = seccomp_files_load(spec, pod->paths, err);
+		r = seccomp_files_load(spec, err);
 	return r < 0 ? r : images_pin(spec, pod->run_fd, pod->paths, pod->adopting, err);
 }
 
@@ -480,7 +470,6 @@ static int prepare_members(struct pod *pod, struct err *err)
 		.pod_cgroup = &pod->cgroup,
 		.files = &pod->files,
 		.log_shared = &pod->log_shared,
-		.paths = pod->paths,
 		.log_dirfd = pod->log_fd,
 		.scratch_dirfd = pod->scratch_fd,
 		.disk_dirfd = pod->disk_fd,

@@ -47,10 +47,10 @@ static int exec_child(void *arg)
 	return 127;
 }
 
-static int open_profile(const char *path, const struct paths *paths, struct err *err)
+static int open_profile(const char *path, struct err *err)
 {
 	const struct lookup l = { path, "open", O_RDWR | O_CREAT | O_NOCTTY | O_NONBLOCK };
-	int fd = -EBADF, r = lookup_open(&fd, paths, &l, err);
+	int fd = -EBADF, r = lookup_open(&fd, &l, err);
 
 	return r < 0 ? r : fd;
 }
@@ -62,13 +62,12 @@ static bool is_alive(const struct recorder *r)
 
 /**
  * recorder_check() - whether a profile can be written there
- * @paths: for base/lookup.h
  *
  * Return: 0 or -errno with @err filled; an empty file is there afterwards.
  */
-int recorder_check(const char *path, const struct paths *paths, struct err *err)
+int recorder_check(const char *path, struct err *err)
 {
-	int fd = open_profile(path, paths, err);
+	int fd = open_profile(path, err);
 
 	if (fd >= 0)
 		(void)close(fd);
@@ -107,12 +106,10 @@ static int run_in_group(struct recorder *r, struct run *run, const struct cgroup
  * recorder_start() - have a recorder, unless there is one that lives
  * @pod: the pod's group
  * @path: of the profile that it adds to
- * @paths: for base/lookup.h
  *
  * Return: 0 or -errno with @err filled.
  */
-int recorder_start(struct recorder *r, const struct cgroup *pod, const char *path,
-		   const struct paths *paths, struct err *err)
+int recorder_start(struct recorder *r, const struct cgroup *pod, const char *path, struct err *err)
 {
 	cleanup_close int out_fd = -EBADF, theirs = -EBADF;
 	struct run run = { .code = 0 };
@@ -124,7 +121,7 @@ int recorder_start(struct recorder *r, const struct cgroup *pod, const char *pat
 	recorder_end(r);
 	e = program_find(run.program, "podd-seccomp", err);
 	if (e == 0)
-		e = out_fd = open_profile(path, paths, err);
+		e = out_fd = open_profile(path, err);
 	if (e < 0)
 		return e;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)

@@ -5,7 +5,6 @@
 #include <sys/types.h>
 
 #include "base/err.h"
-#include "base/paths.h"
 #include "cgroup/cgroup.h"
 
 /*
@@ -28,8 +27,7 @@ struct recorder {
 	int pidfd, socket_fd;
 };
 
-int recorder_check(const char *path, const struct paths *paths, struct err *err);
-int recorder_start(struct recorder *r, const struct cgroup *pod, const char *path,
-		   const struct paths *paths, struct err *err);
+int recorder_check(const char *path, struct err *err);
+int recorder_start(struct recorder *r, const struct cgroup *pod, const char *path, struct err *err);
 void recorder_end(struct recorder *r);
 void recorder_wait(const struct cgroup *pod);

@@ -216,7 +216,7 @@ static int begin(struct pod *pod, enum reload_kind kind, bool may_fetch, struct 
 		return 0;
 	}
 	config_diags_done(diags);
-	r = seccomp_files_load(spec, pod->paths, err);
+	r = seccomp_files_load(spec, err);
 	if (r < 0)
 		return refuse(spec, r, err);
 	r = images_look_up(spec, pod->paths, err);

@@ -213,11 +213,11 @@ static int copy_bytes(int file, uint64_t *digest, struct err *err)
 	return take_fd(&copy);
 }
 
-static int copy_file(struct container_seccomp *s, const struct paths *paths, struct err *err)
+static int copy_file(struct container_seccomp *s, struct err *err)
 {
 	const struct lookup l = { s->path, "seccomp profile", O_RDONLY | O_NOCTTY | O_NONBLOCK };
 	cleanup_close int file = -EBADF;
-	int r = lookup_open(&file, paths, &l, err);
+	int r = lookup_open(&file, &l, err);
 
 	if (r < 0)
 		return r;
@@ -226,17 +226,16 @@ static int copy_file(struct container_seccomp *s, const struct paths *paths, str
 }
 
 /* What is recorded is added to a profile that is there: is it one? */
-static int check_audit(const struct container_seccomp *s, const struct paths *paths,
-		       struct err *err)
+static int check_audit(const struct container_seccomp *s, struct err *err)
 {
 	struct container_seccomp scratch = { .path = s->path };
 	struct stat st = { .st_size = 0 };
 	cleanup_close int fd = -EBADF;
-	int r = recorder_check(s->path, paths, err);
+	int r = recorder_check(s->path, err);
 
 	if (r < 0 || (stat(s->path, &st) == 0 && st.st_size == 0 && S_ISREG(st.st_mode)))
 		return r;
-	fd = copy_file(&scratch, paths, err);
+	fd = copy_file(&scratch, err);
 	if (fd < 0)
 		return err_wrap(err, fd, "add to it");
 	r = compile(&scratch, fd, 0, err);
@@ -244,7 +243,7 @@ static int check_audit(const struct container_seccomp *s, const struct paths *pa
 	return r < 0 ? err_wrap(err, r, "seccomp profile '%s' to add to", s->path) : 0;
 }
 
-static int load(struct container_spec *run, const struct paths *paths, struct err *err)
+static int load(struct container_spec *run, struct err *err)
 {
 	struct container_seccomp *s = &run->seccomp;
 	cleanup_close int fd = -EBADF;
@@ -253,10 +252,10 @@ static int load(struct container_spec *run, const struct paths *paths, struct er
 	if (r < 0)
 		return err_wrap(err, r, "seccomp profile '%s'", s->path);
 	if (s->mode == CONTAINER_SECCOMP_AUDIT)
-		return check_audit(s, paths, err);
+		return check_audit(s, err);
 	if (!container_filter_is_external(run))
 		return 0;
-	fd = s->path ? copy_file(s, paths, err) :
+	fd = s->path ? copy_file(s, err) :
 		       open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return s->path ? fd : err_sys(err, "open '/dev/null'");
@@ -266,16 +265,15 @@ static int load(struct container_spec *run, const struct paths *paths, struct er
 
 /**
  * seccomp_files_load() - compile what the containers of a spec need compiled
- * @paths: for base/lookup.h
  *
  * Return: 0 or -errno with @err filled, which says what in which file is wrong.
  */
-int seccomp_files_load(struct pod_spec *spec, const struct paths *paths, struct err *err)
+int seccomp_files_load(struct pod_spec *spec, struct err *err)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < spec->container_n; i++) {
-		r = load(&spec->containers[i].run, paths, err);
+		r = load(&spec->containers[i].run, err);
 		if (r < 0)
 			(void)origin_container(err, err_about(err, r, "SeccompProfile", 0),
 					       spec->containers[i].run.name);
@@ -289,12 +287,12 @@ int seccomp_files_load(struct pod_spec *spec, const struct paths *paths, struct 
  *
  * The container can be entered and started again once a reload has found its profile.
  */
-void seccomp_files_adopt(struct pod_spec *spec, const struct paths *paths)
+void seccomp_files_adopt(struct pod_spec *spec)
 {
 	for (size_t i = 0; i < spec->container_n; i++) {
 		struct err err = { 0 };
 
-		if (load(&spec->containers[i].run, paths, &err) < 0)
+		if (load(&spec->containers[i].run, &err) < 0)
 			say(SAY_WARNING, "container '%s': %s, ignoring until it is started again",
 			    spec->containers[i].run.name, err.msg);
 	}

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "base/err.h"
-#include "base/paths.h"
 #include "config/spec.h"
 
 /*
@@ -18,5 +17,5 @@
  */
 #define SECCOMP_TIMEOUT_MS 5000
 
-int seccomp_files_load(struct pod_spec *spec, const struct paths *paths, struct err *err);
-void seccomp_files_adopt(struct pod_spec *spec, const struct paths *paths);
+int seccomp_files_load(struct pod_spec *spec, struct err *err);
+void seccomp_files_adopt(struct pod_spec *spec);

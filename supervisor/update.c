@@ -113,7 +113,7 @@ int update_load(struct pod_spec **out, const struct pod *pod, struct err *err)
 	if (r == 0)
 		r = images_look_up(spec, pod->paths, err);
 	if (r == 0)
-		r = seccomp_files_load(spec, pod->paths, err);
+		r = seccomp_files_load(spec, err);
 	if (r == 0) {
 		*out = spec;
 		return 0;

@@ -58,7 +58,7 @@ static int check_file(const struct pod *pod, struct err *err)
 	if (r == 0)
 		r = images_adopt(spec, pod->run_fd, pod->paths, err);
 	if (r == 0)
-		r = seccomp_files_load(spec, pod->paths, err);
+		r = seccomp_files_load(spec, err);
 	if (r == 0) {
 		plan_make(plan, pod->spec, spec, NULL);
 		if (plan->any)

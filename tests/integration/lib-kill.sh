@@ -27,8 +27,8 @@ container() {
 }
 
 make_pod() {
-	# Its ids too, and what it has given away: each start takes and writes them anew.
-	rm -rf "$dir/count" "$dir/fifo" "$root/var/log/podd" "$root/var/lib/podd/"{userns,handed-out}
+	# Its ids too: each start takes and writes them anew.
+	rm -rf "$dir/count" "$dir/fifo" "$root/var/log/podd" "$root/var/lib/podd/userns"
 	mkdir -p "$dir/count" "$dir/fifo" "$dir/kills"
 	rm -f "$dir"/kills/*
 	mkfifo "$dir"/fifo/{app,side,other}

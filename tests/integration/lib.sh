@@ -109,7 +109,7 @@ finish() {
 world() {
 	local p
 	find "$root" -mindepth 1 -printf 'file %P\n' | grep -vE \
-		'^file (etc(/.*)?|run(/podd(/\.net|/\.userns|/\.handed-out)?)?|var(/lib(/podd(/pods|/userns|/handed-out|/generations(/.*)?)?)?)?|var/log(/.*)?)$'
+		'^file (etc(/.*)?|run(/podd(/\.net|/\.userns)?)?|var(/lib(/podd(/pods|/userns|/generations(/.*)?)?)?)?|var/log(/.*)?)$'
 	ip -o link | awk '{ print "link " $2 }'
 	nft list tables 2>/dev/null | sed 's/^/nftables /'
 	awk '{ print "mount " $5 }' /proc/self/mountinfo

@@ -81,12 +81,10 @@ static int make_root(struct err *err)
 				       .writable_size_bytes = 1 << 20 };
 	cleanup_close int scratch = open(w.dir, O_DIRECTORY | O_CLOEXEC);
 	const struct container_nodes none = { .n = 0 };
-	const struct paths no_paths = { .lib = -EBADF, .run = -EBADF };
 	struct container_root_args args = {
 		.spec = &spec,
 		.nodes = &none,
 		.userns = &w.pause.userns,
-		.paths = &no_paths,
 		.pause_pidfd = w.pause.pidfd,
 		.cgroup_fd = w.pod.dirfd,
 		.scratch_dirfd = scratch,

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <stdio.h>
@@ -16,10 +17,12 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/child.h"
 #include "base/fd.h"
+#include "base/handed.h"
 #include "base/io.h"
 #include "base/sys.h"
 #include "cgroup/cgroup.h"
@@ -218,6 +221,63 @@ static void file_system_ids__of_the_pod__owner_of_what_is_made(void **state)
 	assert_int_equal(in_child(act_as_root, NULL), 0);
 }
 
+/* @arg: the directory, of a mount with the pod's ids. The attribute is there, and is not seen. */
+static int reach_for_mark(void *arg)
+{
+	const int fd = *(int *)arg;
+
+	if (fgetxattr(fd, HANDED_ATTRIBUTE, NULL, 0) >= 0 || errno != ENODATA)
+		return 1;
+	if (fsetxattr(fd, HANDED_ATTRIBUTE, "0", 1, 0) == 0 || errno != EPERM)
+		return 2;
+	return fremovexattr(fd, HANDED_ATTRIBUTE) == 0 || errno != EPERM ? 3 : 0;
+}
+
+static int reach_as_the_pods_root(void *arg)
+{
+	struct err err = { 0 };
+
+	return userns_enter(&ns, &err) < 0 || getuid() != 0 ? 4 : reach_for_mark(arg);
+}
+
+/* As root of the host's ids has it in a container: whatever but CAP_SYS_ADMIN. */
+static int reach_as_a_lesser_root(void *arg)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct sets[2];
+
+	if (syscall(SYS_capget, &head, sets) < 0)
+		return 4;
+	sets[0].effective &= ~(1U << CAP_SYS_ADMIN);
+	sets[0].permitted &= ~(1U << CAP_SYS_ADMIN);
+	return syscall(SYS_capset, &head, sets) < 0 ? 5 : reach_for_mark(arg);
+}
+
+static void trusted_attribute__whoever_is_not_the_hosts_root__out_of_reach(void **state)
+{
+	struct err err = { 0 };
+	char path[96], to[96];
+	int tree, fd;
+
+	(void)state;
+	need_root();
+	snprintf(path, sizeof(path), "%s/marked", dir);
+	snprintf(to, sizeof(to), "%s/renamed", dir);
+	assert_int_equal(mkdir(path, 0755), 0);
+	assert_int_equal(chown(path, 1000, 1000), 0);
+	assert_int_equal(setxattr(path, HANDED_ATTRIBUTE, "1", 1, 0), 0);
+	assert_int_equal(mount_clone(&tree, AT_FDCWD, path, 0, &err), 0);
+	assert_int_equal(userns_map_mount(&ns, tree, 0), 0);
+	fd = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(in_child(reach_as_the_pods_root, &fd), 0);
+	assert_int_equal(in_child(reach_as_a_lesser_root, &fd), 0);
+	close(fd);
+	close(tree);
+	assert_int_equal(rename(path, to), 0);
+	assert_int_equal(getxattr(to, HANDED_ATTRIBUTE, NULL, 0), 1);
+}
+
 static void create__range__found_again(void **state)
 {
 	struct userns found;
@@ -256,6 +316,7 @@ int main(void)
 		cmocka_unit_test(clone_into_cgroup__from_within__refused),
 		cmocka_unit_test(overlay__idmapped_lower__ids_of_the_range),
 		cmocka_unit_test(file_system_ids__of_the_pod__owner_of_what_is_made),
+		cmocka_unit_test(trusted_attribute__whoever_is_not_the_hosts_root__out_of_reach),
 	};
 
 	return cmocka_run_group_tests(tests, make_world, drop_world);

@@ -197,7 +197,6 @@ static void find__more_than_fit__refused(void **state)
 	assert_string_equal(err.msg, "device 'class': more than 64 devices");
 }
 
-static const struct paths no_paths = { .lib = -EBADF, .run = -EBADF };
 
 static void devices_find__doubles__once(void **state)
 {
@@ -207,14 +206,14 @@ static void devices_find__doubles__once(void **state)
 	struct container_nodes nodes;
 	struct err err = { 0 };
 
-	assert_int_equal(devices_find(&nodes, &spec, w->sys, &no_paths, &err), 0);
+	assert_int_equal(devices_find(&nodes, &spec, w->sys, &err), 0);
 	assert_int_equal(nodes.n, 4);
 	assert_true(nodes.nodes[0].read_only);
 	list[0] = *CLASS("tty", "ttyACM*");
-	assert_int_equal(devices_find(&nodes, &spec, w->sys, &no_paths, &err), -ENOENT);
+	assert_int_equal(devices_find(&nodes, &spec, w->sys, &err), -ENOENT);
 	assert_string_equal(err.msg, "device 'class': there is none");
 	list[0].optional = true;
-	assert_int_equal(devices_find(&nodes, &spec, w->sys, &no_paths, &err), 0);
+	assert_int_equal(devices_find(&nodes, &spec, w->sys, &err), 0);
 	assert_int_equal(nodes.n, 4);
 }
 

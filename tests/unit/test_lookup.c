@@ -8,12 +8,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
+#include "base/child.h"
 #include "base/fd.h"
 #include "base/handed.h"
 #include "base/io.h"
@@ -22,7 +27,6 @@
 
 struct world {
 	char dir[64];
-	struct paths paths;
 };
 
 static int make_world(void **state)
@@ -36,18 +40,12 @@ static int make_world(void **state)
 	}
 	strcpy(w->dir, "/tmp/podd-lookup-XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
-	for (const char *const *d = (const char *const[]){ "lib", "run", "a", "a/b", "away", NULL }; *d;
+	for (const char *const *d = (const char *const[]){ "a", "a/b", "away", NULL }; *d;
 	     d++) {
 		snprintf(path, sizeof(path), "%s/%s", w->dir, *d);
 		assert_int_equal(mkdir(path, 0755), 0);
 	}
 	assert_int_equal(chdir(w->dir), 0);
-	w->paths = (struct paths){
-		.etc = -EBADF,
-		.log = -EBADF,
-		.lib = open("lib", O_PATH | O_DIRECTORY | O_CLOEXEC),
-		.run = open("run", O_PATH | O_DIRECTORY | O_CLOEXEC),
-	};
 	*state = w;
 	return 0;
 }
@@ -58,8 +56,6 @@ static int drop_world(void **state)
 
 	if (!w)
 		return 0;
-	close_fd(&w->paths.lib);
-	close_fd(&w->paths.run);
 	assert_int_equal(chdir("/"), 0);
 	assert_int_equal(io_remove_tree(AT_FDCWD, w->dir, NULL), 0);
 	free(w);
@@ -80,7 +76,7 @@ static int look_up(const struct world *w, const char *name, int flags, struct er
 
 	snprintf(path, sizeof(path), "%s/%s", w->dir, name);
 	*err = (struct err){ 0 };
-	r = lookup_open(&fd, &w->paths, &l, err);
+	r = lookup_open(&fd, &l, err);
 	assert_int_equal(r == 0, fd >= 0);
 	return r < 0 ? r : fd;
 }
@@ -95,13 +91,20 @@ static bool leads_to(const struct world *w, const char *name, const char *to)
 	return fstat(fd, &a) == 0 && stat(to, &b) == 0 && a.st_ino == b.st_ino;
 }
 
-static void note(const struct world *w, const char *name)
+/* Return: as handed_mark(). */
+static int mark(const char *name)
 {
+	cleanup_close int fd = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct err err = { 0 };
-	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s/%s", w->dir, name);
-	assert_int_equal(handed_note(&w->paths, path, &err), 0);
+	assert_true(fd >= 0);
+	return handed_mark(fd, &err);
+}
+
+static void in_own_mounts(void)
+{
+	assert_int_equal(unshare(CLONE_NEWNS), 0);
+	assert_int_equal(sys_mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL), 0);
 }
 
 static void lookup_open__links_of_root__followed_as_the_kernel_does(void **state)
@@ -192,7 +195,7 @@ static void lookup_open__in_what_was_handed_out__refused_by_any_way(void **state
 	struct err err;
 
 	NEEDS_ROOT(state);
-	note(w, "a");
+	assert_int_equal(mark("a"), 1);
 	assert_int_equal(symlink("/etc", "a/b/link"), 0);
 	assert_int_equal(symlink("a/b", "way"), 0);
 	assert_int_equal(look_up(w, "a/b/link", O_PATH, &err), -ELOOP);
@@ -201,92 +204,113 @@ static void lookup_open__in_what_was_handed_out__refused_by_any_way(void **state
 	assert_non_null(strstr(err.msg, "/a/b/link' is not followed"));
 	assert_true(leads_to(w, "way", "a/b"));
 	/* Another mount of it, in a namespace of ours. */
-	assert_int_equal(unshare(CLONE_NEWNS), 0);
-	assert_int_equal(sys_mount(NULL, "/", NULL, 1 << 18 | 1 << 14 /* MS_PRIVATE | MS_REC */, NULL), 0);
-	assert_int_equal(sys_mount("a", "away", NULL, 4096 /* MS_BIND */, NULL), 0);
+	in_own_mounts();
+	assert_int_equal(sys_mount("a", "away", NULL, MS_BIND, NULL), 0);
 	assert_int_equal(look_up(w, "away/b/link", O_PATH, &err), -ELOOP);
 	/* And below itself: the way up does not end there. */
 	assert_int_equal(mkdir("a/b/again", 0755), 0);
-	assert_int_equal(sys_mount("a/b", "a/b/again", NULL, 4096, NULL), 0);
+	assert_int_equal(sys_mount("a/b", "a/b/again", NULL, MS_BIND, NULL), 0);
 	assert_int_equal(look_up(w, "a/b/again/link", O_PATH, &err), -ELOOP);
 	assert_int_equal(sys_umount2("a/b/again", MNT_DETACH), 0);
 	assert_int_equal(sys_umount2("away", MNT_DETACH), 0);
-	/* What containers write to the disk. */
-	assert_int_equal(mkdir("lib/pods", 0755), 0);
-	assert_int_equal(symlink("/etc", "lib/pods/link"), 0);
-	assert_int_equal(look_up(w, "lib/pods/link", O_PATH, &err), -ELOOP);
+	/* By another name. */
+	assert_int_equal(rename("a", "renamed"), 0);
+	assert_int_equal(look_up(w, "renamed/b/link", O_PATH, &err), -ELOOP);
+	assert_int_equal(rename("renamed/b", "b"), 0); /* alone, it is as good as the operator's word */
+	assert_true(leads_to(w, "b/link", "/etc"));
+	/* Until the operator says that it is his again. */
+	assert_int_equal(rename("b", "renamed/b"), 0);
+	assert_int_equal(removexattr("renamed", HANDED_ATTRIBUTE), 0);
+	assert_true(leads_to(w, "renamed/b/link", "/etc"));
 }
 
-/* Its paths, without the world's own directory, a space before each. */
-static const char *list(const struct world *w, const char *file)
-{
-	static char text[512];
-	char buf[2048];
-	size_t n = 0, skipped = strlen(w->dir);
-	int fd = open(file, O_RDONLY | O_CLOEXEC);
-	ssize_t size = fd < 0 ? 0 : read(fd, buf, sizeof(buf));
-
-	close_fd(&fd);
-	text[0] = '\0';
-	for (const char *p = buf; p < buf + size; p += strlen(p) + 1)
-		n += (size_t)snprintf(text + n, sizeof(text) - n, " %s", p + skipped);
-	return text;
-}
-
-static void handed_note__below_and_above__each_once(void **state)
+/* tmpfs can have marks, ramfs and proc cannot. */
+static void lookup_open__no_attributes__told_where_the_link_is(void **state)
 {
 	const struct world *w = *state;
-
-	NEEDS_ROOT(state);
-	note(w, "a/b");
-	note(w, "away");
-	note(w, "a/b");
-	note(w, "a/b/c");
-	note(w, "a/bc");
-	assert_string_equal(list(w, "lib/handed-out"), " /a/b /away /a/bc");
-	note(w, "a");
-	assert_string_equal(list(w, "lib/handed-out"), " /away /a");
-	note(w, "a/bc");
-	assert_string_equal(list(w, "lib/handed-out"), " /away /a");
-	assert_string_equal(list(w, "run/.handed-out"), "");
-}
-
-static void handed_note__no_var__kept_in_run(void **state)
-{
-	struct world *w = *state;
 	struct err err;
 
 	NEEDS_ROOT(state);
-	close_fd(&w->paths.lib);
-	note(w, "a");
-	assert_string_equal(list(w, "run/.handed-out"), " /a");
-	assert_int_equal(symlink("b", "a/link"), 0);
-	assert_int_equal(look_up(w, "a/link", O_PATH, &err), -ELOOP);
-	close_fd(&w->paths.run);
-	assert_int_equal(handed_note(&w->paths, "/x", &err), -EROFS);
-}
-
-/* What is on it may be gone, a part of it torn off: the rest counts. */
-static void handed_find__damaged_list__the_rest_counts(void **state)
-{
-	const struct world *w = *state;
-	const char *text = "/no/such/directory\0\0relative\0";
-	char path[PATH_MAX];
-	struct err err;
-	int fd = open("lib/handed-out", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-
-	NEEDS_ROOT(state);
-	assert_int_equal(write(fd, text, 29), 29);
-	snprintf(path, sizeof(path), "%s/a", w->dir);
-	assert_int_equal(io_write_all(fd, path, strlen(path)), 0); /* no NUL */
-	close(fd);
-	assert_int_equal(symlink("b", "a/link"), 0);
-	assert_int_equal(symlink("a", "other"), 0);
-	assert_int_equal(look_up(w, "a/link", O_PATH, &err), -ELOOP);
-	assert_true(leads_to(w, "other", "a"));
-	note(w, "away");
-	assert_int_equal(symlink("x", "away/link"), 0);
+	in_own_mounts();
+	assert_int_equal(sys_mount("ram", "away", "ramfs", 0, "mode=0755"), 0);
+	assert_int_equal(mkdir("away/dir", 0755), 0);
+	assert_int_equal(symlink("dir", "away/link"), 0);
+	assert_int_equal(mark("away"), 0);
+	assert_true(leads_to(w, "away/dir", "away/dir"));
 	assert_int_equal(look_up(w, "away/link", O_PATH, &err), -ELOOP);
+	assert_non_null(strstr(err.msg, "/away/link' is not followed: its file system cannot say"));
+	/* Mounted below: it speaks for itself. */
+	assert_int_equal(sys_mount("tmp", "away/dir", "tmpfs", 0, "mode=0755"), 0);
+	assert_int_equal(symlink("/etc", "away/dir/link"), 0);
+	assert_true(leads_to(w, "away/dir/link", "/etc"));
+	assert_int_equal(mark("away/dir"), 1);
+	assert_int_equal(look_up(w, "away/dir/link", O_PATH, &err), -ELOOP);
+	assert_int_equal(sys_umount2("away/dir", MNT_DETACH), 0);
+	assert_int_equal(sys_umount2("away", MNT_DETACH), 0);
+	assert_int_equal(symlink("/proc/self/status", "link"), 0);
+	assert_int_equal(look_up(w, "link", O_PATH, &err), -ELOOP);
+	assert_non_null(strstr(err.msg, "'/proc/self' is not followed: its file system cannot say"));
+}
+
+static void handed_mark__again_and_where_nobody_writes__said(void **state)
+{
+	NEEDS_ROOT(state);
+	assert_int_equal(mark("a"), 1);
+	assert_int_equal(mark("a"), 0);
+	assert_int_equal(mark("a/b"), 1);
+	in_own_mounts();
+	assert_int_equal(sys_mount("a", "a", NULL, MS_BIND, NULL), 0);
+	assert_int_equal(sys_mount("away", "away", NULL, MS_BIND, NULL), 0);
+	for (const char *const *d = (const char *const[]){ "a", "away", NULL }; *d; d++)
+		assert_int_equal(sys_mount(NULL, *d, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL), 0);
+	assert_int_equal(mark("a"), 0);
+	assert_int_equal(mark("away"), -EROFS);
+	assert_int_equal(sys_umount2("a", MNT_DETACH), 0);
+	assert_int_equal(sys_umount2("away", MNT_DETACH), 0);
+}
+
+static void handed_mark__immutable__said(void **state)
+{
+	cleanup_close int fd = open("a", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct err err = { 0 };
+	int flags;
+
+	NEEDS_ROOT(state);
+	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0)
+		skip();
+	flags |= FS_IMMUTABLE_FL;
+	if (ioctl(fd, FS_IOC_SETFLAGS, &flags) < 0)
+		skip(); /* no CAP_LINUX_IMMUTABLE */
+	assert_int_equal(handed_mark(fd, &err), -EPERM);
+	assert_non_null(strstr(err.msg, "/a' as given to containers: it is immutable or append-only"));
+	flags &= ~FS_IMMUTABLE_FL;
+	assert_int_equal(ioctl(fd, FS_IOC_SETFLAGS, &flags), 0);
+}
+
+static int look_blindly(void *arg)
+{
+	const struct world *w = arg;
+	struct err err;
+
+	/* All capabilities, but none over the host. */
+	if (unshare(CLONE_NEWUSER) < 0 ||
+	    io_write_file(AT_FDCWD, "/proc/self/uid_map", "0 0 1", &err) < 0)
+		return 1;
+	if (mark("away") != 0)
+		return 2;
+	if (look_up(w, "link", O_PATH, &err) != -ELOOP)
+		return 3;
+	return strstr(err.msg, "only CAP_SYS_ADMIN of the host sees") ? 0 : 4;
+}
+
+static void lookup_open__no_right_to_see_marks__no_link_followed(void **state)
+{
+	const struct child_args args = { .copy = true };
+
+	NEEDS_ROOT(state);
+	assert_int_equal(symlink("a", "link"), 0);
+	assert_true(leads_to(*state, "link", "a"));
+	assert_int_equal(child_call(&args, look_blindly, *state), 0);
 }
 
 #define IN_WORLD(f) cmocka_unit_test_setup_teardown(f, make_world, drop_world)
@@ -299,9 +323,10 @@ int main(void)
 		IN_WORLD(lookup_open__made_on_the_way__where_the_link_leads),
 		IN_WORLD(lookup_open__links_of_others__refused_by_name),
 		IN_WORLD(lookup_open__in_what_was_handed_out__refused_by_any_way),
-		IN_WORLD(handed_note__below_and_above__each_once),
-		IN_WORLD(handed_note__no_var__kept_in_run),
-		IN_WORLD(handed_find__damaged_list__the_rest_counts),
+		IN_WORLD(lookup_open__no_attributes__told_where_the_link_is),
+		IN_WORLD(lookup_open__no_right_to_see_marks__no_link_followed),
+		IN_WORLD(handed_mark__again_and_where_nobody_writes__said),
+		IN_WORLD(handed_mark__immutable__said),
 	};
 
 	return cmocka_run_group_tests_name("lookup", tests, NULL, NULL);

@@ -128,12 +128,6 @@ static inline int race_begin(struct err *err)
 	if (r == 0)
 		r = pause_start(&race.pause, &own, err);
 	race.scratch_fd = open(race_path("scratch"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	race.paths = (struct paths){
-		.etc = -EBADF,
-		.log = -EBADF,
-		.lib = open(race_path("lib"), O_PATH | O_DIRECTORY | O_CLOEXEC),
-		.run = open(race_path("run"), O_PATH | O_DIRECTORY | O_CLOEXEC),
-	};
 	return r;
 }
 
@@ -164,8 +158,6 @@ static inline int race_teardown(void **state)
 	pause_done(&race.pause);
 	close_fd(&race.alive_fd);
 	close_fd(&race.scratch_fd);
-	close_fd(&race.paths.lib);
-	close_fd(&race.paths.run);
 	cgroup_close(&race.pod);
 	if (cgroup_pod_remove(&race.root, "races", WAIT_MS, &err) < 0)
 		print_message("# %s\n", err.msg);
@@ -182,7 +174,6 @@ static inline int race_root(int *mntns_fd, struct container_spec *spec, struct e
 		.spec = spec,
 		.nodes = &none,
 		.userns = &race.pause.userns,
-		.paths = &race.paths,
 		.pause_pidfd = race.pause.pidfd,
 		.cgroup_fd = race.pod.dirfd,
 		.scratch_dirfd = race.scratch_fd,
