@@ -99,8 +99,8 @@ static int is_marked(int fd)
 
 /*
  * From @fd, which becomes each directory above it in turn, up to the root of all mounts.
- * What is mounted below a directory that can have no mark has one of its own, so only
- * the file system of the first one must be able to. Return: as is_marked(), of @fd then.
+ * That one alone need not be able to have a mark, for what is mounted below it: who was
+ * given all of the host is its master. Return: as is_marked(), of @fd then.
  */
 static int climb(int *fd)
 {
@@ -109,19 +109,19 @@ static int climb(int *fd)
 
 	at = first;
 	while (r == 0) {
-		r = is_marked(*fd);
-		if (r == -EOPNOTSUPP && at.device != first.device)
-			r = 0;
-		if (r != 0)
-			break;
+		int marked = is_marked(*fd);
+
+		if (marked != 0 && marked != -EOPNOTSUPP)
+			return marked;
 		up = openat(*fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (up < 0)
-			return -errno;
+		r = up < 0 ? -errno : look(&above, up);
+		/* A directory mounted below itself has another mount. */
+		bool top = r == 0 && memcmp(&at, &above, sizeof(at)) == 0;
+		if (r == 0 && !(top && at.device != first.device))
+			r = marked;
 		close_fd(fd);
 		*fd = up;
-		r = look(&above, up);
-		/* A directory mounted below itself has another mount. */
-		if (r == 0 && memcmp(&at, &above, sizeof(at)) == 0)
+		if (top)
 			break;
 		at = above;
 	}
@@ -144,7 +144,7 @@ int handed_check(int dirfd, struct err *err)
 	if (r > 0)
 		return err_set(err, ELOOP, "containers can write to '%s'", io_path_of(fd, path));
 	if (r == -EOPNOTSUPP)
-		return err_set(err, ELOOP, "its file system cannot say whether containers can write "
+		return err_set(err, ELOOP, "the file system cannot say whether containers can write "
 			       "to it (it has no trusted attributes)");
 	if (r < 0)
 		return err_set(err, -r, "look at the directories above: %s", strerror(-r));

@@ -252,20 +252,15 @@ static void clear_scratch(void)
 		;
 }
 
-/* Nobody can mark it now (base/handed.h), so it must not become writable later. */
+/* Nobody can mark it now (base/handed.h), so nothing there may become writable later. */
 static int hold_read_only(struct builder *b, size_t i)
 {
-	struct mount_attr read_only = { .attr_set = MOUNT_ATTR_RDONLY };
 	struct statvfs fs;
 	struct stat st;
 
 	if (fstat(b->volume_fds[i], &st) < 0 || fstatvfs(b->volume_fds[i], &fs) < 0)
 		return err_sys(b->err, "look at the file system");
-	if (!S_ISDIR(st.st_mode) || !(fs.f_flag & ST_RDONLY))
-		return 0;
-	if (sys_mount_setattr(b->volume_fds[i], "", AT_EMPTY_PATH, &read_only) < 0)
-		return err_sys(b->err, "make it read-only");
-	b->held[i] = true;
+	b->held[i] = S_ISDIR(st.st_mode) && (fs.f_flag & ST_RDONLY);
 	return 0;
 }
 
@@ -290,7 +285,7 @@ static int collect_volume(struct builder *b, size_t i)
 	if (r < 0)
 		return err_about(b->err, err_wrap(b->err, r, "volume '%s'", v->target), "Volume",
 				 (unsigned)i);
-	if (v->read_only)
+	if (v->read_only || b->held[i])
 		attributes |= MOUNT_ATTR_RDONLY;
 	return mount_restrict(b->volume_fds[i], attributes, v->target, b->err);
 }
