@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -365,4 +366,41 @@ int io_remove_tree(int dirfd, const char *name, struct err *err)
 	}
 	(void)closedir(dir);
 	return r;
+}
+
+/**
+ * io_same_file() - whether two descriptors are of one file
+ */
+bool io_same_file(int a, int b)
+{
+	struct stat x, y;
+
+	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev &&
+	       x.st_ino == y.st_ino;
+}
+
+/**
+ * io_send_fd() - one message with a descriptor (SCM_RIGHTS, unix(7))
+ * @sock: of a type that keeps messages apart
+ * @fd: borrowed; or -EBADF for a message without one
+ *
+ * Return: 0 or -errno; errno says the same.
+ */
+int io_send_fd(int sock, const void *data, size_t n, int fd)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { .head = { .cmsg_len = CMSG_LEN(sizeof(fd)),
+				.cmsg_level = SOL_SOCKET,
+				.cmsg_type = SCM_RIGHTS } };
+	struct iovec iov = { .iov_base = (void *)data, .iov_len = n };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (fd >= 0) {
+		memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control.room);
+	}
+	return sendmsg(sock, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }

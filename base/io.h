@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Small files and directories, always relative to a directory's descriptor. */
+/* Small files and directories, always relative to a directory's descriptor; and descriptors. */
 #pragma once
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -17,3 +18,5 @@ int io_replace_file(int dirfd, const char *name, const void *buf, size_t n, stru
 int io_replace_file_synced(int dirfd, const char *name, const void *buf, size_t n, struct err *err);
 int io_lock_directory(int dirfd, const char *name, struct err *err);
 int io_remove_tree(int dirfd, const char *name, struct err *err);
+bool io_same_file(int a, int b);
+int io_send_fd(int sock, const void *data, size_t n, int fd);

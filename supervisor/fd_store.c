@@ -10,6 +10,7 @@
 
 #include "base/fault.h"
 #include "base/fd.h"
+#include "base/io.h"
 
 /**
  * fd_store_create() - an empty store
@@ -37,24 +38,7 @@ void fd_store_close(struct fd_store *store)
 
 static int send_one(const struct fd_store *store, unsigned number, int fd, struct err *err)
 {
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct iovec iov = { .iov_base = &number, .iov_len = sizeof(number) };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control.room),
-	};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(fd));
-	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	if (sendmsg(store->send_fd, &msg, MSG_NOSIGNAL) != (ssize_t)sizeof(number))
+	if (io_send_fd(store->send_fd, &number, sizeof(number), fd) < 0)
 		return err_sys(err, "store a descriptor");
 	fault_kill("descriptor-stored");
 	return 0;

@@ -414,14 +414,6 @@ int pause_take_fd(const struct pause *p, int number, struct err *err)
 	return fd < 0 ? err_sys(err, "take descriptor %d of the pause", number) : fd;
 }
 
-static bool same_file(int a, int b)
-{
-	struct stat x, y;
-
-	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev &&
-	       x.st_ino == y.st_ino;
-}
-
 /* That it holds the very lock that made us look for it proves whose pause it is. */
 static int check_lock(const struct pause *p, int alive_fd, struct err *err)
 {
@@ -429,7 +421,7 @@ static int check_lock(const struct pause *p, int alive_fd, struct err *err)
 
 	if (held < 0)
 		return held;
-	if (!same_file(held, alive_fd))
+	if (!io_same_file(held, alive_fd))
 		return err_set(err, EPROTO, "process %d is the pause of another pod", p->pid);
 	return 0;
 }
@@ -452,7 +444,7 @@ int pause_check_dead(int run_fd, int alive_fd, pid_t pid_hint, struct err *err)
 	if (find_pause(&p, run_fd, pid_hint, NULL) == 0)
 		held = pause_take_fd(&p, PAUSE_FD_ALIVE, NULL);
 	close_fd(&p.pidfd);
-	if (held < 0 || same_file(held, alive_fd))
+	if (held < 0 || io_same_file(held, alive_fd))
 		return 0;
 	return err_set(err, EBUSY, "the pod runs already and cannot be adopted: 'alive' is not the "
 		       "file that its pause, process %d, holds", p.pid);
