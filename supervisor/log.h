@@ -18,7 +18,8 @@
  * far it is. Killed anywhere in between, the next podd does the rest again: with
  * the time that the last one had noted, so byte for byte the same, and whoever
  * follows the log does not notice. Nothing is lost, doubled or torn; what is not
- * covered is the end of the machine (no fsync) and of the pause.
+ * covered is the end of the machine (no fsync). Where pause and podd are killed at
+ * once, somebody else must hold pipes and buffer: supervisor/last_words.h.
  *
  * A line waits in the buffer until its newline comes, or until it is longer
  * than CRI_TEXT_MAX and leaves in pieces; log_drain() ends it.

@@ -225,6 +225,28 @@ int log_buffer_check(int memfd, struct err *err)
 }
 
 /**
+ * log_buffer_is_blank() - whether no log was opened with a buffer since it was made or cleared
+ */
+bool log_buffer_is_blank(int memfd)
+{
+	struct log_page head;
+
+	return pread(memfd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) && is_unopened(&head);
+}
+
+/**
+ * log_buffer_clear() - make a buffer whose log is closed as it was when it was made
+ *
+ * Its memory goes back to the kernel, too.
+ */
+void log_buffer_clear(int memfd)
+{
+	LOG_STEP();
+	/* Not refused: its seals are not against writes, and the offsets are its own. */
+	(void)fallocate(memfd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, LOG_BUFFER_SIZE);
+}
+
+/**
  * log_buffer_open() - map a buffer, a new one or one that another podd left
  * @b: filled on success
  * @memfd: from log_buffer_create(), of this podd or an earlier one; borrowed,

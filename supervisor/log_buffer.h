@@ -120,6 +120,8 @@ void log_shared_close(struct log_shared *shared);
 
 int log_buffer_create(int *memfd_out, struct err *err);
 int log_buffer_check(int memfd, struct err *err);
+bool log_buffer_is_blank(int memfd);
+void log_buffer_clear(int memfd);
 int log_buffer_open(struct log_buffer *b, int memfd, struct err *err);
 void log_buffer_commit(struct log_buffer *b);
 ssize_t log_buffer_read(struct log_buffer *b, enum cri_stream stream, int pipe_fd,

@@ -14,6 +14,7 @@
 #include "base/program.h"
 #include "config/load.h"
 #include "supervisor/host.h"
+#include "supervisor/last_words.h"
 #include "supervisor/notify.h"
 #include "supervisor/pod.h"
 #include "supervisor/reload.h"
@@ -21,6 +22,8 @@
 #include "supervisor/upgrade.h"
 #include "supervisor/watchdog.h"
 #include "version.h"
+
+#define LISTEN_FDS_START 3 /* sd_listen_fds(3) */
 
 /* Documented in podd(8). */
 enum exit_status {
@@ -244,6 +247,7 @@ int main(int argc, char **argv)
 {
 	static struct pod pod; /* large: pages that a small pod does not need stay untouched */
 	struct pod_spec *spec = NULL;
+	struct last_words words;
 	struct options o = { 0 };
 	struct err err = { 0 };
 	int status = parse_options(&o, argc, argv);
@@ -254,11 +258,14 @@ int main(int argc, char **argv)
 	/* Without the privilege, podd says so itself, in better words. */
 	if (program_seal(argv, &err) < 0 && err.code != EPERM)
 		return failure(&err);
+	last_words_take(&words, LISTEN_FDS_START);
+	pod.words = &words;
 	status = choose_backend(&o.backend);
 	if (status == 0)
 		status = load(&spec, o.file);
 	if (status == 0)
 		status = run_pod(&pod, spec, &o);
 	pod_spec_free(spec);
+	last_words_done(&words);
 	return status;
 }

@@ -22,6 +22,7 @@
 #include "supervisor/declared.h"
 #include "supervisor/devices.h"
 #include "supervisor/hotplug.h"
+#include "supervisor/last_words.h"
 #include "supervisor/origin.h"
 #include "supervisor/plan.h"
 #include "supervisor/say.h"
@@ -710,6 +711,7 @@ void member_remove(struct member *m, struct err *err)
 	(void)cgroup_container_remove(host->pod_cgroup, m->spec->run.name, REMOVE_TIMEOUT_MS,
 				      r < 0 ? &second : err);
 	member_done(m);
+	last_words_drop_logs(host->pause, m->place);
 	pause_logs_remove(host->pause, m->place);
 	__atomic_store_n(&m->slot->state, BOARD_FREE, __ATOMIC_RELEASE);
 	m->spec = NULL;

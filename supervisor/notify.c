@@ -2,6 +2,7 @@
 /* Telling the service manager: sd_notify(3)'s protocol. */
 #include "supervisor/notify.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -13,10 +14,30 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/io.h"
 #include "supervisor/pod.h"
 
 #define TEXT_SIZE 1024 /* systemd takes 4 KiB, and shows a line */
+#define STORE_PATIENCE_SEC 1
 #define STOP_MARGIN_USEC 10000000 /* for the end after the last SIGKILL */
+
+/* Return: the length of its address, or 0: there is none. */
+static socklen_t find_socket(struct sockaddr_un *addr)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	size_t n;
+
+	*addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	if (!path || (path[0] != '/' && path[0] != '@'))
+		return 0;
+	n = strlen(path);
+	if (n >= sizeof(addr->sun_path))
+		return 0;
+	memcpy(addr->sun_path, path, n);
+	if (path[0] == '@') /* abstract: unix(7) */
+		addr->sun_path[0] = '\0';
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
+}
 
 /**
  * notify_send() - one datagram to $NOTIFY_SOCKET, if there is one
@@ -26,24 +47,12 @@
  */
 void notify_send(const char *text)
 {
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	cleanup_close int fd = -EBADF;
-	size_t n;
+	struct sockaddr_un addr;
+	socklen_t n = find_socket(&addr);
+	cleanup_close int fd = n ? socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) : -EBADF;
 
-	if (!path || (path[0] != '/' && path[0] != '@'))
-		return;
-	n = strlen(path);
-	if (n >= sizeof(addr.sun_path))
-		return;
-	memcpy(addr.sun_path, path, n);
-	if (path[0] == '@') /* abstract: unix(7) */
-		addr.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return;
-	(void)sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&addr,
-		     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
+	if (fd >= 0)
+		(void)sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&addr, n);
 }
 
 static size_t append(char *text, size_t used, const char *fmt, ...)
@@ -161,4 +170,68 @@ void notify_failure(const struct err *err)
 
 	(void)append(text, 0, "STATUS=%s\nERRNO=%d", err->msg, err->code);
 	notify_send(text);
+}
+
+/* ----------------------------------------------------- its store of descriptors */
+
+/**
+ * notify_number() - a number that the service manager tells in a variable
+ *
+ * Return: 0 when there is none, or something else than a positive number in it.
+ */
+unsigned long long notify_number(const char *variable)
+{
+	const char *text = getenv(variable);
+	unsigned long long n;
+	char *end;
+
+	if (!text || *text < '0' || *text > '9')
+		return 0;
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	return errno || *end ? 0 : n;
+}
+
+/**
+ * notify_has_store() - whether the service manager keeps descriptors: $FDSTORE of systemd.exec(5)
+ */
+bool notify_has_store(void)
+{
+	struct sockaddr_un addr;
+
+	return notify_number("FDSTORE") > 0 && find_socket(&addr) > 0;
+}
+
+/**
+ * notify_store_open() - a socket for notify_store_send()
+ *
+ * Return: the caller's, or -errno with @err filled.
+ */
+int notify_store_open(struct err *err)
+{
+	static const struct timeval patience = { .tv_sec = STORE_PATIENCE_SEC };
+	struct sockaddr_un addr;
+	socklen_t n = find_socket(&addr);
+	cleanup_close int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
+	    connect(fd, (struct sockaddr *)&addr, n) < 0)
+		return err_sys(err, "reach the service manager's store of descriptors");
+	return take_fd(&fd);
+}
+
+/**
+ * notify_store_send() - one message about the store: sd_pid_notify_with_fds(3)
+ * @text: lines of NAME=value
+ * @fd: goes along; or -EBADF
+ *
+ * A service manager that is busy is waited for a second.
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int notify_store_send(int sock, const char *text, int fd, struct err *err)
+{
+	if (io_send_fd(sock, text, strlen(text), fd) < 0)
+		return err_sys(err, "write to the service manager's store of descriptors");
+	return 0;
 }

@@ -214,6 +214,23 @@ static int open_disk(struct pod *pod, struct err *err)
 	return pod_open_disk(pod, pod->spec, err);
 }
 
+/* Nothing of that pod lives any more, and no log of this one is open yet. */
+static int tell_last_words(struct pod *pod, struct err *err)
+{
+	(void)err;
+	if (!pod->adopting)
+		last_words_tell(pod->words, pod);
+	return 0;
+}
+
+static int keep_last_words(struct pod *pod, struct err *err)
+{
+	(void)err;
+	last_words_keep(pod->words, &pod->pause);
+	last_words_done(pod->words);
+	return 0;
+}
+
 /* ------------------------------------------------------------- kernel objects */
 
 /* Those of a pod that runs: nothing is changed, and its limits come last (limits.h). */
@@ -524,11 +541,13 @@ static const struct {
 	{ "admission", admit_images },
 	{ "directories", open_directories },
 	{ "settle", former_settle },
+	{ "words", tell_last_words },
 	{ "disk", open_disk },
 	{ "cgroup", make_groups },
 	{ "lease", lease_address },
 	{ "userns", make_userns },
 	{ "pause", start_pause },
+	{ "store", keep_last_words }, /* before something is written */
 	{ "network", attach_network },
 	{ "sysctls", write_sysctls }, /* eth0 has some */
 	{ "containers", prepare_members },
@@ -568,7 +587,7 @@ int pod_explain(const struct pod *pod, int r, struct err *err)
  * cannot go on is ended, and traces of a dead one are removed: -ECANCELED then, and
  * when there is nothing.
  *
- * @pod: all zero but @argv and @stop_only; give it to pod_end() in the end, also after a failure
+ * @pod: all zero but @argv, @words and @stop_only; give it to pod_end() in the end, also after a failure
  * @spec, @paths, @loop: borrowed as long as the pod lives; of @spec, the images are
  *	looked up here
  *
@@ -620,6 +639,8 @@ static void remove_kernel_objects(struct pod *pod)
 			member_drain(pod->members[i]);
 		member_done(pod->members[i]);
 	}
+	if (!pod->hands_off)
+		last_words_drop(&pod->pause);
 	log_shared_close(&pod->log_shared);
 	pause_done(&pod->pause);
 	if (pod->cgroup.dirfd >= 0 && !pod->hands_off)

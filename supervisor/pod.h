@@ -17,6 +17,7 @@
 #include "supervisor/etc.h"
 #include "supervisor/events.h"
 #include "supervisor/hotplug.h"
+#include "supervisor/last_words.h"
 #include "supervisor/loop.h"
 #include "supervisor/member.h"
 #include "supervisor/missing.h"
@@ -89,6 +90,7 @@ struct pod {
 	struct control *control;
 	struct session *sessions; /* exec */
 	char *const *argv;	  /* podd's own command line, borrowed */
+	struct last_words *words; /* of the pod before this one, the caller's */
 	uint64_t definition;	  /* plan_pod_definition(): a reload keeps it */
 	uint64_t given_up;	  /* capabilities that podd had: confine.h */
 	uint64_t refused_calls;	  /* of podd's own filter: own_filter.h */

@@ -85,6 +85,7 @@ static int add_member(struct pod *pod, const struct pod_container *spec, struct 
 		r = pause_logs_create(&pod->pause, place, err);
 	if (r < 0)
 		return err_wrap(err, r, "container '%s'", spec->run.name);
+	last_words_keep_logs(&pod->pause, place);
 	r = pod_add_member(pod, spec, place, err);
 	pod->pool[place].logs_stored = true;
 	return r;

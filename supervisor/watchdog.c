@@ -2,7 +2,6 @@
 /* WATCHDOG=1, twice in the time that is asked for. */
 #include "supervisor/watchdog.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -19,20 +18,6 @@ static void on_timer(struct timer *timer)
 	loop_timer_set(w->loop, timer, timer_deadline(clock_boottime_ns(), w->period_ns));
 }
 
-/* A positive number that is all of the variable, else 0. */
-static unsigned long long number_of(const char *variable)
-{
-	const char *text = getenv(variable);
-	unsigned long long n;
-	char *end;
-
-	if (!text || *text < '0' || *text > '9')
-		return 0;
-	errno = 0;
-	n = strtoull(text, &end, 10);
-	return errno || *end ? 0 : n;
-}
-
 /**
  * watchdog_begin() - give signs of life, if $WATCHDOG_USEC asks for them
  * @w: stays where it is until watchdog_end()
@@ -41,11 +26,11 @@ static unsigned long long number_of(const char *variable)
  */
 void watchdog_begin(struct watchdog *w, struct loop *loop)
 {
-	unsigned long long usec = number_of("WATCHDOG_USEC");
+	unsigned long long usec = notify_number("WATCHDOG_USEC");
 
 	*w = (struct watchdog){ .timer.fn = on_timer, .loop = loop };
 	if (usec < 2 || usec > UINT64_MAX / NSEC_PER_USEC ||
-	    (getenv("WATCHDOG_PID") && number_of("WATCHDOG_PID") != (unsigned long long)getpid()))
+	    (getenv("WATCHDOG_PID") && notify_number("WATCHDOG_PID") != (unsigned long long)getpid()))
 		return;
 	w->period_ns = usec * NSEC_PER_USEC / 2;
 	on_timer(&w->timer);

@@ -139,6 +139,38 @@ killed_podd_adopts() {
 		[ "$(show NRestarts)" = 1 ]
 }
 
+# Pause, containers and podd at once, by the unit where the pod is in it: systemd has kept what
+# the container wrote last.
+counted() { [ "$(wc -l </srv/words/count)" -gt "$1" ]; }
+killed_together() {
+	local log=/var/log/podd/words/app.log main group n count said
+	mkdir -m 777 /srv/words
+	printf '%s\n' '[ ! -e /vol/again ] || { echo again; exec sleep infinity; }' \
+		'i=0; while :; do i=$((i + 1)); echo $i; echo $i >&3; done 3>/vol/count' >/srv/words/run.sh
+	printf '%s\n' '[Container app]' Rootfs=/ 'Exec=sh /vol/run.sh' Volume=/srv/words:/vol \
+		LogMaxSize=infinity >/etc/podd/words.pod
+	systemctl start pod@words && until_ok counted 1000 || return 1
+	[ "$(show NFileDescriptorStore pod@words)" = 4 ] || return 1
+	main=$(show MainPID pod@words) group=$(group_of words) || return 1
+	kill -STOP "$main" && until_ok counted $(($(wc -l </srv/words/count) + 10000)) || return 1
+	: >/srv/words/again
+	if [ "$(show Delegate pod@words)" = yes ]; then
+		systemctl kill -s KILL pod@words
+	else
+		echo 1 >"$group/cgroup.kill" && kill -KILL "$main"
+	fi
+	until_ok grep -q 'stdout F again' $log || return 1
+	systemctl status --no-pager -n 20 pod@words
+	said=$(cut -d ' ' -f 4- $log) n=$(grep -cE '^[0-9]+$' <<<"$said") count=$(wc -l </srv/words/count)
+	echo "$n in the log, $count written"
+	tail -n 2 <<<"$said"
+	[[ $(tail -n 2 <<<"$said") == "podd: podd was killed, and the container with its pod: "*$'\n'again ]] &&
+		[ "$(head -n -2 <<<"$said" | md5sum)" = "$(seq "$n" | md5sum)" ] &&
+		((n == count || n == count + 1)) && [ "$(show NFileDescriptorStore pod@words)" = 4 ] &&
+		[ "$(show NRestarts pod@words)" = 1 ] && systemctl stop pod@words &&
+		[ "$(show NFileDescriptorStore pod@words)" = 0 ]
+}
+
 # There is no podd that could be told, yet a stop is a stop: in order, and done when
 # systemctl comes back.
 stops_an_orphan() {  # stops_an_orphan LINE STATE: with that line in [Service]
@@ -183,6 +215,7 @@ check "unit: the pod is in its group, in the unit where it can be" in_its_group
 check "unit: reload puts the file into force, or fails" reloads
 check "unit: a restart by podctl is not the unit's end" podctl_restarts
 check "unit: a podd that was killed comes back and adopts its pod" killed_podd_adopts
+check "unit: pod and podd killed at once: what the pod wrote last is in its log" killed_together
 check "unit: a podd that hangs is replaced, its pod runs on" hung_podd_is_replaced
 check "unit: a stop of a podd that hangs stops the pod" hung_podd_is_stopped
 check "unit: with Delegate= the pod is in it" delegated
