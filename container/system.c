@@ -2,6 +2,7 @@
 /* What every container finds in its root: /proc, /sys, /dev, and what is hidden. */
 #include "container/system.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -170,24 +171,43 @@ static int mask_path(int root_fd, const char *path, struct err *err)
 	return r < 0 ? r : mount_attach(cover, target, path, err);
 }
 
-/* One directory for each processor; the first that is absent ends the list. */
+/*
+ * One directory for each processor, of those that are online. The numbers have gaps, so
+ * the directory is listed. Of one that comes later nothing is hidden: its directory is
+ * made anew then, and what is above holds the topology that runtimes read.
+ */
 static int mask_thermal(int root_fd, struct err *err)
 {
-	char path[80];
+	static const char cpus[] = "sys/devices/system/cpu";
+	static const struct open_how how = {
+		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+	};
+	int fd = sys_openat2(root_fd, cpus, &how), r = 0;
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
 
-	for (unsigned cpu = 0;; cpu++) {
-		int fd, r;
-
-		snprintf(path, sizeof(path), "sys/devices/system/cpu/cpu%u", cpu);
-		fd = open_present(root_fd, path);
-		if (fd < 0)
-			return 0;
-		(void)close(fd);
-		strcat(path, "/thermal_throttle");
-		r = mask_path(root_fd, path, err);
-		if (r < 0)
-			return r;
+	if (!dir && errno == ENOENT)
+		return 0;
+	if (!dir) {
+		r = err_sys(err, "open '/%s'", cpus);
+		close_fd(&fd);
+		return r;
 	}
+	while (r == 0 && (errno = 0, entry = readdir(dir))) {
+		char path[sizeof(cpus) + NAME_MAX + sizeof("//thermal_throttle")];
+		const char *number = entry->d_name + strlen("cpu");
+
+		if (strncmp(entry->d_name, "cpu", strlen("cpu")) != 0 || !*number ||
+		    number[strspn(number, "0123456789")])
+			continue;
+		snprintf(path, sizeof(path), "%s/%s/thermal_throttle", cpus, entry->d_name);
+		r = mask_path(root_fd, path, err);
+	}
+	if (r == 0 && errno)
+		r = err_sys(err, "list '/%s'", cpus);
+	(void)closedir(dir);
+	return r;
 }
 
 static int protect_path(int root_fd, const char *path, struct err *err)
@@ -203,6 +223,26 @@ static int protect_path(int root_fd, const char *path, struct err *err)
 	if (r == 0)
 		r = mount_restrict(tree, NO_ALL | MOUNT_ATTR_RDONLY, path, err);
 	return r < 0 ? r : mount_attach(tree, target, path, err);
+}
+
+/**
+ * system_masks() - hide and protect what is there of the tables above
+ * @root_fd: a root with /proc, /sys and a /dev with our null; mounts are made in the
+ * caller's mount namespace
+ *
+ * Return: 0 or -errno with @err filled, naming the path.
+ */
+int system_masks(int root_fd, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(masked); i++)
+		r = mask_path(root_fd, masked[i], err);
+	if (r == 0)
+		r = mask_thermal(root_fd, err);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(read_only); i++)
+		r = protect_path(root_fd, read_only[i], err);
+	return r;
 }
 
 /**
@@ -230,11 +270,5 @@ int system_mounts(int root_fd, int shm_fd, const struct container_root_args *arg
 		r = add_fs(root_fd, "sys/fs/cgroup", &cgroup_fs, err);
 	if (r == 0)
 		r = add_dev(root_fd, shm_fd, args, err);
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(masked); i++)
-		r = mask_path(root_fd, masked[i], err);
-	if (r == 0)
-		r = mask_thermal(root_fd, err);
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(read_only); i++)
-		r = protect_path(root_fd, read_only[i], err);
-	return r;
+	return r < 0 ? r : system_masks(root_fd, err);
 }

@@ -6,3 +6,4 @@
 #include "container/container.h"
 
 int system_mounts(int root_fd, int shm_fd, const struct container_root_args *args, struct err *err);
+int system_masks(int root_fd, struct err *err);
