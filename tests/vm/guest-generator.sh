@@ -150,6 +150,24 @@ orphan_is_stopped() {
 		systemctl start web.pod && active web.pod web.pod-orphan
 }
 
+# The unit of a pod that runs stays what it is, until that is stopped (systemd 254).
+file_goes() {
+	local pid
+	pid=$(podctl inspect web | grep -m 1 '"pid"' | tr -dc 0-9)
+	mv $usr/web.pod $usr/web.gone && systemctl daemon-reload &&
+		[ "$(show Description web.pod)" = "Pod web, whose file is gone" ] &&
+		[ "$(show KillMode web.pod)/$(show Delegate web.pod)" = process/yes ] || return 1
+	kill -KILL "$(podd_of web)"
+	# It is not started again, but its pod runs, and is taken over when the file is back.
+	until_show ActiveState failed web.pod && [ -e "/proc/$pid" ] || return 1
+	mv $usr/web.gone $usr/web.pod && systemctl daemon-reload && systemctl restart web.pod &&
+		podctl inspect web | grep "\"pid\": $pid\b" || return 1
+	mv $usr/web.pod $usr/web.gone && systemctl daemon-reload && systemctl stop web.pod &&
+		[ ! -e /run/podd/web ] && systemctl daemon-reload &&
+		[ "$(show LoadState web.pod)" = not-found ] || return 1
+	mv $usr/web.gone $usr/web.pod && systemctl daemon-reload && systemctl start web.pod && active web.pod
+}
+
 hidden_pod() {
 	systemctl stop web.pod && ln -s /dev/null $etc/web.pod && systemctl daemon-reload
 	[ "$(show LoadState web.pod)" = not-found ]
@@ -178,6 +196,12 @@ check "generator: NAME.pod and pod@NAME take turns" other_name_takes_turns
 check "generator: a drop-in of /etc for a file of /usr/share" drop_in_of_etc
 check "generator: an instance by its directory" new_instance
 check "generator: a pod whose podd was killed is stopped as well" orphan_is_stopped
+name="generator: a pod that runs keeps its unit when its file goes"
+if [ "$(show KillMode web.pod)" = process ]; then
+	check "$name" file_goes
+else
+	skip "$name" "systemd has no DelegateSubgroup="
+fi
 check "generator: a hidden pod has no unit" hidden_pod
 check "generator: leaves nothing" nothing_left
 finish
