@@ -31,6 +31,7 @@ enum exit_status {
 	EXIT_FAILED = 1,
 	EXIT_USAGE = 2, /* or a bad pod file */
 	EXIT_HOST = 3,	/* the host lacks something */
+	EXIT_TAKEN = 4, /* another podd runs the pod */
 };
 
 static const char usage[] =
@@ -45,7 +46,7 @@ static const char usage[] =
 	"      --adopts    show which running pods this podd can take over\n"
 	"\n"
 	"Exit status: 0 stopped as asked or completed, 1 the pod failed, 2 bad usage or bad\n"
-	"pod file, 3 the host lacks something. See podd(8).\n";
+	"pod file, 3 the host lacks something, 4 another podd runs the pod. See podd(8).\n";
 
 struct options {
 	enum loop_backend backend;
@@ -129,6 +130,8 @@ static int failure(const struct err *err)
 {
 	say(SAY_ERR, "%s", err->msg);
 	notify_failure(err);
+	if (err->code == EALREADY)
+		return EXIT_TAKEN;
 	return host_lacks(err->code) ? EXIT_HOST : EXIT_FAILED;
 }
 

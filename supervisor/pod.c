@@ -78,7 +78,7 @@ static int take_lock(int fd, struct err *err)
 		if (errno != EWOULDBLOCK)
 			return err_sys(err, "lock the run directory");
 		if (ms > LOCK_TIMEOUT_MS)
-			return err_set(err, EBUSY, "another podd runs it already");
+			return err_set(err, EALREADY, "another podd runs it already");
 		(void)nanosleep(&pause, NULL); /* cut short is fine */
 	}
 	return 0;

@@ -129,6 +129,26 @@ other_name_takes_turns() {
 	systemctl start db.pod && active db.pod && ! active pod@db
 }
 
+# The podd of the one name is dead for good, and one of the other name has adopted the pod: a stop
+# of the former's units is none of the pod, and no failure.
+other_name_adopts() {
+	local before left=/run/systemd/system/pod@db.service.d
+	mkdir -p $left && printf '[Service]\nRestart=no\n' >$left/once.conf
+	systemctl daemon-reload && systemctl start pod@db || return 1
+	before=$(podctl inspect db | grep -m 1 '"pid"')
+	kill -KILL "$(show MainPID pod@db)" && until_show ActiveState failed pod@db &&
+		active pod-orphan@db || return 1
+	systemctl start db.pod && journalctl -u db.pod -o cat | grep "pod 'db': adopted" || return 1
+	systemctl stop pod@db
+	systemctl status --no-pager pod@db pod-orphan@db db.pod
+	echo "before: $before, after: $(podctl inspect db | grep -m 1 '"pid"')"
+	[ "$(show ActiveState pod-orphan@db)" = inactive ] && active db.pod &&
+		[ -n "$before" ] && [ "$(podctl inspect db | grep -m 1 '"pid"')" = "$before" ] &&
+		systemctl stop db.pod && [ ! -e /run/podd/db ] && ! pgrep -f 'pod-pause db' || return 1
+	rm -r $left && systemctl daemon-reload
+	systemctl reset-failed pod@db 2>/dev/null || true
+}
+
 drop_in_of_etc() {
 	mkdir -p $etc/web.pod.d
 	printf '%s\n' '[Pod]' TimeoutStopSec=7 '[Install]' WantedBy= >$etc/web.pod.d/ours.conf
@@ -193,6 +213,7 @@ check "generator: a volume's source that is not there is told by podd" missing_s
 check "generator: an image that is not there is told by podd" missing_image
 check "generator: a full disk is told by podd, and holds no other pod" full_disk
 check "generator: NAME.pod and pod@NAME take turns" other_name_takes_turns
+check "generator: a stop of the one leaves a pod that the other has adopted" other_name_adopts
 check "generator: a drop-in of /etc for a file of /usr/share" drop_in_of_etc
 check "generator: an instance by its directory" new_instance
 check "generator: a pod whose podd was killed is stopped as well" orphan_is_stopped
