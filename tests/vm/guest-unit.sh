@@ -127,6 +127,46 @@ killed_is_stopped() {
 	until_show ActiveState inactive && [ "$(show Result)" = success ] && systemctl start $unit
 }
 
+reloads_told() { journalctl -u $unit -o cat | grep -c "^pod 'tiny': reload: "; }
+told_more_than() { [ "$(reloads_told)" -gt "$1" ]; }
+is_new() { [ "$(container_pid)" != "$1" ] && podctl status tiny | grep '^app .* running '; }
+in_unit() { [ "$(show DelegateSubgroup)" = supervisor ]; }
+# SIGHUP to all: podd reloads; containers that it ends are started again, as their file says.
+hangup_reloads() {
+	local before main told
+	before=$(container_pid) main=$(show MainPID) told=$(reloads_told)
+	systemctl kill -s HUP $unit && until_ok told_more_than "$told" || return 1
+	if in_unit; then
+		until_ok is_new "$before" || return 1
+	else
+		[ "$(container_pid)" = "$before" ] || return 1
+	fi
+	systemctl status --no-pager $unit
+	[ "$(show MainPID)" = "$main" ] && active $unit && [ "$(pgrep -c pod-pause)" = 1 ]
+}
+
+# SIGKILL to all: where podd is alone, its pod runs on; else that is made anew.
+killed_is_back() {
+	local before main
+	before=$(container_pid) main=$(show MainPID)
+	systemctl kill -s KILL $unit && until_ok other_main "$main" && until_show ActiveState active || return 1
+	echo "before: $before, after: $(container_pid), $main -> $(show MainPID)"
+	podctl status tiny | grep '^app .* running ' && [ "$(pgrep -c pod-pause)" = 1 ] || return 1
+	if in_unit; then
+		[ "$(container_pid)" != "$before" ]
+	else
+		[ "$(container_pid)" = "$before" ]
+	fi
+}
+
+# To podd alone.
+main_is_killed() {
+	local before main
+	before=$(container_pid) main=$(show MainPID)
+	systemctl kill --kill-who=main -s KILL $unit && until_ok other_main "$main" &&
+		until_show ActiveState active && [ "$(container_pid)" = "$before" ]
+}
+
 # Killed, podd is started again and takes over what runs on.
 killed_podd_adopts() {
 	local before main
@@ -224,6 +264,9 @@ check "unit: a stop while systemd waits to start the next podd stops the pod" \
 	stops_an_orphan RestartSec=600 auto-restart
 check "unit: so it does when there will be no next podd" stops_an_orphan Restart=no failed
 check "unit: starts again" starts
+check "unit: kill with SIGHUP reloads, and reaches all of the unit's group" hangup_reloads
+check "unit: kill with SIGKILL ends all of the unit's group, and the pod runs again" killed_is_back
+check "unit: kill with SIGKILL to podd alone leaves the pod" main_is_killed
 check "unit: kill stops the pod" killed_is_stopped
 check "unit: stops in order" stops
 check "unit: leaves nothing" nothing_left
