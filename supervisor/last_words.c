@@ -114,7 +114,7 @@ void last_words_take(struct last_words *w, int first_fd)
 {
 	cleanup_free char *names = getenv("LISTEN_FDNAMES") ? strdup(getenv("LISTEN_FDNAMES")) : NULL;
 	unsigned long long n = notify_number("LISTEN_FDS");
-	bool ours = notify_number("LISTEN_PID") == (unsigned long long)getpid();
+	bool ours = n > 0 && notify_number("LISTEN_PID") == (unsigned long long)getpid();
 	char *rest = names;
 
 	w->record_fd = -EBADF;
@@ -236,8 +236,8 @@ static void tell_all(const struct last_words *w, const struct pod *pod, struct l
 		told += r > 0;
 	}
 	if (told > 0)
-		say(SAY_NOTICE, "pod '%s': it was killed together with podd: what its containers wrote "
-				"last is in their logs", pod->spec->name);
+		say(SAY_NOTICE, "pod '%s': its containers were killed: what they wrote last is in their logs",
+		    pod->spec->name);
 }
 
 /**

@@ -223,10 +223,12 @@ static int tell_last_words(struct pod *pod, struct err *err)
 	return 0;
 }
 
+/* Not by a podd that only stops the pod: no unit restarts that one. */
 static int keep_last_words(struct pod *pod, struct err *err)
 {
 	(void)err;
-	last_words_keep(pod->words, &pod->pause);
+	if (!pod->stop_only)
+		last_words_keep(pod->words, &pod->pause);
 	last_words_done(pod->words);
 	return 0;
 }
@@ -639,7 +641,7 @@ static void remove_kernel_objects(struct pod *pod)
 			member_drain(pod->members[i]);
 		member_done(pod->members[i]);
 	}
-	if (!pod->hands_off)
+	if (!pod->hands_off && !pod->stop_only)
 		last_words_drop(&pod->pause);
 	log_shared_close(&pod->log_shared);
 	pause_done(&pod->pause);
