@@ -99,7 +99,7 @@ SECCOMP_OBJ := $(foreach m,base seccomp,$(patsubst %.c,$(BUILD)/%.o,$(call sourc
 $(BUILD)/podd-seccomp: $(SECCOMP_OBJ)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(SECCOMP_LIBS)
-$(BUILD)/seccomp/main.o: seccomp/default.json
+$(BUILD)/seccomp/main.o $(BUILD)/ctl/security_profile.o: seccomp/default.json
 $(BUILD)/gen/seccomp_default.h: $(BUILD)/podd-seccomp
 	@mkdir -p $(@D)
 	$(call say,GEN)

@@ -3,7 +3,6 @@
 #include "ctl/security.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <linux/capability.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,6 +12,8 @@
 
 #include "base/capability.h"
 #include "base/fd.h"
+#include "container/container.h"
+#include "ctl/security_profile.h"
 
 #ifndef CAP_PERFMON /* since Linux 5.8 */
 #define CAP_PERFMON 38
@@ -309,16 +310,26 @@ static void judge_new_privs(struct judge *j)
 		      "no program gives a privilege", "%s", allowed ? "no" : "yes");
 }
 
-/* Whether a profile refuses what it does not name; one that cannot be read is none. */
-static bool profile_refuses(const char *path)
+/* A call more is worth 3 tenths; all of them together no more than no profile at all. */
+static void judge_profile(struct judge *j, struct config_pos pos, unsigned all)
 {
-	json_t *profile = json_load_file(path, 0, NULL);
-	const char *action = json_string_value(json_object_get(profile, "defaultAction"));
-	bool refuses = action && strcmp(action, "SCMP_ACT_ALLOW") != 0 &&
-		       strcmp(action, "SCMP_ACT_LOG") != 0;
+	const struct container_spec *run = &j->container->run;
+	struct security_profile profile;
+	unsigned score;
 
-	json_decref(profile);
-	return refuses;
+	security_profile_look(&profile, run->seccomp.path, container_bounding_set(&run->capabilities));
+	score = profile.beyond < all ? 5 + 3 * profile.beyond : all;
+	if (!profile.refuses)
+		add(j, "SeccompProfile", all, pos,
+		    "all system calls that this profile does not name, or it cannot be read", "%s",
+		    run->seccomp.path);
+	else if (profile.beyond == 0)
+		add(j, "SeccompProfile", 5, pos, "no system call that podd's own list has not", "%s",
+		    run->seccomp.path);
+	else
+		add(j, "SeccompProfile", score < all ? score : all, pos,
+		    "these system calls, which podd's own list refuses or bounds", "%s: %s", run->seccomp.path,
+		    profile.calls);
 }
 
 static void judge_seccomp(struct judge *j)
@@ -332,13 +343,8 @@ static void judge_seccomp(struct judge *j)
 	else if (s->mode == CONTAINER_SECCOMP_AUDIT)
 		add(j, "SeccompProfile", all, pos, "all system calls, while they are recorded",
 		    "audit:%s", s->path);
-	else if (s->mode == CONTAINER_SECCOMP_FILE && !profile_refuses(s->path))
-		add(j, "SeccompProfile", all, pos,
-		    "all system calls that this profile does not name, or it cannot be read", "%s",
-		    s->path);
 	else if (s->mode == CONTAINER_SECCOMP_FILE)
-		add(j, "SeccompProfile", 5, pos, "the system calls that this profile lets through",
-		    "%s", s->path);
+		judge_profile(j, pos, all);
 	else
 		add(j, "SeccompProfile", 0, pos, "podd's own list of system calls", "default");
 }
@@ -414,32 +420,51 @@ static bool is_below(const char *path, const char *place)
 	       (n > 1 && strncmp(path, place, n) == 0 && path[n] == '/');
 }
 
+/* What services keep in directories of their own is what volumes are for. */
+static bool is_place(const char *path, const char *place)
+{
+	if (strcmp(place, "/var") == 0)
+		return strcmp(path, "/var") == 0 || strcmp(path, "/var/lib") == 0;
+	return is_below(path, place);
+}
+
+/* Of a place of the host: the score, and what it opens. */
+static unsigned judge_place(const char *path, bool read_only, const char **about)
+{
+	unsigned score = read_only ? 1 : 5;
+	size_t n = strlen(path);
+
+	*about = read_only ? "reads a place of the host" : "writes to a place of the host";
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		if (!is_place(path, places[i].path))
+			continue;
+		score = read_only ? places[i].ro : places[i].rw;
+		*about = places[i].about;
+		break;
+	}
+	if (n > 5 && strcmp(path + n - 5, ".sock") == 0 && score < 60) {
+		score = 60;
+		*about = "a socket of a service of the host; read-only does not shut it";
+	}
+	return score;
+}
+
+/* By its own name and by what that leads to, if that is there: the worse of the two. */
 static void judge_volume(struct judge *j, size_t nth)
 {
 	const struct container_volume *v = &j->container->run.volumes[nth];
-	unsigned score = v->read_only ? 1 : 5;
-	const char *about = v->read_only ? "reads a place of the host" : "writes to a place of the host";
-	size_t n = strlen(v->source);
+	cleanup_free char *real = realpath(v->source, NULL);
+	const char *about, *real_about;
+	unsigned score = judge_place(v->source, v->read_only, &about);
+	bool leads_elsewhere = real && strcmp(real, v->source) != 0;
 
-	/* What services keep in directories of their own is what volumes are for. */
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		bool broad = strcmp(places[i].path, "/var") == 0;
-
-		if (broad ? strcmp(v->source, "/var") != 0 && strcmp(v->source, "/var/lib") != 0 :
-			    !is_below(v->source, places[i].path))
-			continue;
-		score = v->read_only ? places[i].ro : places[i].rw;
-		about = places[i].about;
-		break;
-	}
-	if (n > 5 && strcmp(v->source + n - 5, ".sock") == 0 && score < 60) {
-		score = 60;
-		about = "a socket of a service of the host; read-only does not shut it";
-	}
+	if (leads_elsewhere && judge_place(real, v->read_only, &real_about) > score)
+		score = judge_place(real, v->read_only, &about);
 	if (v->no_idmap && !has_host_ids(j)) /* the pod's root is none there */
 		score = score - score / 4;
 	add(j, "Volume", score, config_origin_nth(j->origins, j->container->run.name, "Volume", nth),
-	    about, "%s:%s:%s%s", v->source, v->target, v->read_only ? "ro" : "rw",
+	    about, "%s%s%s:%s:%s%s", v->source, leads_elsewhere ? " -> " : "",
+	    leads_elsewhere ? real : "", v->target, v->read_only ? "ro" : "rw",
 	    v->no_idmap ? ",noidmap" : "");
 }
 

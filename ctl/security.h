@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a pod file opens, row by row with a score. Pure. */
+/* What a pod file opens, row by row with a score. */
 #pragma once
 
 #include "config/origin.h"
@@ -17,6 +17,9 @@
  * the pod's: each row takes its share of what the others have left, so that one wide
  * open door counts as such, however many others are shut, and doors add up. That of
  * a pod is its most exposed container's: they share the network and each other's signals.
+ *
+ * Of the host it looks only at what the file names: a profile of system calls, and where
+ * the links of a volume's source lead to.
  *
  * The words for an exposure and their bounds are those of systemd-analyze(1).
  */

@@ -161,9 +161,10 @@ static void judge__one_key__row_with_score_and_line(void **state)
 	}
 }
 
-static unsigned score_of_profile(const char *text)
+/* Its row's value must end in @calls. */
+static unsigned score_of_profile_with(const char *text, const char *calls, const char *keys)
 {
-	char path[] = "/tmp/podd-test-XXXXXX", pod[256];
+	char path[] = "/tmp/podd-test-XXXXXX", pod[256], value[256];
 	struct judged j;
 	unsigned score;
 	int fd = mkstemp(path);
@@ -171,12 +172,82 @@ static unsigned score_of_profile(const char *text)
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 	assert_int_equal(close(fd), 0);
-	snprintf(pod, sizeof(pod), BASE "SeccompProfile=%s\n", path);
+	snprintf(pod, sizeof(pod), BASE "SeccompProfile=%s\n%s", path, keys);
+	snprintf(value, sizeof(value), "%s%s", path, calls);
 	judge(&j, pod, "any");
-	score = row(&j, "SeccompProfile", path)->score;
+	score = row(&j, "SeccompProfile", value)->score;
 	judged_done(&j);
 	assert_int_equal(unlink(path), 0);
 	return score;
+}
+
+static unsigned score_of_profile(const char *text)
+{
+	return score_of_profile_with(text, "", "");
+}
+
+#define PROFILE(rules) "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[" rules "]}"
+#define ALLOW(names) "{\"action\":\"SCMP_ACT_ALLOW\",\"names\":[" names "]}"
+#define ALLOW_IF(names, args) \
+	"{\"action\":\"SCMP_ACT_ALLOW\",\"names\":[" names "],\"args\":[" args "]}"
+#define ARG(index, value, op) "{\"index\":" #index ",\"value\":" #value ",\"op\":\"SCMP_CMP_" op "\"}"
+
+/* Calls that podd's own profile refuses, or allows only with some args, are named. */
+static void judge__profile__by_what_it_allows_beyond_podds_own(void **state)
+{
+	static const struct {
+		const char *text, *keys, *calls;
+		unsigned score;
+	} cases[] = {
+		{ PROFILE(ALLOW("\"read\",\"openat\"")), "", "", 5 },
+		{ PROFILE(ALLOW("\"read\",\"bpf\",\"io_uring_setup\"") "," ALLOW("\"bpf\"")), "",
+		  ": bpf io_uring_setup", 11 },
+		{ PROFILE(ALLOW("\"bpf\"")), "AddCapability=BPF\n", "", 5 },
+		{ PROFILE("{\"action\":\"SCMP_ACT_ERRNO\",\"names\":[\"bpf\"]}"), "", "", 5 },
+		{ PROFILE(ALLOW("\"clone\"")), "", ": clone", 8 },
+		{ PROFILE("{\"action\":\"SCMP_ACT_ALLOW\",\"names\":[\"clone\"],\"args\":[{\"index\":0,"
+			  "\"value\":2114060288,\"valueTwo\":0,\"op\":\"SCMP_CMP_MASKED_EQ\"}]}"), "", "", 5 },
+		{ PROFILE(ALLOW_IF("\"personality\"", ARG(0, 8, "EQ"))), "", "", 5 },
+		{ PROFILE(ALLOW_IF("\"personality\"", ARG(0, 9, "EQ"))), "", ": personality", 8 },
+		{ PROFILE(ALLOW_IF("\"personality\"", ARG(1, 8, "EQ"))), "", ": personality", 8 },
+		{ PROFILE(ALLOW_IF("\"socket\"", ARG(0, 40, "NE"))), "", ": socket", 8 },
+		{ PROFILE("{\"action\":\"SCMP_ACT_ALLOW\",\"names\":[\"bpf\"],"
+			  "\"includes\":{\"caps\":[\"CAP_BPF\"]}}"), "", "", 5 },
+		{ PROFILE("{\"action\":\"SCMP_ACT_LOG\",\"names\":[\"ptrace\"],"
+			  "\"includes\":{\"caps\":[\"CAP_CHOWN\"]}}"), "", ": ptrace", 8 },
+		{ PROFILE(ALLOW("\"add_key\",\"bpf\",\"delete_module\",\"finit_module\",\"init_module\","
+				"\"kexec_file_load\",\"kexec_load\",\"keyctl\",\"mount\",\"open_by_handle_at\","
+				"\"perf_event_open\",\"pivot_root\",\"process_vm_writev\",\"ptrace\"")), "",
+		  ": add_key bpf delete_module finit_module init_module kexec_file_load kexec_load keyctl "
+		  "mount open_by_handle_at perf_event_open pivot_root and 2 more", 30 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		assert_int_equal(score_of_profile_with(cases[i].text, cases[i].calls, cases[i].keys),
+				 cases[i].score);
+}
+
+/* What a volume's source leads to is what is given away. */
+static void judge__volume__by_what_its_links_lead_to(void **state)
+{
+	char path[] = "/tmp/podd-test-XXXXXX", pod[256], value[256];
+	struct judged j;
+
+	(void)state;
+	assert_non_null(mkdtemp(path));
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(symlink("/etc", path), 0);
+	snprintf(pod, sizeof(pod), BASE "Volume=%s:/x:ro\n", path);
+	snprintf(value, sizeof(value), "%s -> /etc:/x:ro", path);
+	judge(&j, pod, "any");
+	assert_int_equal(row(&j, "Volume", value)->score, 30);
+	judged_done(&j);
+	assert_int_equal(unlink(path), 0);
+	snprintf(value, sizeof(value), "%s:/x:ro", path); /* not there */
+	judge(&j, pod, "any");
+	assert_int_equal(row(&j, "Volume", value)->score, 1);
+	judged_done(&j);
 }
 
 static void judge__profile__by_what_it_does_with_what_it_does_not_name(void **state)
@@ -257,6 +328,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(judge__one_key__row_with_score_and_line),
+		cmocka_unit_test(judge__profile__by_what_it_allows_beyond_podds_own),
+		cmocka_unit_test(judge__volume__by_what_its_links_lead_to),
 		cmocka_unit_test(judge__profile__by_what_it_does_with_what_it_does_not_name),
 		cmocka_unit_test(judge__policy_of_the_host__is_in_force),
 		cmocka_unit_test(judge__rows__add_up_to_the_exposure),
