@@ -13,7 +13,8 @@
 
 struct exec_options {
 	bool interactive, tty;
-	const char *pod, *container, *user, *cwd;
+	const char *pod, *user, *cwd;
+	const char *container; /* NULL: the pod's only one */
 	json_t *argv, *env;
 };
 
@@ -62,7 +63,7 @@ static json_t *exec_call(const struct exec_options *o)
 
 	if (o->tty)
 		(void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &size); /* no terminal: 24 by 80 */
-	return json_pack("{s:s, s:b, s:{s:s, s:O, s:O, s:s*, s:s*, s:b, s:i, s:i}}", "method",
+	return json_pack("{s:s, s:b, s:{s:s*, s:O, s:O, s:s*, s:s*, s:b, s:i, s:i}}", "method",
 			 "io.podd.Pod.Exec", "more", 1, "parameters", "container", o->container,
 			 "argv", o->argv, "env", o->env, "cwd", o->cwd, "user", o->user, "tty",
 			 o->tty, "rows", size.ws_row, "cols", size.ws_col);
@@ -170,16 +171,17 @@ static int run_on(struct ctl *ctl, struct conn *conn, const struct exec_options 
 	return code;
 }
 
-/* POD CONTAINER [--] COMMAND... */
+/* POD CONTAINER [--] COMMAND..., or POD -- COMMAND... */
 static int parse_words(struct ctl *ctl, int argc, char **argv, struct exec_options *o)
 {
 	const char *term = getenv("TERM");
-	int code = ctl_positional(ctl, argc, argv, 3, argc), first = optind + 2;
+	int code = ctl_positional(ctl, argc, argv, 3, argc), first = optind + 1;
 
 	if (code)
 		return code;
 	o->pod = argv[optind];
-	o->container = argv[optind + 1];
+	if (strcmp(argv[first], "--") != 0)
+		o->container = argv[first++];
 	if (strcmp(argv[first], "--") == 0)
 		first++;
 	if (first == argc)

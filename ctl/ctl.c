@@ -17,7 +17,7 @@ static const struct ctl_command commands[] = {
 	{ "status", cmd_status, "[-l] [POD]", "the state of a pod and its containers", "--long" },
 	{ "logs", cmd_logs, "[-ft] [--tail N] [-c CONTAINER] POD", "what the containers printed",
 	  "--follow --timestamps --tail --container" },
-	{ "exec", cmd_exec, "[-it] [-e NAME=VALUE] [-u USER] [-w DIR] POD CONTAINER -- COMMAND...",
+	{ "exec", cmd_exec, "[-it] [-e NAME=VALUE] [-u USER] [-w DIR] POD [CONTAINER] -- COMMAND...",
 	  "run a command in a container", "--interactive --tty --env --user --workdir" },
 	{ "stop", cmd_stop, "[--no-wait] POD", "stop a pod in order", "--no-wait" },
 	{ "restart", cmd_restart, "[--no-wait] POD [CONTAINER]", "restart a container, or all",

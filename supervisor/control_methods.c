@@ -148,13 +148,13 @@ static const char pod_description[] =
 	"# Send a signal to the first process of one container, or of each.\n"
 	"method Kill(container: ?string, signal: int) -> ()\n"
 	"\n"
-	"# Run a command in a container; to be called with \"more\". Without tty the\n"
-	"# call brings three descriptors, which become the command's 0, 1 and 2. With\n"
-	"# tty the first reply brings the master of a terminal in the container. The\n"
-	"# first reply has no parameters: the command was started; the last one says\n"
-	"# how it ended.\n"
+	"# Run a command in a container, by default the pod's only one; to be called with\n"
+	"# \"more\". Without tty the call brings three descriptors, which become the\n"
+	"# command's 0, 1 and 2. With tty the first reply brings the master of a terminal\n"
+	"# in the container. The first reply has no parameters: the command was started;\n"
+	"# the last one says how it ended.\n"
 	"method Exec(\n"
-	"  container: string,\n"
+	"  container: ?string,\n"
 	"  argv: []string,\n"
 	"  env: ?[]string,\n"
 	"  cwd: ?string,\n"
@@ -482,6 +482,26 @@ static void start_exec(struct control_client *c, struct control_exec *exec)
 		control_reply_failed(c, &err);
 }
 
+/* For a call that names none. NULL: the pod has several, which the client is told. */
+static const char *only_container(struct control_client *c)
+{
+	const struct control_config *cfg = &c->control->config;
+	const char *only = cfg->ops->container_name(cfg->ctx, 0), *name;
+	char names[512] = "";
+	struct err err;
+
+	if (!cfg->ops->container_name(cfg->ctx, 1))
+		return only;
+	for (size_t i = 0; (name = cfg->ops->container_name(cfg->ctx, i)); i++) {
+		size_t used = strlen(names);
+
+		(void)snprintf(names + used, sizeof(names) - used, "%s'%s'", i ? ", " : "", name);
+	}
+	(void)err_set(&err, EINVAL, "one of its containers has to be named: %s", names);
+	control_reply_failed(c, &err);
+	return NULL;
+}
+
 static void call_exec(struct control_client *c, const struct arguments *args)
 {
 	/* The call's own now: those that come with the next call are its. */
@@ -511,7 +531,7 @@ static void call_exec(struct control_client *c, const struct arguments *args)
 		control_reply_failed(c,
 				     &(struct err){ .code = EBADF, .msg = "the call did not bring "
 								   "stdin, stdout and stderr" });
-	else {
+	else if (exec.container || (exec.container = only_container(c))) {
 		if (!exec.tty)
 			memcpy(exec.stdio, fds.fd, sizeof(exec.stdio));
 		start_exec(c, &exec);
@@ -540,8 +560,8 @@ static const struct method {
 	{ "io.podd.Pod.Reload", call_reload, 0, P(DRY_RUN), false },
 	{ "io.podd.Pod.Update", call_update, 0, P(IMAGES) | P(BACK), false },
 	{ "io.podd.Pod.Kill", call_kill, P(SIGNAL), P(CONTAINER), false },
-	{ "io.podd.Pod.Exec", call_exec, P(CONTAINER) | P(ARGV),
-	  P(ENV) | P(CWD) | P(USER) | P(TTY) | P(ROWS) | P(COLS), true },
+	{ "io.podd.Pod.Exec", call_exec, P(ARGV),
+	  P(CONTAINER) | P(ENV) | P(CWD) | P(USER) | P(TTY) | P(ROWS) | P(COLS), true },
 	{ "io.podd.Pod.Events", call_events, 0, P(SINCE) | P(FOLLOW), true },
 };
 

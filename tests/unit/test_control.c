@@ -339,6 +339,18 @@ static void exec__not_found__errno_is_told(void **state)
 	close(sock);
 }
 
+static void exec__no_container_named_of_two__both_are_told(void **state)
+{
+	struct fixture *f = *state;
+	int sock = client(f);
+
+	say(f, sock, MOREP("Exec", "{\"argv\":[\"sh\"],\"tty\":true}"));
+	assert_hears(sock, "{\"error\":\"io.podd.Pod.Failed\",\"parameters\":{\"errno\":22,"
+			   "\"message\":\"one of its containers has to be named: 'web', 'cache'\"}}");
+	assert_int_equal(f->fake.execs, 0);
+	close(sock);
+}
+
 static void exec__with_tty__master_comes_with_the_first_reply(void **state)
 {
 	struct varlink_input in = { 0 };
@@ -506,6 +518,7 @@ int main(void)
 		T(exec__ends_at_once__both_replies_in_order),
 		T(exec__not_found__errno_is_told),
 		T(exec__with_tty__master_comes_with_the_first_reply),
+		T(exec__no_container_named_of_two__both_are_told),
 		T(exec__client_gone__supervisor_is_told),
 		T(events__no_follow__kept_ones_and_an_end),
 		T(events__follow__new_ones_come),
