@@ -45,8 +45,10 @@ static const char *const masked[] = {
 	"sys/fs/selinux",
 };
 
+/* The pause is PID 1. The files of a process that is not dumpable are its user namespace's
+ * root's, and who raises its oom_score_adj has the kernel end the whole pod first. */
 static const char *const read_only[] = {
-	"proc/bus", "proc/fs", "proc/irq", "proc/sys", "proc/sysrq-trigger",
+	"proc/1", "proc/bus", "proc/fs", "proc/irq", "proc/sys", "proc/sysrq-trigger",
 };
 
 /* Make @fs and attach it at @path, which is made when it is absent. */

@@ -191,8 +191,8 @@ static void mount_system(int root, int shm)
 		"proc/timer_stats", "sys/firmware", "sys/devices/virtual/powercap",
 		"sys/fs/selinux", "sys/devices/system/cpu/cpu0/thermal_throttle",
 	};
-	static const char *const protected[] = { "proc/bus", "proc/fs", "proc/irq", "proc/sys",
-						 "proc/sysrq-trigger" };
+	static const char *const protected[] = { "proc/1", "proc/bus", "proc/fs", "proc/irq",
+						 "proc/sys", "proc/sysrq-trigger" };
 	int proc = make_fs("proc", NO_ALL, NULL);
 	int sys = make_fs("sysfs", NO_ALL | MOUNT_ATTR_RDONLY, NULL);
 	int cgroup = make_fs("cgroup2", NO_ALL | MOUNT_ATTR_RDONLY, NULL);

@@ -37,7 +37,8 @@ static const char *const hidden_files[] = {
 	"proc/timer_list", "proc/timer_stats",
 };
 
-static const char *const read_only_dirs[] = { "proc/bus", "proc/fs", "proc/irq", "proc/sys" };
+static const char *const read_only_dirs[] = { "proc/1", "proc/bus", "proc/fs", "proc/irq",
+						"proc/sys" };
 
 /* What must stay as it is, beside what is hidden. */
 static const char *const open_dirs[] = {
