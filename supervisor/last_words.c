@@ -355,7 +355,10 @@ void last_words_keep_logs(const struct pause *pause, unsigned place)
 	say_failure(r, &err);
 }
 
-/* What cannot be asked back is of no use to anybody: it is clear. */
+/*
+ * Cleared whether there is a store or not: a pod that was adopted may be in that of another
+ * service manager. What cannot be asked back says nothing, then.
+ */
 static void drop_logs(int sock, const struct pause *pause, unsigned place)
 {
 	char name[NAME_SIZE];
@@ -363,7 +366,7 @@ static void drop_logs(int sock, const struct pause *pause, unsigned place)
 	if (pause->logs[place][PAUSE_LOG_BUFFER] < 0)
 		return;
 	log_buffer_clear(pause->logs[place][PAUSE_LOG_BUFFER]);
-	for (enum last_words_fd k = 0; k < LAST_WORDS_FDS; k++)
+	for (enum last_words_fd k = 0; sock >= 0 && k < LAST_WORDS_FDS; k++)
 		(void)take_out(sock, log_name(name, place, k), NULL);
 }
 
@@ -375,22 +378,21 @@ void last_words_drop_logs(const struct pause *pause, unsigned place)
 {
 	cleanup_close int sock = notify_has_store() ? notify_store_open(NULL) : -EBADF;
 
-	if (sock >= 0)
-		drop_logs(sock, pause, place);
+	drop_logs(sock, pause, place);
 }
 
 /**
  * last_words_drop() - there is nothing to keep any more of the pod, which has ended
  * @pause: with its pipes, and all logs closed
+ * @stored: last_words_keep() was called for it
  */
-void last_words_drop(const struct pause *pause)
+void last_words_drop(const struct pause *pause, bool stored)
 {
-	bool kept = pause->record_fd >= 0 && notify_has_store();
-	cleanup_close int sock = kept ? notify_store_open(NULL) : -EBADF;
+	bool tell = stored && pause->record_fd >= 0 && notify_has_store();
+	cleanup_close int sock = tell ? notify_store_open(NULL) : -EBADF;
 
-	if (sock < 0)
-		return;
 	for (unsigned i = 0; i < POD_CONTAINERS_MAX; i++)
 		drop_logs(sock, pause, i);
-	(void)take_out(sock, RECORD, NULL);
+	if (sock >= 0)
+		(void)take_out(sock, RECORD, NULL);
 }

@@ -2,6 +2,8 @@
 /* What a pod wrote last that was killed together with its podd: kept by the service manager. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "config/spec.h"
 #include "supervisor/pause.h"
 
@@ -48,5 +50,5 @@ void last_words_tell(const struct last_words *w, const struct pod *pod);
 void last_words_keep(const struct last_words *w, const struct pause *pause);
 void last_words_keep_logs(const struct pause *pause, unsigned place);
 void last_words_drop_logs(const struct pause *pause, unsigned place);
-void last_words_drop(const struct pause *pause);
+void last_words_drop(const struct pause *pause, bool stored);
 void last_words_done(struct last_words *w);

@@ -641,8 +641,8 @@ static void remove_kernel_objects(struct pod *pod)
 			member_drain(pod->members[i]);
 		member_done(pod->members[i]);
 	}
-	if (!pod->hands_off && !pod->stop_only)
-		last_words_drop(&pod->pause);
+	if (!pod->hands_off)
+		last_words_drop(&pod->pause, !pod->stop_only);
 	log_shared_close(&pod->log_shared);
 	pause_done(&pod->pause);
 	if (pod->cgroup.dirfd >= 0 && !pod->hands_off)
