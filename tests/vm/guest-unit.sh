@@ -101,6 +101,25 @@ hung_podd_is_stopped() {
 		systemctl start $unit && [ "$(show NRestarts)" = 0 ]
 }
 
+# Its container ignores the signal for a stop, so that podd is killed while it waits.
+killed_in_its_stop() {
+	local pid verb
+	printf '%s\n' '[Pod]' TimeoutStopSec=8s '[Container app]' Rootfs=/ \
+		'Exec=sh -c "trap : TERM; while :; do sleep 1; done"' >/etc/podd/tiny.pod
+	systemctl restart $unit || return 1
+	for verb in stop restart; do
+		pid=$(show MainPID)
+		systemctl $verb --no-block $unit && until_show SubState stop-sigterm && kill -KILL "$pid" || return 1
+		if [ $verb = stop ]; then
+			until_show ActiveState failed && ! pgrep -l 'podd|pod-pause' && [ ! -e /run/podd/tiny ] &&
+				systemctl start $unit || return 1
+		else
+			until_show SubState running && [ "$(show MainPID)" != "$pid" ] &&
+				[ "$(show NRestarts)" = 0 ] && podctl status tiny | grep '^app .* running ' || return 1
+		fi
+	done
+}
+
 # In the unit's own group, where its limits and devices hold for the pod, too.
 delegated() {
 	local group=/sys/fs/cgroup/system.slice/system-pod.slice/$unit
@@ -258,6 +277,10 @@ check "unit: a podd that was killed comes back and adopts its pod" killed_podd_a
 check "unit: pod and podd killed at once: what the pod wrote last is in its log" killed_together
 check "unit: a podd that hangs is replaced, its pod runs on" hung_podd_is_replaced
 check "unit: a stop of a podd that hangs stops the pod" hung_podd_is_stopped
+cp /etc/podd/tiny.pod /run/tiny.pod
+check "unit: a podd that is killed in its stop leaves nothing, in a restart neither" killed_in_its_stop
+cp /run/tiny.pod /etc/podd/tiny.pod
+systemctl restart $unit
 check "unit: with Delegate= the pod is in it" delegated
 check "unit: restart makes the pod anew" restarts
 check "unit: a stop while systemd waits to start the next podd stops the pod" \
