@@ -318,7 +318,7 @@ static void judge_profile(struct judge *j, struct config_pos pos, unsigned all)
 	unsigned score;
 
 	security_profile_look(&profile, run->seccomp.path, container_bounding_set(&run->capabilities));
-	score = profile.beyond < all ? 5 + 3 * profile.beyond : all;
+	score = 5 + 3 * profile.beyond;
 	if (!profile.refuses)
 		add(j, "SeccompProfile", all, pos,
 		    "all system calls that this profile does not name, or it cannot be read", "%s",

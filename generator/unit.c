@@ -294,6 +294,13 @@ static void put_stop_timeout(FILE *f, const struct source *s)
 			 STOP_MARGIN_S));
 }
 
+static void put_source_path(FILE *f, const char *path)
+{
+	fputs("SourcePath=", f);
+	put_plain(f, path);
+	fputc('\n', f);
+}
+
 static int compose(FILE *f, const struct unit_maker *m, const struct pod_file *file,
 		   const struct source *s)
 {
@@ -305,8 +312,7 @@ static int compose(FILE *f, const struct unit_maker *m, const struct pod_file *f
 	if (file->gone) /* a SourcePath= that is not there asks for a daemon-reload for ever */
 		fprintf(f, "Description=Pod %s, whose file is gone\n", file->name);
 	else
-		fputs("SourcePath=", f), put_plain(f, s->diags.file_n ? s->diags.files[0] : file->path),
-			fputc('\n', f);
+		put_source_path(f, s->diags.file_n ? s->diags.files[0] : file->path);
 	if (s->spec && s->spec->description)
 		fputs("Description=", f), put_plain(f, s->spec->description), fputc('\n', f);
 	/* The same pod by its other name: one podd at a time. */

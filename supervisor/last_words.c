@@ -306,6 +306,18 @@ static void say_failure(int r, const struct err *err)
 				 "with podd", err->msg);
 }
 
+static int keep_logs_of(int sock, const int given[LAST_WORDS_FDS], const struct pause *pause,
+			unsigned place, struct err *err)
+{
+	char name[NAME_SIZE];
+	int r = 0;
+
+	for (enum last_words_fd k = 0; r == 0 && k < LAST_WORDS_FDS; k++)
+		r = bring_in_line(sock, log_name(name, place, k), given[k],
+				  pause->logs[place][kinds[k].of_pause], err);
+	return r;
+}
+
 /**
  * last_words_keep() - let the service manager keep what the pod might write last
  * @w: what it has given, which is what it keeps so far
@@ -313,21 +325,17 @@ static void say_failure(int r, const struct err *err)
  */
 void last_words_keep(const struct last_words *w, const struct pause *pause)
 {
-	cleanup_close int sock = -EBADF;
-	char name[NAME_SIZE];
+	bool has_store = notify_has_store();
 	struct err err = { 0 };
-	int r;
+	cleanup_close int sock = has_store ? notify_store_open(&err) : -EBADF;
+	int r = sock;
 
-	if (!notify_has_store())
+	if (!has_store)
 		return;
-	sock = notify_store_open(&err);
-	r = sock;
 	if (r >= 0)
 		r = bring_in_line(sock, RECORD, w->record_fd, pause->record_fd, &err);
 	for (unsigned i = 0; r == 0 && i < POD_CONTAINERS_MAX; i++)
-		for (enum last_words_fd k = 0; r == 0 && k < LAST_WORDS_FDS; k++)
-			r = bring_in_line(sock, log_name(name, i, k), w->logs[i][k],
-					  pause->logs[i][kinds[k].of_pause], &err);
+		r = keep_logs_of(sock, w->logs[i], pause, i, &err);
 	say_failure(r, &err);
 }
 
@@ -337,22 +345,14 @@ void last_words_keep(const struct last_words *w, const struct pause *pause)
  */
 void last_words_keep_logs(const struct pause *pause, unsigned place)
 {
-	cleanup_close int sock = -EBADF;
-	char name[NAME_SIZE];
+	/* Of who had the place before, something may have stayed. */
+	static const int unknown[LAST_WORDS_FDS] = { SPOILT, SPOILT, SPOILT };
+	bool has_store = notify_has_store();
 	struct err err = { 0 };
-	int r;
+	cleanup_close int sock = has_store ? notify_store_open(&err) : -EBADF;
 
-	if (!notify_has_store())
-		return;
-	sock = notify_store_open(&err);
-	r = sock < 0 ? sock : 0;
-	for (enum last_words_fd k = 0; r == 0 && k < LAST_WORDS_FDS; k++) {
-		/* Of who had the place before, something may have stayed. */
-		r = take_out(sock, log_name(name, place, k), &err);
-		if (r == 0)
-			r = store(sock, name, pause->logs[place][kinds[k].of_pause], &err);
-	}
-	say_failure(r, &err);
+	if (has_store)
+		say_failure(sock < 0 ? sock : keep_logs_of(sock, unknown, pause, place, &err), &err);
 }
 
 /*

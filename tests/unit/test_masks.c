@@ -73,6 +73,8 @@ static int new_root(void)
 	static char name[32];
 	int root;
 
+	if (geteuid() != 0)
+		skip();
 	assert_int_equal(unshare(CLONE_NEWNS), 0);
 	assert_int_equal(sys_mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL), 0);
 	snprintf(name, sizeof(name), "/tmp/podd-masks-XXXXXX");
@@ -133,8 +135,6 @@ static void system_masks__a_tree_with_all_of_it__each_row_holds(void **state)
 	struct err err = { 0 };
 	struct stat st;
 
-	if (geteuid() != 0)
-		skip();
 	(void)state;
 	root = new_root();
 	fill(root);
@@ -161,8 +161,6 @@ static void system_masks__nothing_of_it_there__nothing_is_made(void **state)
 	cleanup_close int root = -EBADF;
 	struct err err = { 0 };
 
-	if (geteuid() != 0)
-		skip();
 	(void)state;
 	root = new_root();
 	assert_int_equal(system_masks(root, &err), 0);
@@ -175,8 +173,6 @@ static void system_masks__a_link_in_the_way__refused_by_name(void **state)
 	cleanup_close int root = -EBADF;
 	struct err err = { 0 };
 
-	if (geteuid() != 0)
-		skip();
 	(void)state;
 	root = new_root();
 	assert_int_equal(mkdirat(root, "proc", 0755), 0);
