@@ -4,10 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/handed.h"
@@ -23,6 +26,17 @@ struct walk {
 	unsigned link_n;
 };
 
+static bool is_automount(int fd)
+{
+	struct statfs st;
+
+	return fstatfs(fd, &st) == 0 && st.f_type == AUTOFS_SUPER_MAGIC;
+}
+
+/*
+ * O_PATH alone does not wake an automount at the end of the path, where what is mounted is
+ * wanted (follow_automount() in Linux's fs/namei.c). It is a directory, and waits.
+ */
 static int open_plain(int at, const char *path, int flags)
 {
 	struct open_how how = {
@@ -30,13 +44,21 @@ static int open_plain(int at, const char *path, int flags)
 		.mode = flags & O_CREAT ? 0644 : 0,
 		.resolve = RESOLVE_NO_SYMLINKS,
 	};
+	int fd = sys_openat2(at, path, &how);
 
+	if (fd < 0 || !(flags & O_PATH) || flags & O_DIRECTORY || !is_automount(fd))
+		return fd;
+	(void)close(fd);
+	how.flags |= O_DIRECTORY;
 	return sys_openat2(at, path, &how);
 }
 
+/* ENODEV is what systemd answers for an automount that it cannot mount: nothing is there. */
 static int failed(const struct lookup *l, struct err *err)
 {
-	return err_sys(err, "%s '%s'", l->what, l->path);
+	int code = errno == ENODEV ? ENOENT : errno;
+
+	return err_set(err, code, "%s '%s': %s", l->what, l->path, strerror(errno));
 }
 
 /* Should: find any link that somebody else than the host's root can have made. */

@@ -8,7 +8,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/auto_fs.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +18,10 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include "base/child.h"
 #include "base/fd.h"
@@ -280,6 +285,74 @@ static void lookup_open__root_without_attributes__links_of_dev_followed(void **s
 	assert_int_equal(child_call(&args, look_from_a_root_without, NULL), 0);
 }
 
+/* Serves one request for what is at "away": with a tmpfs, or not at all. Exits with 0 then. */
+static void automount(bool works, int ready_fd)
+{
+	struct autofs_v5_packet packet;
+	char options[64];
+	int fds[2], dir;
+
+	(void)alarm(10); /* it may get nothing to do */
+	if (setpgid(0, 0) < 0 || pipe(fds) < 0)
+		_exit(1);
+	snprintf(options, sizeof(options), "fd=%d,pgrp=%d,minproto=5,maxproto=5,direct", fds[1],
+		 getpid());
+	if (sys_mount("test", "away", "autofs", 0, options) < 0 ||
+	    (dir = open("away", O_RDONLY | O_DIRECTORY)) < 0 || write(ready_fd, "", 1) != 1 ||
+	    read(fds[0], &packet, sizeof(packet)) != (ssize_t)sizeof(packet) ||
+	    packet.hdr.type != autofs_ptype_missing_direct)
+		_exit(2);
+	if (works && (sys_mount("tmp", "away", "tmpfs", 0, NULL) < 0 || mkdir("away/below", 0755) < 0))
+		_exit(3);
+	_exit(ioctl(dir, works ? AUTOFS_IOC_READY : AUTOFS_IOC_FAIL, packet.wait_queue_token) < 0);
+}
+
+/* Return: what a lookup came to, the file system of which is @fs then. */
+static int look_up_automounted(const struct world *w, bool works, const char *name, long *fs)
+{
+	char path[PATH_MAX], byte;
+	const struct lookup l = { path, "open", O_PATH };
+	cleanup_close int fd = -EBADF;
+	struct err err = { 0 };
+	struct statfs st;
+	int ready[2], status, r;
+	pid_t pid;
+
+	assert_int_equal(pipe(ready), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		automount(works, ready[1]);
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	snprintf(path, sizeof(path), "%s/%s", w->dir, name);
+	r = lookup_open(&fd, &l, &err);
+	if (r == 0)
+		assert_int_equal(fstatfs(fd, &st), 0);
+	*fs = r == 0 ? st.f_type : 0;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	close_fd(&fd);
+	while (sys_umount2("away", MNT_DETACH) == 0)
+		;
+	return r;
+}
+
+static void lookup_open__automounts__what_is_mounted(void **state)
+{
+	long fs;
+
+	NEEDS_ROOT(state);
+	in_own_mounts();
+	assert_int_equal(look_up_automounted(*state, true, "away", &fs), 0);
+	assert_int_equal(fs, TMPFS_MAGIC);
+	assert_int_equal(look_up_automounted(*state, true, "away/below", &fs), 0);
+	assert_int_equal(fs, TMPFS_MAGIC);
+	assert_int_equal(look_up_automounted(*state, false, "away", &fs), -ENOENT);
+	assert_int_equal(look_up_automounted(*state, false, "away/below", &fs), -ENOENT);
+}
+
 static void handed_mark__again_and_where_nobody_writes__said(void **state)
 {
 	NEEDS_ROOT(state);
@@ -354,6 +427,7 @@ int main(void)
 		IN_WORLD(lookup_open__no_attributes__told_where_the_link_is),
 		IN_WORLD(lookup_open__root_without_attributes__links_of_dev_followed),
 		IN_WORLD(lookup_open__no_right_to_see_marks__no_link_followed),
+		IN_WORLD(lookup_open__automounts__what_is_mounted),
 		IN_WORLD(handed_mark__again_and_where_nobody_writes__said),
 		IN_WORLD(handed_mark__immutable__said),
 	};
