@@ -208,7 +208,12 @@ static void check_credentials(struct loader *l, const struct section_state *stat
 				 "credentials come", taken);
 }
 
-static int default_hostname(struct pod_spec *spec)
+/**
+ * config_default_hostname() - the pod's name, where the file says no Hostname=
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int config_default_hostname(struct pod_spec *spec)
 {
 	char hostname[CONFIG_NAME_MAX + 1];
 
@@ -281,5 +286,5 @@ int config_finish(struct loader *l)
 		if (!c->image.name && config_complete(&spec->containers[i]) < 0)
 			return -ENOMEM;
 	}
-	return default_hostname(spec);
+	return config_default_hostname(spec);
 }

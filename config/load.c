@@ -224,6 +224,16 @@ static void loader_done(struct loader *l)
 	config_text_done(&l->value);
 }
 
+/* What is so whatever the file says. */
+static struct pod_spec *new_spec(void)
+{
+	struct pod_spec *spec = calloc(1, sizeof(*spec));
+
+	if (spec)
+		cgroup_limits_init(&spec->limits); /* one of them is no key of [Pod] */
+	return spec;
+}
+
 /* The whole of a load: @file->bytes, or what is on disk when there are none. */
 static int load(struct pod_spec **out, const struct config_bytes *file,
 		const struct config_env *env, struct config_diags *diags, struct err *err)
@@ -234,10 +244,9 @@ static int load(struct pod_spec **out, const struct config_bytes *file,
 	size_t before = diags->total;
 	int r;
 
-	l.spec = calloc(1, sizeof(*l.spec));
+	l.spec = new_spec();
 	if (!l.spec)
 		return no_memory(err);
-	cgroup_limits_init(&l.spec->limits); /* one of them is no key of [Pod] */
 	r = take_names(l.spec, file->path, err);
 	if (r < 0)
 		return r;
@@ -309,4 +318,26 @@ int config_load_bytes(struct pod_spec **out, const struct config_bytes *file,
 		      const struct config_env *env, struct config_diags *diags, struct err *err)
 {
 	return load(out, file, env, diags, err);
+}
+
+/**
+ * config_load_name() - a spec of the names that a path gives, without a look at the file
+ * @out: receives the spec, of no container, the caller's to free with pod_spec_free()
+ * @path: as for config_load()
+ *
+ * Return: 0; -EINVAL: @path is no name for a pod; -ENOMEM. @err is filled.
+ */
+int config_load_name(struct pod_spec **out, const char *path, struct err *err)
+{
+	struct pod_spec *spec = new_spec();
+	int r = spec ? take_names(spec, path, err) : no_memory(err);
+
+	if (r == 0 && config_default_hostname(spec) < 0)
+		r = no_memory(err);
+	if (r < 0) {
+		pod_spec_free(spec);
+		return r;
+	}
+	*out = spec;
+	return 0;
 }

@@ -47,6 +47,7 @@ int config_load(struct pod_spec **out, const char *path, const struct config_env
 		struct config_diags *diags, struct err *err);
 int config_load_bytes(struct pod_spec **out, const struct config_bytes *file,
 		      const struct config_env *env, struct config_diags *diags, struct err *err);
+int config_load_name(struct pod_spec **out, const char *path, struct err *err);
 bool config_file_hidden(int dirfd, const char *path);
 int config_complete(struct pod_container *c);
 void pod_spec_free(struct pod_spec *spec);

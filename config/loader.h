@@ -47,3 +47,4 @@ int config_assign(void *loader, const char *key, struct config_pos pos,
 		  const struct config_text *line, size_t offset);
 void *config_member(struct loader *l, const struct config_key *key);
 int config_finish(struct loader *l);
+int config_default_hostname(struct pod_spec *spec);

@@ -2,10 +2,12 @@
 /* podctl stop, restart, pause, unpause, kill: what changes a running pod. */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/program.h"
+#include "config/load.h"
 #include "config/signal.h"
 #include "ctl/conn.h"
 #include "ctl/ctl.h"
@@ -16,7 +18,7 @@
 enum { OPT_NO_WAIT = CTL_OPT_FIRST };
 
 /* A pod whose podd was killed is stopped by another one, which is executed in our place. */
-static int stop_without_podd(struct ctl *ctl, const char *pod, const struct err *gone)
+static int stop_without_podd(struct ctl *ctl, const char *pod)
 {
 	char *args[] = { (char *)"podd", (char *)"--stop", NULL, NULL, NULL, NULL };
 	char program[PATH_MAX], file[PATH_MAX];
@@ -28,8 +30,8 @@ static int stop_without_podd(struct ctl *ctl, const char *pod, const struct err 
 		args[n++] = (char *)ctl->root;
 	}
 	args[n] = file;
-	if (!pods_file(&ctl->paths, pod, file)) /* nothing says how to stop it */
-		return ctl_fail(ctl, CTL_NO_POD, gone);
+	if (!pods_file(&ctl->paths, pod, file)) /* podd can do without, but for the name */
+		snprintf(file, sizeof(file), "%s" CONFIG_DIR "/%s.pod", ctl->paths.root, pod);
 	if (program_find(program, "podd", &err) == 0) {
 		(void)execv(program, args);
 		(void)err_sys(&err, "execute '%s'", program);
@@ -59,7 +61,7 @@ static int command(struct ctl *ctl, const char *pod, const char *method, json_t 
 		conn_close(&conn);
 	}
 	if (r == -ECONNREFUSED && strcmp(method, STOP) == 0 && !conn_is_starting(&ctl->paths, pod))
-		return stop_without_podd(ctl, pod, &err);
+		return stop_without_podd(ctl, pod);
 	return r < 0 ? ctl_fail(ctl, conn_exit_code(r), &err) : CTL_OK;
 }
 

@@ -154,6 +154,16 @@ static int take_pause(struct pod *pod, struct err *err)
 	return r == -ENOENT ? -EPROTO : r; /* it has begun, and its pause is there */
 }
 
+/* A pod that is only to be stopped is the one that runs, whatever the file says by now. */
+static void go_by_record(struct pod *pod)
+{
+	const struct record_state *state = record_current(pod->pause.record);
+
+	pod->definition = state->definition;
+	if (pod->first_spec->container_n == 0) /* nothing is known of the file */
+		pod->first_spec->stop_timeout_ns = state->machine.stop_timeout_ns;
+}
+
 /* Somebody holds "alive": the pause of a podd that was killed. */
 static int look_at_living(struct pod *pod, struct err *err)
 {
@@ -170,7 +180,9 @@ static int look_at_living(struct pod *pod, struct err *err)
 		return err_wrap(err, r, "the pod runs already and cannot be adopted");
 	if (!record_current(pod->pause.record))
 		return cannot_go_on(pod, "it had only begun to start");
-	if (record_current(pod->pause.record)->definition != pod->definition)
+	if (pod->stop_only)
+		go_by_record(pod);
+	else if (record_current(pod->pause.record)->definition != pod->definition)
 		return cannot_go_on(pod, "the file asks for another network, hostname or user namespace");
 	pod->former = POD_FORMER_SAME;
 	pod->adopting = true;

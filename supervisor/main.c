@@ -101,6 +101,7 @@ static int parse_options(struct options *o, int argc, char **argv)
 	return -1;
 }
 
+/* Return: 0, or the status to exit with: what is wrong was told. */
 static int load(struct pod_spec **out, const char *file)
 {
 	struct config_diags *diags = calloc(1, sizeof(*diags));
@@ -124,6 +125,22 @@ static int load(struct pod_spec **out, const char *file)
 	config_diags_done(diags);
 	free(diags);
 	return r < 0 ? EXIT_USAGE : 0;
+}
+
+/*
+ * What a podd that was killed has left can be stopped without the file, which is only asked
+ * where its last lines go.
+ */
+static int load_to_stop(struct pod_spec **out, const char *file)
+{
+	struct err err = { 0 };
+
+	if (load(out, file) == 0)
+		return 0;
+	if (config_load_name(out, file, &err) < 0)
+		return EXIT_USAGE; /* and so was this */
+	say(SAY_NOTICE, "pod '%s': going by what is known of the pod that runs", (*out)->name);
+	return 0;
 }
 
 static int failure(const struct err *err)
@@ -265,7 +282,7 @@ int main(int argc, char **argv)
 	pod.words = &words;
 	status = choose_backend(&o.backend);
 	if (status == 0)
-		status = load(&spec, o.file);
+		status = o.stop ? load_to_stop(&spec, o.file) : load(&spec, o.file);
 	if (status == 0)
 		status = run_pod(&pod, spec, &o);
 	pod_spec_free(spec);

@@ -336,17 +336,24 @@ static void collect_former_network(struct pod *pod)
 		note_failure(pod, collect_networks(pod, &err), &err);
 }
 
+/* What the pause holds, if that has a network on a bridge. */
+static int adopt_address(struct pod *pod, struct err *err)
+{
+	int fd = pause_take_fd(&pod->pause, PAUSE_FD_LEASE, err);
+
+	if (fd == -EBADF)
+		return 0;
+	return fd < 0 ? fd : netns_adopt(&pod->lease, fd, err);
+}
+
 static int acquire_address(struct pod *pod, struct err *err)
 {
 	const struct netns_pod id = net_identity(pod);
 
+	if (pod->adopting)
+		return adopt_address(pod, err);
 	if (pod->spec->network.mode != NETNS_BRIDGE)
 		return 0;
-	if (pod->adopting) {
-		int fd = pause_take_fd(&pod->pause, PAUSE_FD_LEASE, err);
-
-		return fd < 0 ? fd : netns_adopt(&pod->lease, fd, err);
-	}
 	return netns_acquire(&pod->lease, &id, &pod->spec->network, err);
 }
 
@@ -585,9 +592,9 @@ int pod_explain(const struct pod *pod, int r, struct err *err)
  * Or take over a pod that runs already, because its podd was killed: nothing of
  * it is started, stopped or changed then but what was left half done.
  *
- * With @pod->stop_only only such a pod is taken over, for the caller to stop it. What
- * cannot go on is ended, and traces of a dead one are removed: -ECANCELED then, and
- * when there is nothing.
+ * With @pod->stop_only only such a pod is taken over, for the caller to stop it: by its
+ * record, so that a spec of names alone does (config_load_name()). What never ran is ended,
+ * and traces of a dead one are removed: -ECANCELED then, and when there is nothing.
  *
  * @pod: all zero but @argv, @words and @stop_only; give it to pod_end() in the end, also after a failure
  * @spec, @paths, @loop: borrowed as long as the pod lives; of @spec, the images are
@@ -648,7 +655,7 @@ static void remove_kernel_objects(struct pod *pod)
 	if (pod->cgroup.dirfd >= 0 && !pod->hands_off)
 		recorder_wait(&pod->cgroup);
 	fault_kill("end-processes");
-	if (pod->spec->network.mode == NETNS_BRIDGE && pod->net_fd >= 0 && !pod->hands_off)
+	if (pod->net_fd >= 0 && !pod->hands_off)
 		note_failure(pod, netns_release(&id, &pod->lease, &err), &err);
 	cgroup_close(&pod->pause_cgroup);
 	if (pod->cgroup.dirfd >= 0 && !pod->hands_off) {
