@@ -108,6 +108,23 @@ static int enter(struct loader *l, const char *name, const char *argument, struc
 	return 0;
 }
 
+static void check_twice(struct loader *l, const char *name, struct config_pos last,
+			struct config_pos pos)
+{
+	if (last.line && last.file == pos.file)
+		config_diags_add(l->diags, pos, "section [%s] is already on line %u", name, last.line);
+}
+
+/* [Unit] and [Install]. */
+static int begin_foreign(struct loader *l, const char *name, struct config_pos pos)
+{
+	const struct config_sink *sink = l->env->foreign;
+
+	check_twice(l, name, l->foreign_last[l->foreign], pos);
+	l->foreign_last[l->foreign] = pos;
+	return sink ? sink->section(sink->arg, name, pos) : 0;
+}
+
 /**
  * config_begin_section() - callback of the reader: a section starts
  */
@@ -123,16 +140,14 @@ int config_begin_section(void *loader, const char *name, struct config_pos pos)
 	l->state = NULL;
 	l->container = NULL;
 	l->foreign = foreign_section(name);
-	if (l->foreign && l->env->foreign)
-		r = l->env->foreign->section(l->env->foreign->arg, name, pos);
-	else if (!l->foreign && strncmp(name, "X-", 2) != 0) /* whoever's that is */
+	if (l->foreign)
+		r = begin_foreign(l, name, pos);
+	else if (strncmp(name, "X-", 2) != 0) /* whoever's that is */
 		r = enter(l, kind, name + n + strspn(name + n, " \t"), pos);
 	free(kind);
 	if (r < 0 || !l->state)
 		return r;
-	if (l->state->last.line && l->state->last.file == pos.file)
-		config_diags_add(l->diags, pos, "section [%s] is already on line %u", name,
-				 l->state->last.line);
+	check_twice(l, name, l->state->last, pos);
 	if (!l->state->first.line)
 		l->state->first = pos;
 	l->state->last = pos;
@@ -234,6 +249,18 @@ static int set(struct loader *l, const struct config_key *key, const struct conf
 	return key->type->parse(&v, config_member(l, key));
 }
 
+/* The generator puts the instance in; all other specifiers are systemd's. */
+static bool check_instance(struct loader *l, const struct config_text *line, size_t offset)
+{
+	for (const char *s = line->s + offset; *s; s++) {
+		if (s[0] == '%' && s[1] == 'i' &&
+		    !specifier(l, 'i', config_text_pos(line, (size_t)(s - line->s))))
+			return false;
+		s += s[0] == '%' && s[1];
+	}
+	return true;
+}
+
 /* [Unit] is systemd's to read; [Install] is put into force by the generator. */
 static int assign_foreign(struct loader *l, const char *name, struct config_pos pos,
 			  const struct config_text *line, size_t offset)
@@ -243,7 +270,7 @@ static int assign_foreign(struct loader *l, const char *name, struct config_pos 
 
 	if (l->foreign == FOREIGN_UNIT) {
 		r = config_unit_check(name, pos, line, offset, l->diags);
-		if (r < 0)
+		if (r < 0 || !check_instance(l, line, offset))
 			return 0;
 	} else {
 		if (strncmp(name, "X-", 2) == 0)

@@ -24,7 +24,7 @@ struct section_state {
 };
 
 /* Sections that the generator passes on to systemd. */
-enum foreign_section { FOREIGN_NONE, FOREIGN_UNIT, FOREIGN_INSTALL };
+enum foreign_section { FOREIGN_NONE, FOREIGN_UNIT, FOREIGN_INSTALL, FOREIGN_N };
 
 struct loader {
 	struct pod_spec *spec;
@@ -39,6 +39,7 @@ struct loader {
 	enum config_section section;
 	struct section_state *state; /* NULL: its keys are passed over */
 	enum foreign_section foreign; /* or told to env->foreign */
+	struct config_pos foreign_last[FOREIGN_N];
 	struct pod_container *container; /* of [Container], else NULL */
 };
 

@@ -16,6 +16,8 @@ enum kind {
 	KIND_ANY,   /* systemd's to judge */
 	KIND_UNITS, /* a list of names of units */
 	KIND_BOOL,
+	KIND_NUMBER,
+	KIND_TIME,
 };
 
 /* systemd.unit(5) of systemd 258, "[Unit] Section Options". */
@@ -33,12 +35,12 @@ static const struct unit_key {
 	{ "Description", KIND_ANY },
 	{ "Documentation", KIND_ANY },
 	{ "FailureAction", KIND_ANY },
-	{ "FailureActionExitStatus", KIND_ANY },
+	{ "FailureActionExitStatus", KIND_NUMBER },
 	{ "IgnoreOnIsolate", KIND_BOOL },
-	{ "JobRunningTimeoutSec", KIND_ANY },
+	{ "JobRunningTimeoutSec", KIND_TIME },
 	{ "JobTimeoutAction", KIND_ANY },
 	{ "JobTimeoutRebootArgument", KIND_ANY },
-	{ "JobTimeoutSec", KIND_ANY },
+	{ "JobTimeoutSec", KIND_TIME },
 	{ "JoinsNamespaceOf", KIND_UNITS },
 	{ "OnFailure", KIND_UNITS },
 	{ "OnFailureJobMode", KIND_ANY },
@@ -56,12 +58,12 @@ static const struct unit_key {
 	{ "Requisite", KIND_UNITS },
 	{ "SourcePath", KIND_ANY },
 	{ "StartLimitAction", KIND_ANY },
-	{ "StartLimitBurst", KIND_ANY },
-	{ "StartLimitIntervalSec", KIND_ANY },
+	{ "StartLimitBurst", KIND_NUMBER },
+	{ "StartLimitIntervalSec", KIND_TIME },
 	{ "StopPropagatedFrom", KIND_UNITS },
 	{ "StopWhenUnneeded", KIND_BOOL },
 	{ "SuccessAction", KIND_ANY },
-	{ "SuccessActionExitStatus", KIND_ANY },
+	{ "SuccessActionExitStatus", KIND_NUMBER },
 	{ "SurviveFinalKillSignal", KIND_BOOL },
 	{ "Upholds", KIND_UNITS },
 	{ "Wants", KIND_UNITS },
@@ -170,6 +172,67 @@ static int check_bool(const char *key, const struct config_text *line, size_t of
 	return -EINVAL;
 }
 
+static bool is_number(const char *s)
+{
+	size_t n = strspn(s, "0123456789");
+
+	return n > 0 && n < 11 && !s[n];
+}
+
+static bool is_time_unit(const char *s, size_t n)
+{
+	/* systemd.time(7), "Parsing Time Spans". */
+	static const char *const units[] = {
+		"",	"us",	"usec", "\302\265s", "\316\274s", "ms",   "msec",  "s",
+		"sec",	"second", "seconds", "m",	      "min",	     "minute", "minutes", "h",
+		"hr",	"hour", "hours", "d",	      "day",	     "days", "w",     "week",
+		"weeks", "M",	"month", "months",    "y",	     "year", "years",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
+		if (strlen(units[i]) == n && strncmp(units[i], s, n) == 0)
+			return true;
+	return false;
+}
+
+/* "5min 20s", "1.5h", "infinity". */
+static bool is_time(const char *s)
+{
+	bool any = false;
+
+	if (strcmp(s, "infinity") == 0)
+		return true;
+	while (*(s += strspn(s, BLANKS))) {
+		size_t n = strspn(s, "0123456789"), unit;
+
+		if (n == 0)
+			return false;
+		s += n;
+		s += *s == '.' ? 1 + strspn(s + 1, "0123456789") : 0;
+		s += strspn(s, BLANKS);
+		unit = strcspn(s, BLANKS "0123456789");
+		if (!is_time_unit(s, unit))
+			return false;
+		s += unit;
+		any = true;
+	}
+	return any;
+}
+
+/* One with a specifier is systemd's to judge; an empty one resets what was said before. */
+static int check_single(const struct unit_key *k, const struct config_text *line, size_t offset,
+			struct config_diags *diags)
+{
+	const char *value = line->s + offset;
+	bool number = k->kind == KIND_NUMBER;
+
+	if (!*value || strchr(value, '%') || (number ? is_number(value) : is_time(value)))
+		return 0;
+	config_diags_add(diags, config_text_pos(line, offset), "%s=: '%s' is no %s", k->name, value,
+			 number ? "number" : "time, such as 20s, 5min or infinity");
+	return -EINVAL;
+}
+
 /**
  * config_unit_check() - check an assignment in [Unit]
  * @pos: of the key
@@ -191,6 +254,8 @@ int config_unit_check(const char *key, struct config_pos pos, const struct confi
 		return check_units(key, line, offset, diags);
 	else if (k->kind == KIND_BOOL)
 		return check_bool(key, line, offset, diags);
+	else if (k->kind != KIND_ANY)
+		return check_single(k, line, offset, diags);
 	return 0;
 }
 

@@ -324,7 +324,7 @@ static void load__foreign_sections_and_keys__passed_over(void **state)
 {
 	struct pod_spec *spec = good("[Unit]\nAfter=x.target\nAfter=y.pod\n[X-Mine]\nFoo=%z\n"
 				     "[Install]\nWantedBy=z.pod\n"
-				     "[Container c]\nX-Note=%z\n" NEEDED "[X-Mine]\n[Unit]\n");
+				     "[Container c]\nX-Note=%z\n" NEEDED "[X-Mine]\n");
 
 	(void)state;
 	assert_int_equal(spec->container_n, 1);
@@ -370,6 +370,17 @@ static void load__unit_section__names_and_booleans_are_checked(void **state)
 		  "f.pod:2:34: Wants=: '@.service' is no name of a unit\n" },
 		{ "[Unit]\nRefuseManualStop=maybe\n[Container c]\n" NEEDED,
 		  "f.pod:2:18: RefuseManualStop=: 'maybe' is none of yes, no\n" },
+		{ "[Unit]\nStartLimitBurst=abc\nStartLimitIntervalSec=5 parsecs\nJobTimeoutSec=.\n"
+		  "[Container c]\n" NEEDED,
+		  "f.pod:2:17: StartLimitBurst=: 'abc' is no number\n"
+		  "f.pod:3:23: StartLimitIntervalSec=: '5 parsecs' is no time, such as 20s, 5min or "
+		  "infinity\n"
+		  "f.pod:4:15: JobTimeoutSec=: '.' is no time, such as 20s, 5min or infinity\n" },
+		{ "[Unit]\nDescription=a%%i %i\n[Container c]\n" NEEDED,
+		  "f.pod:2:18: '%i' in a pod that is no instance of a template\n" },
+		{ "[Unit]\nAfter=a.pod\n[Container c]\n" NEEDED "[Unit]\n[Install]\n[Install]\n",
+		  "f.pod:6:1: section [Unit] is already on line 1\n"
+		  "f.pod:8:1: section [Install] is already on line 7\n" },
 		{ "[Unit]\nAftr=a.pod\nAfter=x\n[Container c]\n" NEEDED, /* errors come first */
 		  "f.pod:3:7: After=: 'x' is no name of a unit\n"
 		  "f.pod:2:1: warning: unknown key 'Aftr' in [Unit]; did you mean 'After'?\n" },
@@ -377,9 +388,10 @@ static void load__unit_section__names_and_booleans_are_checked(void **state)
 
 	(void)state;
 	expect_all_faults(faults, ARRAY_SIZE(faults));
-	pod_spec_free(good("[Unit]\nAfter=\nBefore=\"a.pod\" 'b.service' c%i.target %j dev-x\\x2dy.device\n"
+	pod_spec_free(good("[Unit]\nAfter=\nBefore=\"a.pod\" 'b.service' c%n.target %j dev-x\\x2dy.device\n"
 			   "Wants=a@b.service x@.service\nAllowIsolate=Y\nConditionHost=x\nX-Mine=,\n"
-			   "Description=a, b\n[Container c]\n" NEEDED));
+			   "Description=a, b\nStartLimitBurst=\nStartLimitIntervalSec=5min 20.5s 1h\n"
+			   "JobTimeoutSec=infinity\nFailureActionExitStatus=255\n[Container c]\n" NEEDED));
 }
 
 static void load__unit_section__unknown_keys_are_warnings(void **state)
