@@ -16,6 +16,7 @@ shopt -s inherit_errexit
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BUILD=$(cd "$top" && realpath "${BUILD:-build}")
+. "$top/tests/jq.sh"
 
 if [ -z "${PODD_TEST_INSIDE:-}" ]; then
 	if [ "$(id -u)" != 0 ]; then

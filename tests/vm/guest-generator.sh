@@ -85,6 +85,25 @@ late_volume() {
 	systemctl stop mnt-never.mount && ! active vol.pod && ! mountpoint /mnt/never
 }
 
+# An automount is asked for what it mounts, also by a unit that does not want that. What it
+# cannot mount is not there: that is told with the line, and tried again.
+auto_volume() {
+	local units=/run/systemd/system
+	printf '[Mount]\nWhere=/mnt/auto\nWhat=none\nType=tmpfs\n' >$units/mnt-auto.mount
+	printf '[Automount]\nWhere=/mnt/auto\n' >$units/mnt-auto.automount
+	pod $etc/auto.pod Volume=/mnt/auto:/data:noidmap && systemctl daemon-reload &&
+		systemctl start mnt-auto.automount && systemctl start pod@auto || return 1
+	[ "$(podctl exec auto app -- stat -f -c %T /data)" = tmpfs ] || return 1
+	systemctl stop pod@auto mnt-auto.mount && sed -i s/tmpfs/nofs/ $units/mnt-auto.mount &&
+		sed -i s,/mnt/auto:,/mnt/auto/below:, $etc/auto.pod && systemctl daemon-reload &&
+		systemctl reset-failed mnt-auto.mount && active mnt-auto.automount || return 1
+	! systemctl start pod@auto
+	systemctl status --no-pager pod@auto
+	systemctl status --no-pager pod@auto | grep "Status: .*$etc/auto.pod:6:1: .*'/mnt/auto/below': No such device" &&
+		[ "$(show ExecMainStatus pod@auto)/$(show SubState pod@auto)" = 1/auto-restart ] &&
+		systemctl stop pod@auto mnt-auto.automount && rm $units/mnt-auto.*mount
+}
+
 # A source that is only not there: podd says so.
 missing_source() {
 	pod $etc/src.pod Volume=/srv/nothing:/data
@@ -170,6 +189,19 @@ orphan_is_stopped() {
 		systemctl start web.pod && active web.pod web.pod-orphan
 }
 
+# Nor does it take the file, which may be broken by now: what runs is what is stopped.
+broken_orphan_is_stopped() {
+	systemctl start idle.pod && cp $etc/idle.pod /run/idle.pod && echo MemoryMx=1 >>$etc/idle.pod &&
+		kill -KILL "$(podd_of idle)" && until_show ActiveState failed idle.pod &&
+		pgrep -f 'pod-pause idle' && systemctl stop idle.pod || return 1
+	systemctl status --no-pager idle.pod idle.pod-orphan
+	[ "$(show ActiveState idle.pod-orphan)" = inactive ] && [ ! -e /run/podd/idle ] &&
+		! pgrep -f 'pod-pause idle' || return 1
+	# With nothing to stop it is no failure either.
+	! systemctl start idle.pod && active idle.pod-orphan && systemctl stop idle.pod &&
+		[ "$(show ActiveState idle.pod-orphan)" = inactive ] && mv /run/idle.pod $etc/idle.pod
+}
+
 # The unit of a pod that runs stays what it is, until that is stopped (systemd 254).
 file_goes() {
 	local pid
@@ -209,6 +241,7 @@ check "generator: a broken file is in the journal and in its unit's status" brok
 check "generator: mended, it starts without a daemon-reload" mended_file_starts
 check "generator: a volume that is never mounted holds its pod, no other" missing_volume
 check "generator: it starts when that is there, and is stopped before it goes" late_volume
+check "generator: a volume on an automount is what that mounts" auto_volume
 check "generator: a volume's source that is not there is told by podd" missing_source
 check "generator: an image that is not there is told by podd" missing_image
 check "generator: a full disk is told by podd, and holds no other pod" full_disk
@@ -217,6 +250,7 @@ check "generator: a stop of the one leaves a pod that the other has adopted" oth
 check "generator: a drop-in of /etc for a file of /usr/share" drop_in_of_etc
 check "generator: an instance by its directory" new_instance
 check "generator: a pod whose podd was killed is stopped as well" orphan_is_stopped
+check "generator: so it is when its file is broken by then" broken_orphan_is_stopped
 name="generator: a pod that runs keeps its unit when its file goes"
 if [ "$(show KillMode web.pod)" = process ]; then
 	check "$name" file_goes

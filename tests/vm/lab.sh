@@ -13,7 +13,7 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd) || exit 1
 lab=${VMLAB:-$top/../shared/vmlab/vmlab}
 # Run-time libraries of the tests and programs, real software for pods, and what makes a policy.
 # shellcheck disable=SC2034 # used by who sources this
-packages=libcmocka0,libjansson4,libarchive13,libcurl4,nginx-light,jq,secilc,apparmor
+packages=libcmocka0,libjansson4,libarchive13,libcurl4,nginx-light,gojq,jq,secilc,apparmor
 
 # need_lab NAME: without one the test of that name is skipped
 need_lab() {

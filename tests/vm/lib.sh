@@ -6,6 +6,8 @@
 # Nothing here sleeps: until_ok and until_show bound each wait to two minutes, which a
 # run that passes never waits for.
 set -u
+# shellcheck source=tests/jq.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../jq.sh"
 n=0 failed=0 dest=build/dest
 
 # check NAME COMMAND...: one test, in a subshell; its output is told when it fails.
