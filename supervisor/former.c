@@ -160,8 +160,8 @@ static void go_by_record(struct pod *pod)
 	const struct record_state *state = record_current(pod->pause.record);
 
 	pod->definition = state->definition;
-	if (pod->first_spec->container_n == 0) /* nothing is known of the file */
-		pod->first_spec->stop_timeout_ns = state->machine.stop_timeout_ns;
+	pod->first_spec->stop_timeout_ns = pod->file_to_stop ? pod->file_to_stop->stop_timeout_ns :
+							       state->machine.stop_timeout_ns;
 }
 
 /* Somebody holds "alive": the pause of a podd that was killed. */

@@ -128,18 +128,20 @@ static int load(struct pod_spec **out, const char *file)
 }
 
 /*
- * What a podd that was killed has left can be stopped without the file, which is only asked
- * where its last lines go.
+ * What a podd that was killed has left is stopped by its record. The file, which may be broken
+ * or gone by now, only says where last lines go, and how long a stop may take.
+ * @file: NULL then
  */
-static int load_to_stop(struct pod_spec **out, const char *file)
+static int load_to_stop(struct pod_spec **out, struct pod_spec **file, const char *path)
 {
 	struct err err = { 0 };
 
-	if (load(out, file) == 0)
-		return 0;
-	if (config_load_name(out, file, &err) < 0)
-		return EXIT_USAGE; /* and so was this */
-	say(SAY_NOTICE, "pod '%s': going by what is known of the pod that runs", (*out)->name);
+	if (config_load_name(out, path, &err) < 0) {
+		say(SAY_ERR, "%s", err.msg);
+		return EXIT_USAGE;
+	}
+	if (load(file, path) != 0)
+		say(SAY_NOTICE, "pod '%s': going by what is known of the pod that runs", (*out)->name);
 	return 0;
 }
 
@@ -229,7 +231,6 @@ static int run_pod(struct pod *pod, struct pod_spec *spec, const struct options 
 	int r, status = EXIT_STOPPED;
 
 	pod->argv = o->argv;
-	pod->stop_only = o->stop;
 	r = host_prepare_process(&err);
 	if (r == 0)
 		r = paths_open(&paths, o->root, PATHS_CREATE, &err);
@@ -266,7 +267,7 @@ static int run_pod(struct pod *pod, struct pod_spec *spec, const struct options 
 int main(int argc, char **argv)
 {
 	static struct pod pod; /* large: pages that a small pod does not need stay untouched */
-	struct pod_spec *spec = NULL;
+	struct pod_spec *spec = NULL, *file = NULL;
 	struct last_words words;
 	struct options o = { 0 };
 	struct err err = { 0 };
@@ -282,10 +283,13 @@ int main(int argc, char **argv)
 	pod.words = &words;
 	status = choose_backend(&o.backend);
 	if (status == 0)
-		status = o.stop ? load_to_stop(&spec, o.file) : load(&spec, o.file);
+		status = o.stop ? load_to_stop(&spec, &file, o.file) : load(&spec, o.file);
+	pod.stop_only = o.stop;
+	pod.file_to_stop = file;
 	if (status == 0)
 		status = run_pod(&pod, spec, &o);
 	pod_spec_free(spec);
+	pod_spec_free(file);
 	last_words_done(&words);
 	return status;
 }

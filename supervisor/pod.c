@@ -158,7 +158,7 @@ static int open_directories(struct pod *pod, struct err *err)
 static int find_images(struct pod *pod, struct err *err)
 {
 	struct pod_spec *spec = take_ptr(pod->first_spec);
-	int r = update_open(pod, err);
+	int r = pod->stop_only ? 0 : update_open(pod, err);
 
 	if (r == 0)
 		r = pod->adopting && !update_is_under_way(pod) ?
@@ -593,10 +593,10 @@ int pod_explain(const struct pod *pod, int r, struct err *err)
  * it is started, stopped or changed then but what was left half done.
  *
  * With @pod->stop_only only such a pod is taken over, for the caller to stop it: by its
- * record, so that a spec of names alone does (config_load_name()). What never ran is ended,
+ * record; @spec is of names alone then (config_load_name()). What never ran is ended,
  * and traces of a dead one are removed: -ECANCELED then, and when there is nothing.
  *
- * @pod: all zero but @argv, @words and @stop_only; give it to pod_end() in the end, also after a failure
+ * @pod: all zero but @argv, @words, @stop_only and @file_to_stop; give it to pod_end() in the end, also after a failure
  * @spec, @paths, @loop: borrowed as long as the pod lives; of @spec, the images are
  *	looked up here
  *

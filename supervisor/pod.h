@@ -106,6 +106,7 @@ struct pod {
 	enum pod_former former;	 /* what of it was here */
 	const char *former_why;	 /* it cannot go on */
 	bool stop_only;	  /* asked for by the caller: to end what is here, and start nothing */
+	const struct pod_spec *file_to_stop; /* of such a pod, what its file says; or NULL */
 	bool adopting;	  /* it runs already: a podd that was killed has made it */
 	unsigned stepping; /* a step's actions are being done: no container comes or goes */
 	bool hands_off;	  /* it lives, or may: release what we hold, touch nothing */

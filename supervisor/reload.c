@@ -322,6 +322,8 @@ void reload_take_out(struct pod *pod)
 /* As much as is known of a container that the file has not: to stop it. */
 static const struct pod_container *remember(struct pod *pod, const struct record_member *record)
 {
+	const struct pod_container *hint =
+		pod->file_to_stop ? plan_find(pod->file_to_stop, record->name) : NULL;
 	struct pod_spec *former = pod->former_spec;
 	struct pod_container *c = &former->containers[former->container_n];
 
@@ -331,7 +333,7 @@ static const struct pod_container *remember(struct pod *pod, const struct record
 	former->container_n++;
 	c->run.writable = CONTAINER_WRITABLE_NO;
 	c->restart.policy = RESTART_NEVER;
-	c->log = (struct log_spec){ .max_bytes = UINT64_MAX, .max_files = 1 };
+	c->log = hint ? hint->log : (struct log_spec){ .max_bytes = UINT64_MAX, .max_files = 1 };
 	c->stop_signal = record->stop_signal;
 	cgroup_limits_init(&c->limits);
 	return c;
