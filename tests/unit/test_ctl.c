@@ -96,10 +96,12 @@ static void any_command__wrong_pod__one_line_and_3(void **state)
 	declare(f, "etc/podd/later.pod");
 	assert_int_equal(mkdirat(f->rootfd, "run/podd/old", 0700), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
-		static const char *const commands[] = { "status", "stop", "restart", "kill",
-							"inspect", "events" };
+		static const char *const commands[] = { "status", "restart", "kill", "inspect",
+							"events", "stop" };
+		/* What a podd has left is stopped by another one. */
+		size_t n = ARRAY_SIZE(commands) - (strcmp(wrong[i].pod, "old") == 0);
 
-		for (size_t j = 0; j < ARRAY_SIZE(commands); j++) {
+		for (size_t j = 0; j < n; j++) {
 			o = podctl(f, commands[j], wrong[i].pod);
 			assert_string_equal(o->errors, wrong[i].line);
 			assert_string_equal(o->out, "");
