@@ -139,3 +139,20 @@ int labels_write(int attr_dirfd, const struct labels *labels, const struct conta
 	}
 	return 0;
 }
+
+/**
+ * labels_explain() - say of an execve(2) that was refused which labels it had
+ * @r: its -errno, of which @err tells
+ *
+ * Return: @r.
+ */
+int labels_explain(struct err *err, int r, const struct labels *labels,
+		   const struct container_spec *spec)
+{
+	if (r != -EPERM && r != -EACCES) /* what LSMs answer */
+		return r;
+	for (unsigned i = 0; i < CONTAINER_LABEL_N; i++)
+		if (labels->wanted[i])
+			(void)err_wrap(err, r, "with %s=%s", kinds[i].key, spec->labels[i].name);
+	return r;
+}

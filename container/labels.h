@@ -16,3 +16,5 @@ int labels_check(struct labels *out, const struct container_spec *spec, int sys_
 int labels_open(int *attr_dirfd_out, struct err *err);
 int labels_write(int attr_dirfd, const struct labels *labels, const struct container_spec *spec,
 		 struct err *err);
+int labels_explain(struct err *err, int r, const struct labels *labels,
+		   const struct container_spec *spec);

@@ -277,7 +277,8 @@ static int exec_program(struct start *s)
 	}
 	if (s->p->slot) /* not dead yet, so the pause has not looked at it */
 		__atomic_store_n(&s->p->slot->state, BOARD_STARTING, __ATOMIC_RELEASE);
-	return err_set(s->err, -found, "execute '%s': %s", name, strerror(-found));
+	(void)err_set(s->err, -found, "execute '%s': %s", name, strerror(-found));
+	return labels_explain(s->err, found, &s->labels, s->p->spec);
 }
 
 /* In this order. */
