@@ -21,17 +21,58 @@ static int file_name(char out[NAME_MAX + 1], const struct log_file *f, unsigned 
 	return n > NAME_MAX ? -ENAMETOOLONG : 0;
 }
 
+/*
+ * ext4 may keep the new size of a file and lose what was appended within its last block:
+ * zeros are there then, which no whole record ends with.
+ */
+static int cut_zeros(int fd, off_t *size)
+{
+	char block[4096];
+	off_t end = *size;
+
+	while (end > 0) {
+		size_t n = end < (off_t)sizeof(block) ? (size_t)end : sizeof(block), left = n;
+
+		if (pread(fd, block, n, end - (off_t)n) != (ssize_t)n)
+			return 0; /* nobody could read it better */
+		while (left > 0 && !block[left - 1])
+			left--;
+		end -= (off_t)(n - left);
+		if (left > 0)
+			break;
+	}
+	if (end < *size && ftruncate(fd, end) < 0)
+		return -errno;
+	*size = end;
+	return 0;
+}
+
 /* A power cut may have left half a record: what follows must start a line. */
 static int end_last_line(int fd, off_t *size)
 {
+	int r = cut_zeros(fd, size);
 	char last;
 
-	if (*size == 0 || pread(fd, &last, 1, *size - 1) != 1 || last == '\n')
-		return 0;
+	if (r < 0 || *size == 0 || pread(fd, &last, 1, *size - 1) != 1 || last == '\n')
+		return r;
 	if (pwrite(fd, "\n", 1, *size) != 1)
 		return -errno;
 	++*size;
 	return 0;
+}
+
+/* A file that is written no more; what cannot be mended stays as it is. */
+static void mend(const struct log_file *f, unsigned age)
+{
+	cleanup_close int fd = -EBADF;
+	char name[NAME_MAX + 1];
+	struct stat st;
+
+	if (file_name(name, f, age) < 0)
+		return;
+	fd = openat(f->dirfd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		(void)end_last_line(fd, &st.st_size);
 }
 
 /**
@@ -57,6 +98,8 @@ int log_file_open(struct log_file *f, struct log_buffer *b)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
+	if (b->now.file_ino == 0) /* nothing is known of what was before */
+		mend(f, 1);
 	if (st.st_ino != b->now.file_ino) {
 		r = end_last_line(fd, &st.st_size);
 		if (r < 0)

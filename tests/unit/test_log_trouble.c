@@ -133,6 +133,50 @@ static void log_open__file_without_last_newline__line_ended_and_kept(void **stat
 	rig_done(&rig);
 }
 
+static void write_file(const struct rig *rig, const char *name, const char *text, off_t size)
+{
+	int fd = openat(rig->dirfd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+	size_t n = strlen(text);
+
+	assert_int_equal(write(fd, text, n), n);
+	assert_int_equal(ftruncate(fd, size), 0);
+	close(fd);
+}
+
+static void assert_file(const struct rig *rig, const char *name, const char *text)
+{
+	char is[256] = "";
+
+	assert_int_equal(io_read_file(rig->dirfd, name, is, sizeof(is), NULL), strlen(text));
+	assert_string_equal(is, text);
+}
+
+/* As a power cut leaves them; the current file and the one that was current before it. */
+static void log_open__zeros_at_the_end__cut(void **state)
+{
+	struct rig rig;
+	struct log lg;
+
+	(void)state;
+	rig_init(&rig, LARGE, 5);
+	write_file(&rig, "web.log", "2016-10-06T00:17:09.669794202Z stdout F whole\n", 20000);
+	write_file(&rig, "web.log.1", "2016-10-06T00:17:09.669794202Z stdout F tor", 4096);
+	assert_int_equal(rig_open(&rig, &lg, NULL), 0);
+	assert_file(&rig, "web.log", "2016-10-06T00:17:09.669794202Z stdout F whole\n");
+	assert_file(&rig, "web.log.1", "2016-10-06T00:17:09.669794202Z stdout F tor\n");
+	say_and_pump(&rig, &lg, "next\n");
+	log_close(&lg);
+	assert_stream(&rig, CRI_STDOUT, "tor\nwhole\nnext\n");
+	rig_done(&rig);
+	/* Nothing else. */
+	rig_init(&rig, LARGE, 5);
+	write_file(&rig, "web.log", "", 5000);
+	assert_int_equal(rig_open(&rig, &lg, NULL), 0);
+	assert_file(&rig, "web.log", "");
+	log_close(&lg);
+	rig_done(&rig);
+}
+
 static void log_pump__file_emptied_or_removed_by_operator__goes_on(void **state)
 {
 	struct rig rig;
@@ -437,6 +481,7 @@ int main(void)
 		cmocka_unit_test(log_open__buffer_of_wrong_size__einval),
 		cmocka_unit_test(log_open__damaged_buffer__refused_and_left_alone),
 		cmocka_unit_test(log_open__file_without_last_newline__line_ended_and_kept),
+		cmocka_unit_test(log_open__zeros_at_the_end__cut),
 		cmocka_unit_test(log_pump__file_emptied_or_removed_by_operator__goes_on),
 		cmocka_unit_test(log_open__symlink_in_place_of_the_file__not_followed),
 		cmocka_unit_test(log_pump__write_fails_once__counted_told_and_goes_on),
