@@ -13,6 +13,7 @@
 #include "base/capability.h"
 #include "base/fd.h"
 #include "container/container.h"
+#include "ctl/security_host.h"
 #include "ctl/security_profile.h"
 
 #ifndef CAP_PERFMON /* since Linux 5.8 */
@@ -155,38 +156,37 @@ static struct config_pos of_container(const struct judge *j, const char *key)
 	return said(j, CONFIG_CONTAINER, key);
 }
 
-static bool is_root(const char *user)
-{
-	size_t n = user ? strcspn(user, ":") : 0;
+enum root_chance { NO_ROOT, MAYBE_ROOT, SURELY_ROOT };
 
-	return !user || (n == 4 && strncmp(user, "root", 4) == 0) ||
-	       (n > 0 && strspn(user, "0") == n);
+/* Whose id a name has is said by the passwd of the root, which is the image's. */
+static enum root_chance root_chance(const struct container_spec *run)
+{
+	size_t n = run->user ? strcspn(run->user, ":") : 0;
+
+	if (run->run_as_non_root)
+		return NO_ROOT;
+	if (n == 0 || (n == 4 && strncmp(run->user, "root", 4) == 0) || strspn(run->user, "0") == n)
+		return SURELY_ROOT;
+	return strspn(run->user, "0123456789") == n ? NO_ROOT : MAYBE_ROOT;
 }
 
 static void judge_user(struct judge *j)
 {
+	static const struct {
+		unsigned host, own;
+		const char *about;
+	} chances[] = {
+		[NO_ROOT] = { 0, 0, "no capability from the start" },
+		[MAYBE_ROOT] = { 5, 1, "no capability from the start, unless the image's passwd gives "
+				       "that name the id 0; RunAsNonRoot=yes rules that out" },
+		[SURELY_ROOT] = { 20, 4, "the program has a root's capabilities and files" },
+	};
 	const struct pod_container *c = j->container;
-	bool root = is_root(c->run.user) && !c->run.run_as_non_root;
+	enum root_chance chance = root_chance(&c->run);
 
-	add(j, "User", !root ? 0 : has_host_ids(j) ? 20 : 4, of_container(j, "User"),
-	    root ? "the program has a root's capabilities and files" : "no capability from the start",
-	    "%s", c->run.user ? c->run.user : c->image.name ? "the image's, or root" : "root");
-}
-
-static void judge_root(struct judge *j)
-{
-	bool host = false;
-
-	for (char **s = j->container->run.lowers; s && *s; s++)
-		host = host || strcmp(*s, "/") == 0;
-	if (j->container->run.lowers)
-		add(j, "Rootfs", host ? 60 : 0, of_container(j, "Rootfs"),
-		    host ? "reads all files of the host" : "a root of its own", "%s%s",
-		    host ? "/" : j->container->run.lowers[0],
-		    !host && j->container->run.lowers[1] ? ":..." : "");
-	if (j->container->image.name)
-		add(j, "Image", 0, of_container(j, "Image"), "a root of its own", "%s",
-		    j->container->image.name);
+	add(j, "User", has_host_ids(j) ? chances[chance].host : chances[chance].own,
+	    of_container(j, "User"), chances[chance].about, "%s",
+	    c->run.user ? c->run.user : c->image.name ? "the image's, or root" : "root");
 }
 
 static void judge_pull(struct judge *j)
@@ -279,8 +279,10 @@ static void judge_capability(struct judge *j, unsigned number, const char *name)
 static void judge_capabilities(struct judge *j)
 {
 	const struct container_capabilities *c = &j->container->run.capabilities;
-	bool root = is_root(j->container->run.user) && !j->container->run.run_as_non_root;
-	unsigned kept = !root || c->drop == CAPABILITY_ALL ? 0 : has_host_ids(j) ? 10 : 3;
+	static const unsigned own[] = { [NO_ROOT] = 0, [MAYBE_ROOT] = 1, [SURELY_ROOT] = 3 };
+	static const unsigned host[] = { [NO_ROOT] = 0, [MAYBE_ROOT] = 3, [SURELY_ROOT] = 10 };
+	enum root_chance chance = root_chance(&j->container->run);
+	unsigned kept = c->drop == CAPABILITY_ALL ? 0 : has_host_ids(j) ? host[chance] : own[chance];
 	char dropped[256] = "";
 
 	if (c->add == CAPABILITY_ALL)
@@ -383,125 +385,96 @@ static void judge_labels(struct judge *j)
 
 /* ------------------------------------------------------------- volumes, devices, limits */
 
-/* Places of the host, the first that fits; what is below them too, but for "/". */
-static const struct {
-	const char *path;
-	unsigned rw, ro;
-	const char *about;
-} places[] = {
-	{ "/", 100, 60, "all files of the host" },
-	{ "/run/podd", 100, 90, "podd's own sockets" },
-	{ "/var/run/podd", 100, 90, "podd's own sockets" },
-	{ "/var/lib/podd", 90, 20, "images and roots of all pods" },
-	{ "/etc/podd", 100, 10, "what podd runs" },
-	{ "/run", 70, 60, "sockets of the host's services; read-only does not shut them" },
-	{ "/var/run", 70, 60, "sockets of the host's services; read-only does not shut them" },
-	{ "/proc", 80, 40, "processes and settings of the host" },
-	{ "/sys", 80, 20, "devices and settings of the kernel" },
-	{ "/dev", 60, 20, "the host's /dev; its nodes do not work, its sockets do" },
-	{ "/boot", 90, 5, "the kernel that is booted next" },
-	{ "/etc", 90, 30, "the host's settings and passwords" },
-	{ "/root", 90, 30, "files of the host's root" },
-	{ "/usr", 90, 1, "the host's programs" },
-	{ "/bin", 90, 1, "the host's programs" },
-	{ "/sbin", 90, 1, "the host's programs" },
-	{ "/lib", 90, 1, "the host's libraries" },
-	{ "/lib64", 90, 1, "the host's libraries" },
-	{ "/home", 50, 30, "files of the host's users" },
-	{ "/var/log", 30, 10, "logs of the host" },
-	{ "/var", 60, 20, "state of the host's services" },
-};
-
-static bool is_below(const char *path, const char *place)
+/* " -> " and where a path leads to, if that is elsewhere. */
+static const char *leads_to(const char *path, const char *real)
 {
-	size_t n = strlen(place);
-
-	return strcmp(path, place) == 0 ||
-	       (n > 1 && strncmp(path, place, n) == 0 && path[n] == '/');
+	return real && strcmp(real, path) != 0 ? " -> " : "";
 }
 
-/* What services keep in directories of their own is what volumes are for. */
-static bool is_place(const char *path, const char *place)
+static const char *real_or_none(const char *path, const char *real)
 {
-	if (strcmp(place, "/var") == 0)
-		return strcmp(path, "/var") == 0 || strcmp(path, "/var/lib") == 0;
-	return is_below(path, place);
-}
-
-/* Of a place of the host: the score, and what it opens. */
-static unsigned judge_place(const char *path, bool read_only, const char **about)
-{
-	unsigned score = read_only ? 1 : 5;
-	size_t n = strlen(path);
-
-	*about = read_only ? "reads a place of the host" : "writes to a place of the host";
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		if (!is_place(path, places[i].path))
-			continue;
-		score = read_only ? places[i].ro : places[i].rw;
-		*about = places[i].about;
-		break;
-	}
-	if (n > 5 && strcmp(path + n - 5, ".sock") == 0 && score < 60) {
-		score = 60;
-		*about = "a socket of a service of the host; read-only does not shut it";
-	}
-	return score;
+	return *leads_to(path, real) ? real : "";
 }
 
 /* By its own name and by what that leads to, if that is there: the worse of the two. */
+static unsigned judge_path(const char *path, char *real, bool read_only, const char **about)
+{
+	unsigned score = security_place(path, read_only, about), by_real;
+	const char *real_about;
+
+	if (!real || strcmp(real, path) == 0)
+		return score;
+	by_real = security_place(real, read_only, &real_about);
+	if (by_real <= score)
+		return score;
+	*about = real_about;
+	return by_real;
+}
+
+/* The worst of its directories: it reads what is there. */
+static void judge_rootfs(struct judge *j)
+{
+	const char *about = "a root of its own", *this_about, *worst = j->container->run.lowers[0];
+	cleanup_free char *worst_real = NULL;
+	unsigned score = 0;
+
+	for (char **s = j->container->run.lowers; *s; s++) {
+		char *real = realpath(*s, NULL);
+		unsigned this_score = judge_path(*s, real, true, &this_about);
+
+		if (this_score > score || s == j->container->run.lowers) {
+			free(worst_real);
+			worst_real = take_ptr(real);
+			worst = *s;
+		}
+		if (this_score > score) {
+			score = this_score;
+			about = this_about;
+		}
+		free(real);
+	}
+	add(j, "Rootfs", score, of_container(j, "Rootfs"), about, "%s%s%s%s", worst,
+	    leads_to(worst, worst_real), real_or_none(worst, worst_real),
+	    j->container->run.lowers[1] ? ":..." : "");
+}
+
+static void judge_root(struct judge *j)
+{
+	if (j->container->run.lowers)
+		judge_rootfs(j);
+	if (j->container->image.name)
+		add(j, "Image", 0, of_container(j, "Image"), "a root of its own", "%s",
+		    j->container->image.name);
+}
+
 static void judge_volume(struct judge *j, size_t nth)
 {
 	const struct container_volume *v = &j->container->run.volumes[nth];
 	cleanup_free char *real = realpath(v->source, NULL);
-	const char *about, *real_about;
-	unsigned score = judge_place(v->source, v->read_only, &about);
-	bool leads_elsewhere = real && strcmp(real, v->source) != 0;
+	const char *about = NULL;
+	unsigned score = judge_path(v->source, real, v->read_only, &about);
 
-	if (leads_elsewhere && judge_place(real, v->read_only, &real_about) > score)
-		score = judge_place(real, v->read_only, &about);
+	if (!about) {
+		score = v->read_only ? 1 : 5;
+		about = v->read_only ? "reads a place of the host" : "writes to a place of the host";
+	}
 	if (v->no_idmap && !has_host_ids(j)) /* the pod's root is none there */
 		score = score - score / 4;
 	add(j, "Volume", score, config_origin_nth(j->origins, j->container->run.name, "Volume", nth),
-	    about, "%s%s%s:%s:%s%s", v->source, leads_elsewhere ? " -> " : "",
-	    leads_elsewhere ? real : "", v->target, v->read_only ? "ro" : "rw",
-	    v->no_idmap ? ",noidmap" : "");
+	    about, "%s%s%s:%s:%s%s", v->source, leads_to(v->source, real), real_or_none(v->source, real),
+	    v->target, v->read_only ? "ro" : "rw", v->no_idmap ? ",noidmap" : "");
 }
-
-/* By the beginning of the path. */
-static const struct {
-	const char *start;
-	unsigned rw, ro;
-	const char *about;
-} devices[] = {
-	{ "/dev/mem", 100, 80, "the host's memory" },	{ "/dev/kmem", 100, 80, "the host's memory" },
-	{ "/dev/port", 100, 80, "ports of all devices" }, { "/dev/sd", 90, 60, "a disk, as it is" },
-	{ "/dev/nvme", 90, 60, "a disk, as it is" },	{ "/dev/vd", 90, 60, "a disk, as it is" },
-	{ "/dev/mmcblk", 90, 60, "a disk, as it is" },	{ "/dev/dm-", 90, 60, "a disk, as it is" },
-	{ "/dev/mapper/", 90, 60, "a disk, as it is" }, { "/dev/disk/", 90, 60, "a disk, as it is" },
-	{ "/dev/md", 90, 60, "a disk, as it is" },	{ "/dev/loop", 70, 40, "files as disks" },
-	{ "/dev/input", 30, 30, "what is typed on the host" },
-	{ "class:input/", 30, 30, "what is typed on the host" },
-	{ "class:block/", 90, 60, "disks, as they are" }, { "class:mem/", 100, 80, "the host's memory" },
-	{ "class:tty/", 10, 5, "devices of the host, and their driver" },
-	{ "/dev/uinput", 60, 60, "types on the host" },
-};
 
 static void judge_device(struct judge *j, size_t nth)
 {
 	const struct container_device *d = &j->container->run.devices[nth];
-	unsigned score = d->read_only ? 5 : 10;
-	const char *about = "a device of the host, and its driver";
+	cleanup_free char *real = d->source[0] == '/' ? realpath(d->source, NULL) : NULL;
+	const char *about;
+	unsigned score = security_device(d->source, real, d->read_only, &about);
 
-	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
-		if (strncmp(d->source, devices[i].start, strlen(devices[i].start)) != 0)
-			continue;
-		score = d->read_only ? devices[i].ro : devices[i].rw;
-		about = devices[i].about;
-		break;
-	}
 	add(j, "Device", score, config_origin_nth(j->origins, j->container->run.name, "Device", nth),
-	    about, "%s:%s", d->source, d->read_only ? "ro" : "rw");
+	    about, "%s%s%s:%s", d->source, leads_to(d->source, real), real_or_none(d->source, real),
+	    d->read_only ? "ro" : "rw");
 }
 
 static void judge_credential(struct judge *j, size_t nth)
@@ -523,6 +496,14 @@ static void judge_limit(struct judge *j, const char *key, uint64_t own, uint64_t
 	else
 		add(j, key, 5, own == LIMIT_MAX ? of_container(j, key) : pos,
 		    "can take what the host has", "infinity");
+}
+
+/* What podd's own stdout and stderr are, as whoever started it has opened them. */
+static void judge_log(struct judge *j)
+{
+	if (j->container->log.driver == LOG_PASSTHROUGH)
+		add(j, "LogDriver", has_host_ids(j) ? 10 : 5, of_container(j, "LogDriver"),
+		    "descriptors of the host: podd's own output", "passthrough");
 }
 
 /* A hard limit above @most is worth a score; below, it bounds. */
@@ -590,6 +571,7 @@ static void judge_container(struct judge *j)
 		judge_device(j, i);
 	for (size_t i = 0; i < c->run.credential_n; i++)
 		judge_credential(j, i);
+	judge_log(j);
 	judge_limit(j, "MemoryMax", c->limits.memory_max_bytes, j->spec->limits.memory_max_bytes);
 	judge_limit(j, "TasksMax", c->limits.tasks_max, j->spec->limits.tasks_max);
 	judge_rlimits(j);

@@ -18,8 +18,8 @@
  * open door counts as such, however many others are shut, and doors add up. That of
  * a pod is its most exposed container's: they share the network and each other's signals.
  *
- * Of the host it looks only at what the file names: a profile of system calls, and where
- * the links of a volume's source lead to.
+ * Of the host it looks only at what the file names: a profile of system calls, where the
+ * links of a volume, root or device lead to, and what node that is.
  *
  * The words for an exposure and their bounds are those of systemd-analyze(1).
  */

@@ -52,12 +52,20 @@ static bool applies(const json_t *rule, uint64_t capabilities)
 	       !names_one_of(barred, capabilities);
 }
 
+/* The @nth of a rule, which has "names" or, as Docker's older ones, a "name"; NULL: no more. */
+static const json_t *nth_name(const json_t *rule, size_t nth)
+{
+	const json_t *names = json_object_get(rule, "names");
+	size_t n = json_array_size(names);
+
+	return nth < n ? json_array_get(names, nth) : nth == n ? json_object_get(rule, "name") : NULL;
+}
+
 static bool has_name(const json_t *rule, const char *call)
 {
 	const json_t *name;
-	size_t i;
 
-	json_array_foreach(json_object_get(rule, "names"), i, name)
+	for (size_t i = 0; (name = nth_name(rule, i)); i++)
 		if (json_is_string(name) && strcmp(json_string_value(name), call) == 0)
 			return true;
 	return false;
@@ -146,16 +154,68 @@ static bool is_repeated(const json_t *rules, size_t nth, const char *call)
 	return false;
 }
 
+static bool has_string(const json_t *list, const char *s)
+{
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach(list, i, v)
+		if (json_is_string(v) && strcmp(json_string_value(v), s) == 0)
+			return true;
+	return false;
+}
+
+/* Whether a list of ABIs that podd's own profile has comes with @abi. */
+static bool own_has_abi(const json_t *own, const char *abi)
+{
+	const json_t *entry;
+	size_t i;
+
+	json_array_foreach(json_object_get(own, "archMap"), i, entry) {
+		const char *native = json_string_value(json_object_get(entry, "architecture"));
+
+		if (strcmp(native, abi) == 0 ||
+		    has_string(json_object_get(entry, "subArchitectures"), abi))
+			return true;
+	}
+	return false;
+}
+
+/* What calls come in by that podd's own profile shuts: x32 beside x86-64. */
+static void compare_abis(struct security_profile *out, const json_t *abis, const json_t *own)
+{
+	const json_t *abi;
+	size_t i;
+
+	json_array_foreach(abis, i, abi)
+		if (json_is_string(abi) && !own_has_abi(own, json_string_value(abi)))
+			add_call(out, json_string_value(abi));
+}
+
+static void compare_all_abis(struct security_profile *out, const json_t *profile, const json_t *own)
+{
+	const json_t *entry;
+	size_t i;
+
+	compare_abis(out, json_object_get(profile, "architectures"), own);
+	json_array_foreach(json_object_get(profile, "archMap"), i, entry) {
+		const char *native = json_string_value(json_object_get(entry, "architecture"));
+
+		if (native && own_has_abi(own, native)) /* others are not this machine's */
+			compare_abis(out, json_object_get(entry, "subArchitectures"), own);
+	}
+}
+
 static void compare(struct security_profile *out, const json_t *profile, const json_t *own,
 		    uint64_t capabilities)
 {
 	const json_t *rules = json_object_get(profile, "syscalls"), *rule, *name;
-	size_t i, k;
+	size_t i;
 
 	json_array_foreach(rules, i, rule) {
 		if (!applies(rule, capabilities))
 			continue;
-		json_array_foreach(json_object_get(rule, "names"), k, name) {
+		for (size_t k = 0; (name = nth_name(rule, k)); k++) {
 			const char *call = json_string_value(name);
 
 			if (call && !own_allows(own, call, json_object_get(rule, "args"), capabilities) &&
@@ -181,5 +241,6 @@ void security_profile_look(struct security_profile *out, const char *path, uint6
 	const char *action = json_string_value(json_object_get(profile, "defaultAction"));
 
 	*out = (struct security_profile){ .refuses = action && !lets_through(action) };
+	compare_all_abis(out, profile, own);
 	compare(out, profile, own, capabilities);
 }

@@ -17,7 +17,7 @@
 
 struct security_profile {
 	bool refuses;	 /* what it does not name; false as well when it cannot be read */
-	unsigned beyond; /* calls that podd's own refuses */
+	unsigned beyond; /* calls and ABIs that podd's own refuses */
 	unsigned told;	 /* so many of them are named */
 	char calls[SECURITY_CALLS_SIZE]; /* "bpf io_uring_setup and 3 more" */
 };

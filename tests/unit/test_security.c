@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "config/load.h"
@@ -78,7 +80,10 @@ static const struct {
 	{ BASE, "User", "root", 4, 0 },
 	{ BASE "User=0:5\n", "User", "0:5", 4, 4 },
 	{ BASE "User=10\n", "User", "10", 0, 4 },
-	{ BASE "User=app\n", "User", "app", 0, 4 },
+	{ BASE "User=app\n", "User", "app", 1, 4 },
+	{ BASE "User=app\n", "DropCapability", "none", 1, 0 },
+	{ BASE "User=app\nRunAsNonRoot=yes\n", "User", "app", 0, 4 },
+	{ "[Pod]\nUserNamespace=host\n" BASE "User=app\n", "User", "app", 5, 6 },
 	{ "[Pod]\nUserNamespace=host\n" BASE, "User", "root", 20, 0 },
 	{ BASE "RunAsNonRoot=yes\n", "User", "root", 0, 0 },
 	{ BASE "NoNewPrivileges=no\n", "NoNewPrivileges", "no", 8, 4 },
@@ -116,8 +121,11 @@ static const struct {
 	  7 },
 	{ BASE "Device=/dev/sda\n", "Device", "/dev/sda:rw", 90, 4 },
 	{ BASE "Device=/dev/kvm\n", "Device", "/dev/kvm:rw", 10, 4 },
+	{ BASE "Device=/dev/sg0:ro\n", "Device", "/dev/sg0:ro", 90, 4 },
+	{ BASE "Device=class:scsi_generic/*\n", "Device", "class:scsi_generic/*:rw", 90, 4 },
 	{ BASE "Device=class:block/sd*:ro\n", "Device", "class:block/sd*:ro", 60, 4 },
 	{ BASE "Device=usb:0403:6001/tty\n", "Device", "usb:0403:6001/tty:rw", 10, 4 },
+	{ BASE "LogDriver=passthrough\n", "LogDriver", "passthrough", 5, 4 },
 	{ BASE, "Landlock", "auto", 0, 0 },
 	{ BASE "Landlock=no\n", "Landlock", "no", 3, 4 },
 	{ "[Pod]\nUserNamespace=host\n" BASE "Landlock=no\n", "Landlock", "no", 8, 6 },
@@ -135,6 +143,8 @@ static const struct {
 	{ BASE "LimitMEMLOCK=8M:infinity\n", "LimitMEMLOCK", "8388608:infinity", 2, 4 },
 	{ BASE "LoadCredential=db:/etc/db\n", "LoadCredential", "db", 0, 4 },
 	{ "[Container web]\nRootfs=/\nExec=/bin/true\n", "Rootfs", "/", 60, 2 },
+	{ "[Container web]\nRootfs=/etc:/b\nExec=/bin/true\n", "Rootfs", "/etc:...", 30, 2 },
+	{ "[Container web]\nRootfs=/b:/root/x\nExec=/bin/true\n", "Rootfs", "/root/x:...", 30, 2 },
 	{ "[Container web]\nRootfs=/a:/b\nExec=/bin/true\n", "Rootfs", "/a:...", 0, 2 },
 	{ "[Container web]\nImage=a/b:1\n", "ImagePolicy", "any", 5, 0 },
 	{ "[Pod]\nImagePolicy=/k.pem\n[Container web]\nImage=a/b:1\n", "ImagePolicy", "/k.pem",
@@ -202,6 +212,13 @@ static void judge__profile__by_what_it_allows_beyond_podds_own(void **state)
 		{ PROFILE(ALLOW("\"read\",\"openat\"")), "", "", 5 },
 		{ PROFILE(ALLOW("\"read\",\"bpf\",\"io_uring_setup\"") "," ALLOW("\"bpf\"")), "",
 		  ": bpf io_uring_setup", 11 },
+		{ PROFILE("{\"action\":\"SCMP_ACT_ALLOW\",\"name\":\"bpf\"}"), "", ": bpf", 8 },
+		{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"architectures\":[\"SCMP_ARCH_X86_64\","
+		  "\"SCMP_ARCH_X32\"]}", "", ": SCMP_ARCH_X32", 8 },
+		{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"archMap\":[{\"architecture\":"
+		  "\"SCMP_ARCH_X86_64\",\"subArchitectures\":[\"SCMP_ARCH_X86\",\"SCMP_ARCH_X32\"]},"
+		  "{\"architecture\":\"SCMP_ARCH_S390X\",\"subArchitectures\":[\"SCMP_ARCH_S390\"]}]}",
+		  "", ": SCMP_ARCH_X32", 8 },
 		{ PROFILE(ALLOW("\"bpf\"")), "AddCapability=BPF\n", "", 5 },
 		{ PROFILE("{\"action\":\"SCMP_ACT_ERRNO\",\"names\":[\"bpf\"]}"), "", "", 5 },
 		{ PROFILE(ALLOW("\"clone\"")), "", ": clone", 8 },
@@ -228,26 +245,48 @@ static void judge__profile__by_what_it_allows_beyond_podds_own(void **state)
 				 cases[i].score);
 }
 
-/* What a volume's source leads to is what is given away. */
-static void judge__volume__by_what_its_links_lead_to(void **state)
+/* The score of a key whose value begins with @path. */
+static unsigned score_of_path(const char *path, const char *format, const char *key, const char *value)
 {
-	char path[] = "/tmp/podd-test-XXXXXX", pod[256], value[256];
+	char pod[256], whole[256];
 	struct judged j;
+	unsigned score;
+
+	snprintf(pod, sizeof(pod), format, path);
+	snprintf(whole, sizeof(whole), "%s%s", path, value);
+	judge(&j, pod, "any");
+	score = row(&j, key, whole)->score;
+	judged_done(&j);
+	return score;
+}
+
+/* What a path leads to is what is given away. */
+static void judge__links__by_what_they_lead_to(void **state)
+{
+	static const char volume[] = BASE "Volume=%s:/x:ro\n", device[] = BASE "Device=%s\n";
+	static const char root[] = "[Container web]\nRootfs=%s:/b\nExec=/bin/true\n";
+	char path[] = "/dev/podd-test-XXXXXX", node[64];
 
 	(void)state;
-	assert_non_null(mkdtemp(path));
+	assert_non_null(mkdtemp(path)); /* a device is below /dev */
+	snprintf(node, sizeof(node), "%s/node", path);
+	if (mknod(node, S_IFBLK | 0600, makedev(7, 0)) == 0) {
+		assert_int_equal(score_of_path(node, device, "Device", ":rw"), 90);
+		assert_int_equal(unlink(node), 0);
+	}
+	if (mknod(node, S_IFCHR | 0600, makedev(1, 1)) == 0) {
+		assert_int_equal(score_of_path(node, device, "Device", ":rw"), 100);
+		assert_int_equal(unlink(node), 0);
+	}
 	assert_int_equal(rmdir(path), 0);
 	assert_int_equal(symlink("/etc", path), 0);
-	snprintf(pod, sizeof(pod), BASE "Volume=%s:/x:ro\n", path);
-	snprintf(value, sizeof(value), "%s -> /etc:/x:ro", path);
-	judge(&j, pod, "any");
-	assert_int_equal(row(&j, "Volume", value)->score, 30);
-	judged_done(&j);
+	assert_int_equal(score_of_path(path, volume, "Volume", " -> /etc:/x:ro"), 30);
+	assert_int_equal(score_of_path(path, root, "Rootfs", " -> /etc:..."), 30);
 	assert_int_equal(unlink(path), 0);
-	snprintf(value, sizeof(value), "%s:/x:ro", path); /* not there */
-	judge(&j, pod, "any");
-	assert_int_equal(row(&j, "Volume", value)->score, 1);
-	judged_done(&j);
+	assert_int_equal(symlink("/dev/null", path), 0);
+	assert_int_equal(score_of_path(path, device, "Device", " -> /dev/null:rw"), 10);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(score_of_path("/srv/none", volume, "Volume", ":/x:ro"), 1);
 }
 
 static void judge__profile__by_what_it_does_with_what_it_does_not_name(void **state)
@@ -329,7 +368,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(judge__one_key__row_with_score_and_line),
 		cmocka_unit_test(judge__profile__by_what_it_allows_beyond_podds_own),
-		cmocka_unit_test(judge__volume__by_what_its_links_lead_to),
+		cmocka_unit_test(judge__links__by_what_they_lead_to),
 		cmocka_unit_test(judge__profile__by_what_it_does_with_what_it_does_not_name),
 		cmocka_unit_test(judge__policy_of_the_host__is_in_force),
 		cmocka_unit_test(judge__rows__add_up_to_the_exposure),

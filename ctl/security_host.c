@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* What places and devices of the host are worth to who gets them. */
+#include "ctl/security_host.h"
+
+#include <stddef.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "base/fd.h"
+
+/* Places of the host, the first that fits; what is below them too, but for "/". */
+static const struct {
+	const char *path;
+	unsigned rw, ro;
+	const char *about;
+} places[] = {
+	{ "/", 100, 60, "all files of the host" },
+	{ "/run/podd", 100, 90, "podd's own sockets" },
+	{ "/var/run/podd", 100, 90, "podd's own sockets" },
+	{ "/var/lib/podd", 90, 20, "images and roots of all pods" },
+	{ "/etc/podd", 100, 10, "what podd runs" },
+	{ "/run", 70, 60, "sockets of the host's services; read-only does not shut them" },
+	{ "/var/run", 70, 60, "sockets of the host's services; read-only does not shut them" },
+	{ "/proc", 80, 40, "processes and settings of the host" },
+	{ "/sys", 80, 20, "devices and settings of the kernel" },
+	{ "/dev", 60, 20, "the host's /dev; its nodes do not work, its sockets do" },
+	{ "/boot", 90, 5, "the kernel that is booted next" },
+	{ "/etc", 90, 30, "the host's settings and passwords" },
+	{ "/root", 90, 30, "files of the host's root" },
+	{ "/usr", 90, 1, "the host's programs" },
+	{ "/bin", 90, 1, "the host's programs" },
+	{ "/sbin", 90, 1, "the host's programs" },
+	{ "/lib", 90, 1, "the host's libraries" },
+	{ "/lib64", 90, 1, "the host's libraries" },
+	{ "/home", 50, 30, "files of the host's users" },
+	{ "/var/log", 30, 10, "logs of the host" },
+	{ "/var", 60, 20, "state of the host's services" },
+};
+
+static bool is_below(const char *path, const char *place)
+{
+	size_t n = strlen(place);
+
+	return strcmp(path, place) == 0 ||
+	       (n > 1 && strncmp(path, place, n) == 0 && path[n] == '/');
+}
+
+/* What services keep in directories of their own is what volumes are for. */
+static bool is_place(const char *path, const char *place)
+{
+	if (strcmp(place, "/var") == 0)
+		return strcmp(path, "/var") == 0 || strcmp(path, "/var/lib") == 0;
+	return is_below(path, place);
+}
+
+/**
+ * security_place() - what a place of the host opens
+ * @path: absolute
+ * @about: receives what it is, static; NULL: nothing of the host's own
+ *
+ * Return: the score in tenths, 0 without an @about.
+ */
+unsigned security_place(const char *path, bool read_only, const char **about)
+{
+	unsigned score = 0;
+	size_t n = strlen(path);
+
+	*about = NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(places) && !*about; i++) {
+		if (!is_place(path, places[i].path))
+			continue;
+		score = read_only ? places[i].ro : places[i].rw;
+		*about = places[i].about;
+	}
+	if (n > 5 && strcmp(path + n - 5, ".sock") == 0 && score < 60) {
+		score = 60;
+		*about = "a socket of a service of the host; read-only does not shut it";
+	}
+	return score;
+}
+
+static const char memory[] = "the host's memory", disk[] = "a disk, as it is";
+static const char disks[] = "disks, as they are", raw[] = "a disk, by its commands";
+static const char typed[] = "what is typed on the host", types[] = "types on the host";
+
+/* By the beginning of the path. */
+static const struct {
+	const char *start;
+	unsigned rw, ro;
+	const char *about;
+} devices[] = {
+	{ "/dev/mem", 100, 80, memory },
+	{ "/dev/kmem", 100, 80, memory },
+	{ "class:mem/", 100, 80, memory },
+	{ "/dev/port", 100, 80, "ports of all devices" },
+	{ "/dev/cpu/", 100, 60, "registers of the CPUs" },
+	{ "/dev/snapshot", 100, 80, "the host's memory, as it is suspended" },
+	{ "/dev/disk/", 90, 60, disk },
+	{ "/dev/mapper/", 90, 60, disk },
+	{ "/dev/dm-", 90, 60, disk },
+	{ "/dev/hd", 90, 60, disk },
+	{ "/dev/md", 90, 60, disk },
+	{ "/dev/mmcblk", 90, 60, disk },
+	{ "/dev/mtd", 90, 60, disk },
+	{ "/dev/nbd", 90, 60, disk },
+	{ "/dev/nvme", 90, 60, disk },
+	{ "/dev/sd", 90, 60, disk },
+	{ "/dev/vd", 90, 60, disk },
+	{ "/dev/xvd", 90, 60, disk },
+	{ "/dev/loop", 70, 40, "files as disks" },
+	{ "/dev/zram", 70, 40, "memory that is swapped out" },
+	{ "class:block/", 90, 60, disks },
+	{ "/dev/bsg/", 90, 90, raw },
+	{ "/dev/sg", 90, 90, raw },
+	{ "class:bsg/", 90, 90, raw },
+	{ "class:scsi_generic/", 90, 90, raw },
+	{ "/dev/vfio/", 70, 70, "a device with its access to memory" },
+	{ "/dev/input", 30, 30, typed },
+	{ "class:input/", 30, 30, typed },
+	{ "/dev/uhid", 60, 60, types },
+	{ "/dev/uinput", 60, 60, types },
+	{ "class:tty/", 10, 5, "devices of the host, and their driver" },
+};
+
+static unsigned by_name(const char *name, bool read_only, const char **about)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
+		if (strncmp(name, devices[i].start, strlen(devices[i].start)) != 0)
+			continue;
+		*about = devices[i].about;
+		return read_only ? devices[i].ro : devices[i].rw;
+	}
+	return 0;
+}
+
+/* A node is what its numbers say: 1, 1 to 4 are memory and ports (admin-guide/devices.txt). */
+static unsigned by_number(const char *path, bool read_only, const char **about)
+{
+	struct stat st;
+	unsigned n;
+
+	if (stat(path, &st) < 0)
+		return 0;
+	n = minor(st.st_rdev);
+	*about = S_ISBLK(st.st_mode) ? disk : memory;
+	if (S_ISBLK(st.st_mode))
+		return read_only ? 60 : 90;
+	if (S_ISCHR(st.st_mode) && major(st.st_rdev) == 1 && (n == 1 || n == 2 || n == 4))
+		return read_only ? 80 : 100;
+	return 0;
+}
+
+/**
+ * security_device() - what a device of the host opens
+ * @source: as Device= names it
+ * @real: the path that it leads to; NULL: none that is there
+ * @about: receives what it is, static
+ *
+ * The worst of its name, of where that leads to, and of the node there.
+ *
+ * Return: the score in tenths.
+ */
+unsigned security_device(const char *source, const char *real, bool read_only, const char **about)
+{
+	const char *abouts[3];
+	const unsigned scores[] = {
+		by_name(source, read_only, &abouts[0]),
+		real ? by_name(real, read_only, &abouts[1]) : 0,
+		real ? by_number(real, read_only, &abouts[2]) : 0,
+	};
+	unsigned worst = 0;
+
+	*about = "a device of the host, and its driver";
+	for (size_t i = 0; i < ARRAY_SIZE(scores); i++) {
+		if (scores[i] <= worst)
+			continue;
+		worst = scores[i];
+		*about = abouts[i];
+	}
+	return worst ? worst : read_only ? 5 : 10;
+}
