@@ -27,7 +27,7 @@
 #include "supervisor/log.h"
 
 /* Nobody's id: not nobody's, which containers run things as. */
-#define PAUSE_ID 65535
+#define PAUSE_ID 65535 /* with the host's ids */
 
 #define PAUSE_FDS_MAX (PAUSE_FD_LOGS + POD_CONTAINERS_MAX * PAUSE_LOG_FDS)
 
@@ -184,7 +184,8 @@ static int arrange_descriptors(struct birth *b)
 	return 0;
 }
 
-/* Should: hold the descriptors, be nobody. Mustn't: keep a capability. */
+/* Should: hold the descriptors, be nobody. Mustn't: keep a capability; the execve of who is
+ * no root takes what is left. */
 static int become_pause(void *arg)
 {
 	static char name[] = "pod-pause";
@@ -202,8 +203,10 @@ static int become_pause(void *arg)
 		r = err_sys(b->err, "make a session");
 	if (r == 0)
 		r = identity_drop_bounding(0, b->err);
-	if (r == 0)
+	if (r == 0 && b->p->userns.fd < 0)
 		r = identity_become(&nobody, &none, false, b->err);
+	else if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		r = err_sys(b->err, "set no_new_privs");
 	if (r < 0)
 		return 1;
 	b->running = true;
@@ -228,7 +231,7 @@ static int bear_pause(void *arg)
 	};
 
 	if (container_lean_root(b->args->shm_size_bytes, &b->p->userns, b->err) < 0 ||
-	    userns_enter(&b->p->userns, b->err) < 0)
+	    (b->p->userns.fd >= 0 && userns_enter_as_nobody(&b->p->userns, b->err) < 0))
 		return 1;
 	b->pid = child_spawn(&args, become_pause, b);
 	if (b->pid < 0)

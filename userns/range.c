@@ -26,18 +26,18 @@ struct table {
 
 static uint32_t first_of(unsigned range)
 {
-	return FIRST_RANGE + range * USERNS_IDS;
+	return FIRST_RANGE + range * USERNS_RANGE;
 }
 
 /* Ranges that have some of @n ids from @first on. */
 static void mark(struct table *t, uint64_t first, uint64_t n)
 {
-	const uint64_t end = FIRST_RANGE + (uint64_t)RANGE_N * USERNS_IDS;
+	const uint64_t end = FIRST_RANGE + (uint64_t)RANGE_N * USERNS_RANGE;
 
 	if (n == 0 || first >= end || n > UINT32_MAX || first + n <= FIRST_RANGE)
 		return;
 	for (unsigned i = 0; i < RANGE_N; i++)
-		if (first < (uint64_t)first_of(i) + USERNS_IDS && first + n > first_of(i))
+		if (first < (uint64_t)first_of(i) + USERNS_RANGE && first + n > first_of(i))
 			t->taken[i] = true;
 }
 
@@ -111,10 +111,10 @@ static unsigned read_line(char *line, const char **name)
 
 	end[strcspn(end, "\n")] = '\0';
 	*name = end + 1;
-	if (first < FIRST_RANGE || at % USERNS_IDS != 0 || at / USERNS_IDS >= RANGE_N ||
+	if (first < FIRST_RANGE || at % USERNS_RANGE != 0 || at / USERNS_RANGE >= RANGE_N ||
 	    *end != ' ' || **name == '\0')
 		return NONE;
-	return (unsigned)(at / USERNS_IDS);
+	return (unsigned)(at / USERNS_RANGE);
 }
 
 static int read_registry(struct table *t, const struct userns_registry *registry, const char *pod,
@@ -200,7 +200,7 @@ static int take(uint32_t *first, struct table *t, const struct userns_registry *
 }
 
 /**
- * userns_range_take() - the pod's range of USERNS_IDS ids
+ * userns_range_take() - the pod's range of USERNS_RANGE ids
  * @first: receives its first id
  * @pod: its name
  *

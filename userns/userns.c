@@ -72,10 +72,42 @@ static void write_maps(pid_t pid, void *arg)
 	(void)io_write_all(c->done_fd, &done, sizeof(done)); /* an eventfd at 0 takes it */
 }
 
+/* After a change of ids, which takes some or all out of the effective set (capabilities(7)). */
+static int raise_effective(struct err *err)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &head, data) < 0)
+		return err_sys(err, "read the capabilities");
+	for (int i = 0; i < 2; i++)
+		data[i].effective = data[i].permitted;
+	return syscall(SYS_capset, &head, data) < 0 ? err_sys(err, "set the capabilities") : 0;
+}
+
+/* Should: let the id that nobody has be the namespace's owner, which is who makes it. */
+static int create_as_owner(void *arg)
+{
+	struct creation *c = arg;
+	const uint32_t owner = c->out->first + USERNS_IDS;
+	const struct child_args args = { .flags = CLONE_NEWUSER, .stack_size = CHILD_STACK_INNER };
+	int r;
+
+	c->parent = (pid_t)syscall(SYS_getpid);
+	if (syscall(SYS_setresgid, -1, owner, -1) < 0 || syscall(SYS_setresuid, -1, owner, -1) < 0)
+		return err_sys(c->err, "act as user %u", owner) != 0;
+	if (raise_effective(c->err) < 0)
+		return 1;
+	r = child_call_beside(&args, hold, write_maps, c);
+	if (r < 0)
+		return err_set(c->err, -r, "make the pod's user namespace: %s", strerror(-r)) != 0;
+	return c->r < 0;
+}
+
 /**
  * userns_create() - make a user namespace with USERNS_IDS ids
  * @out: receives it; @out->fd is O_CLOEXEC and the caller's
- * @first: the host's id of its 0
+ * @first: the host's id of its 0; USERNS_RANGE of them are the pod's
  *
  * Return: 0 or -errno with @err filled (ENOSPC: user.max_user_namespaces;
  * EPERM: no CAP_SETUID, or a security module says no; user_namespaces(7)).
@@ -83,17 +115,19 @@ static void write_maps(pid_t pid, void *arg)
 int userns_create(struct userns *out, uint32_t first, struct err *err)
 {
 	cleanup_close int done = eventfd(0, EFD_CLOEXEC);
-	struct creation c = { .parent = getpid(), .done_fd = done, .out = out, .err = err };
-	const struct child_args args = { .flags = CLONE_NEWUSER };
+	struct err inner = { 0 };
+	struct creation c = { .done_fd = done, .out = out, .err = &inner };
 	int r;
 
 	*out = (struct userns){ .fd = -EBADF, .first = first, .n = USERNS_IDS };
 	if (done < 0)
 		return err_sys(err, "make an eventfd");
-	r = child_call_beside(&args, hold, write_maps, &c);
-	if (r < 0)
-		return err_set(err, -r, "make the pod's user namespace: %s", strerror(-r));
-	return c.r;
+	r = child_call(NULL, create_as_owner, &c);
+	if (r == 0)
+		return 0;
+	close_fd(&out->fd);
+	return r < 0 ? err_set(err, -r, "make the pod's user namespace: %s", strerror(-r)) :
+		       err_set(err, inner.code, "%s", inner.msg);
 }
 
 /**
@@ -145,6 +179,27 @@ int userns_enter(const struct userns *ns, struct err *err)
 }
 
 /**
+ * userns_enter_as_nobody() - be in the namespace with an id that it has not
+ *
+ * All capabilities in the namespace, none outside, until an execve.
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int userns_enter_as_nobody(const struct userns *ns, struct err *err)
+{
+	const uint32_t id = ns->first + USERNS_IDS;
+
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+		return err_sys(err, "keep the capabilities");
+	if (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, id, id, id) < 0 ||
+	    syscall(SYS_setresuid, id, id, id) < 0)
+		return err_sys(err, "become user %u", id);
+	if (raise_effective(err) < 0)
+		return -err->code;
+	return setns(ns->fd, CLONE_NEWUSER) < 0 ? err_sys(err, "join the pod's user namespace") : 0;
+}
+
+/**
  * userns_act_as_root() - let what the caller makes in file systems be the pod root's
  *
  * Unlike userns_enter() the caller keeps the host's capabilities. Changing the
@@ -156,8 +211,6 @@ int userns_enter(const struct userns *ns, struct err *err)
  */
 int userns_act_as_root(const struct userns *ns, struct err *err)
 {
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2];
 	int death_signal;
 
 	if (ns->fd < 0)
@@ -169,12 +222,8 @@ int userns_act_as_root(const struct userns *ns, struct err *err)
 	(void)syscall(SYS_setfsuid, ns->first);
 	if ((uint32_t)syscall(SYS_setfsuid, -1) != ns->first)
 		return err_set(err, EPERM, "make files as user %u", ns->first);
-	if (syscall(SYS_capget, &head, data) < 0)
-		return err_sys(err, "read the capabilities");
-	for (int i = 0; i < 2; i++)
-		data[i].effective = data[i].permitted;
-	if (syscall(SYS_capset, &head, data) < 0)
-		return err_sys(err, "set the capabilities");
+	if (raise_effective(err) < 0)
+		return -err->code;
 	if (prctl(PR_SET_PDEATHSIG, death_signal) < 0)
 		return err_sys(err, "set the signal of the parent's death");
 	return 0;

@@ -22,8 +22,15 @@
  * mounts is done as the host's root, and a container cannot undo any of it, whatever
  * capability it was given: CAP_SYS_ADMIN is asked for in the namespace that owns the
  * mounts. Its own roots are made to fit by idmapped mounts.
+ *
+ * The last id of the range is not in the namespace, so nobody inside can take it, whatever
+ * capability he has. It is the pause's: whoever has a process's ids may set its limits, and
+ * RLIMIT_CPU ends even a PID 1. And it is the owner's: to him the kernel charges what a pod
+ * takes of inotify instances, queued signals and the like (ucounts), so that no pod takes them
+ * from the host's root and from all others.
  */
-#define USERNS_IDS 65536 /* ids of a pod: all that 16 bits hold, "nobody" included */
+#define USERNS_RANGE 65536	       /* the host's ids of a pod */
+#define USERNS_IDS   (USERNS_RANGE - 1) /* those that it has: 16 bits hold no more, -1 is none */
 
 struct userns {
 	int fd;		/* or -EBADF: the host's own */
@@ -42,5 +49,6 @@ static inline uint32_t userns_host_id(const struct userns *ns, uint32_t id)
 int userns_create(struct userns *out, uint32_t first, struct err *err);
 int userns_find(struct userns *out, pid_t pid, struct err *err);
 int userns_enter(const struct userns *ns, struct err *err);
+int userns_enter_as_nobody(const struct userns *ns, struct err *err);
 int userns_act_as_root(const struct userns *ns, struct err *err);
 int userns_map_mount(const struct userns *ns, int mount_fd, unsigned flags);

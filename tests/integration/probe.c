@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -115,6 +117,32 @@ static int abstract_socket(const char *what, const char *name)
 	return 0;
 }
 
+/* As many instances of inotify as there are, until stdin ends. */
+static int take_inotify(void)
+{
+	int n = 0;
+
+	while (inotify_init1(0) >= 0)
+		n++;
+	printf("%d %s\n", n, strerrorname_np(errno));
+	fflush(stdout);
+	(void)getchar();
+	return 0;
+}
+
+/* Whether PID 1's limits can be set by who takes that id. */
+static int limit_init(unsigned id)
+{
+	const struct rlimit one = { 1, 1 };
+
+	if (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, id, id, id) < 0 ||
+	    syscall(SYS_setresuid, id, id, id) < 0)
+		printf("ids %s ", strerrorname_np(errno));
+	printf("%s %s\n", prlimit(1, RLIMIT_CPU, &one, NULL) < 0 ? strerrorname_np(errno) : "0",
+	       setpriority(PRIO_PROCESS, 1, 19) < 0 ? strerrorname_np(errno) : "0");
+	return 0;
+}
+
 int main(int argc, char *argv[])
 {
 	if (argc == 2 && strcmp(argv[1], "privileges") == 0)
@@ -125,7 +153,11 @@ int main(int argc, char *argv[])
 		return show_call(argc - 2, argv + 2);
 	if (argc == 4 && strcmp(argv[1], "abstract") == 0)
 		return abstract_socket(argv[2], argv[3]);
+	if (argc == 2 && strcmp(argv[1], "inotify") == 0)
+		return take_inotify();
+	if (argc == 3 && strcmp(argv[1], "limit-init") == 0)
+		return limit_init((unsigned)strtoul(argv[2], NULL, 10));
 	fprintf(stderr, "Usage: probe privileges | calls | call [i386:]NUMBER ARG... |\n"
-			"             abstract listen|connect NAME\n");
+			"             abstract listen|connect NAME | inotify | limit-init ID\n");
 	return 2;
 }

@@ -68,7 +68,7 @@ static uint32_t take(const struct place *p, const char *pod)
 	uint32_t first = 0;
 
 	assert_int_equal(userns_range_take(&first, &p->registry, pod, &err), 0);
-	assert_true(first >= FIRST && first <= LAST && first % USERNS_IDS == 0);
+	assert_true(first >= FIRST && first <= LAST && first % USERNS_RANGE == 0);
 	return first;
 }
 
@@ -144,7 +144,7 @@ static void range__subordinate_ids_across_borders__all_of_them(void **state)
 	assert_int_equal(take(p, "web"), LAST);
 	put(p, "subuid", "a:2147483647:2147483648\n"); /* podman's advice: above all of ours */
 	web = take(p, "new");
-	snprintf(text, sizeof(text), "a:%u:2\n", web + USERNS_IDS - 1);
+	snprintf(text, sizeof(text), "a:%u:2\n", web + USERNS_RANGE - 1);
 	put(p, "subuid", text);
 	assert_int_not_equal(take(p, "new"), web);
 	put(p, "subuid", "a:18446744073709551615:18446744073709551615\nb:99999999999999999999999:1\n");
