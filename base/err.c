@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/printable.h"
+
 /* The largest errno the kernel hands out (include/linux/err.h, MAX_ERRNO). */
 #define ERRNO_MAX 4095
 
@@ -37,6 +39,7 @@ int err_set(struct err *e, int code, const char *fmt, ...)
 		va_start(ap, fmt);
 		vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
 		va_end(ap);
+		printable(e->msg);
 	}
 	return -code;
 }
@@ -61,6 +64,7 @@ int err_sys(struct err *e, const char *fmt, ...)
 		va_start(ap, fmt);
 		vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
 		va_end(ap);
+		printable(e->msg);
 		append_text(e, code);
 	}
 	return -code;
@@ -107,6 +111,7 @@ int err_wrap(struct err *e, int r, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
 	va_end(ap);
+	printable(e->msg);
 	n = strlen(e->msg);
 	snprintf(e->msg + n, sizeof(e->msg) - n, ": %s", inner);
 	if (!e->code)

@@ -7,7 +7,8 @@
 /*
  * Fixed size and no heap, so that it can be filled in a vfork'd child, copied
  * through a pipe in one atomic write, and shown as it is by the log line and
- * the control socket alike.
+ * the control socket alike: what names and strings of images bring along is made
+ * printable (base/printable.h).
  */
 struct err {
 	int code;       /* positive errno, 0: no error */

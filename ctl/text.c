@@ -3,35 +3,25 @@
 #include "ctl/text.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/fd.h"
+#include "base/printable.h"
 
 /**
  * text_clean() - a string without what a terminal would act on
  * @buf: receives it, cut at @size - 1 bytes
  *
- * Control bytes, DEL and the C1 controls (U+0080 to U+009F, the bytes c2 80 to
- * c2 9f) become '?'.
+ * As printable() has it.
  *
  * Return: @buf.
  */
 const char *text_clean(char *buf, size_t size, const char *s)
 {
-	size_t n = 0;
-
-	for (; *s && n + 1 < size; s++) {
-		unsigned char c = (unsigned char)s[0], next = (unsigned char)s[1];
-
-		if (c == 0xc2 && next >= 0x80 && next <= 0x9f)
-			s++;
-		if (c < 0x20 || c == 0x7f || (c == 0xc2 && next >= 0x80 && next <= 0x9f))
-			buf[n++] = '?';
-		else
-			buf[n++] = (char)c;
-	}
-	buf[n] = '\0';
+	snprintf(buf, size, "%s", s);
+	printable(buf);
 	return buf;
 }
 

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/printable.h"
 #include "supervisor/pod.h"
 
 #define TEXT_SIZE 1024 /* systemd takes 4 KiB, and shows a line */
@@ -65,6 +66,14 @@ static size_t append(char *text, size_t used, const char *fmt, ...)
 	va_end(ap);
 	/* What is too much for a line is cut. */
 	return used + (size_t)n < TEXT_SIZE ? used + (size_t)n : TEXT_SIZE - 1;
+}
+
+/* A second line would be an assignment of its own: sd_notify(3). */
+static const char *one_line(char *buf, size_t size, const char *text)
+{
+	snprintf(buf, size, "%s", text);
+	printable(buf);
+	return buf;
 }
 
 /* "running, 1 of 2 ready: web running, cache backoff (Error)" */
@@ -154,9 +163,9 @@ void notify_stopping(const struct pod *pod)
  */
 void notify_patience(const char *status, uint64_t patience_ns)
 {
-	char text[TEXT_SIZE];
+	char text[TEXT_SIZE], line[256];
 
-	(void)append(text, 0, "STATUS=%s\nEXTEND_TIMEOUT_USEC=%llu", status,
+	(void)append(text, 0, "STATUS=%s\nEXTEND_TIMEOUT_USEC=%llu", one_line(line, sizeof(line), status),
 		     (unsigned long long)(patience_ns / NSEC_PER_USEC));
 	notify_send(text);
 }
@@ -166,9 +175,9 @@ void notify_patience(const char *status, uint64_t patience_ns)
  */
 void notify_failure(const struct err *err)
 {
-	char text[TEXT_SIZE];
+	char text[TEXT_SIZE], line[sizeof(err->msg)];
 
-	(void)append(text, 0, "STATUS=%s\nERRNO=%d", err->msg, err->code);
+	(void)append(text, 0, "STATUS=%s\nERRNO=%d", one_line(line, sizeof(line), err->msg), err->code);
 	notify_send(text);
 }
 

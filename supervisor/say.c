@@ -7,8 +7,11 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/printable.h"
 
 /* What a reader that is only slow gets, once. */
 #define FULL_WAIT_MS 100
@@ -63,17 +66,19 @@ static void tell_dropped(void)
 		dropped = 0;
 }
 
-/* @n: bytes of @line, or what they would have been; an LF is put in the last place. */
-static void put(char *line, size_t size, int n)
+/* @line has room for the LF. */
+static void put(char *line)
 {
+	int n;
+
 	if (dropped && has_room())
 		tell_dropped();
 	if (!has_room()) {
 		dropped++;
 		return;
 	}
-	if (n > (int)size - 2)
-		n = (int)size - 2;
+	printable(line);
+	n = (int)strlen(line);
 	line[n++] = '\n';
 	if (write(STDERR_FILENO, line, (size_t)n) < 0)
 		return;
@@ -95,9 +100,9 @@ void say(enum say_level level, const char *fmt, ...)
 		return;
 	n = head(line, sizeof(line), level);
 	va_start(ap, fmt);
-	n += vsnprintf(line + n, sizeof(line) - (size_t)n - 1, fmt, ap);
+	(void)vsnprintf(line + n, sizeof(line) - (size_t)n - 1, fmt, ap); /* cut */
 	va_end(ap);
-	put(line, sizeof(line), n);
+	put(line);
 }
 
 /**
@@ -110,8 +115,10 @@ void say_fault(const char *text)
 {
 	char line[1024];
 
-	if (to_journal)
+	if (to_journal) {
 		say(SAY_ERR, "%s", text);
-	else
-		put(line, sizeof(line), snprintf(line, sizeof(line) - 1, "%s", text));
+		return;
+	}
+	snprintf(line, sizeof(line) - 1, "%s", text);
+	put(line);
 }

@@ -22,6 +22,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/printable.h"
 
 static void err_wrap__filled_error__context_in_front(void **state)
 {
@@ -335,9 +336,27 @@ static void account_find__files_of_users__its_own_or_nobody(void **state)
 	assert_int_equal(found.uid, 65534);
 }
 
+static void err__strings_of_strangers__stay_on_their_line(void **state)
+{
+	char text[] = "a\x1b[31m\n<1>b\t\x7f\xc2\x9b" "c \xc3\xa4\xc2\xa0";
+	struct err err;
+
+	(void)state;
+	printable(text);
+	assert_string_equal(text, "a?[31m?<1>b???c \xc3\xa4\xc2\xa0");
+	(void)err_set(&err, ENOENT, "execute '%s'", "x\nMAINPID=1");
+	assert_string_equal(err.msg, "execute 'x?MAINPID=1'");
+	(void)err_wrap(&err, -ENOENT, "container '%s'", "\r");
+	assert_string_equal(err.msg, "container '?': execute 'x?MAINPID=1'");
+	errno = ENOENT;
+	(void)err_sys(&err, "open '%s'", "\n");
+	assert_string_equal(err.msg, "open '?': No such file or directory");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(err__strings_of_strangers__stay_on_their_line),
 		cmocka_unit_test(err_wrap__filled_error__context_in_front),
 		cmocka_unit_test(err_set__long_text__cut_and_ended),
 		cmocka_unit_test(clock_rfc3339__known_instants__same_as_gmtime),
