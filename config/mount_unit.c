@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fd.h"
+
 #define SUFFIX	".mount"
 #define PLAIN	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_."
 
@@ -67,4 +69,25 @@ size_t config_path_parent(const char *path, size_t n)
 	while (n > 0 && path[n - 1] == '/')
 		n--;
 	return n;
+}
+
+/**
+ * config_unit_place() - a directory with the host's own units, below its root
+ * @nth: from 0, in the order of precedence (systemd.unit(5), "Unit File Load Path")
+ *
+ * Those that packages ship in usr wait for what may never be: for an image of machines, or
+ * for somebody who enables them.
+ *
+ * Return: NULL: there are no more.
+ */
+const char *config_unit_place(size_t nth)
+{
+	static const char *const places[] = {
+		"etc/systemd/system.control", "run/systemd/system.control", "run/systemd/transient",
+		"run/systemd/generator.early", "etc/systemd/system", "etc/systemd/system.attached",
+		"run/systemd/system", "run/systemd/system.attached", "run/systemd/generator",
+		"run/systemd/generator.late",
+	};
+
+	return nth < ARRAY_SIZE(places) ? places[nth] : NULL;
 }

@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "config/unit_words.h"
+#include "generator/report.h"
 
 /* Of each key: the directory beside the unit that is named, NULL: the name is the link. */
 static const struct install_key {
@@ -27,6 +28,21 @@ static int link_to(int out_fd, const char *target, const char *name, struct err 
 	if (symlinkat(target, out_fd, name) == 0 || errno == EEXIST)
 		return 0;
 	return err_sys(err, "link '%s'", name);
+}
+
+/* The first one has it. */
+static int link_alias(int out_fd, const char *unit, const char *name, struct err *err)
+{
+	char other[CONFIG_UNIT_NAME_MAX + 1];
+	int r = link_to(out_fd, unit, name, err);
+	ssize_t n = r < 0 ? 0 : readlinkat(out_fd, name, other, sizeof(other) - 1);
+
+	if (r < 0 || n < 0)
+		return r < 0 ? r : err_sys(err, "read the link '%s'", name);
+	other[n] = '\0';
+	if (strcmp(other, unit) != 0)
+		report(REPORT_WARNING, "'%s': Alias=: '%s' is taken by '%s', ignoring", unit, name, other);
+	return 0;
 }
 
 static int link_beside(int out_fd, const char *by, const char *directory, const char *unit,
@@ -54,7 +70,7 @@ static int link_words(int out_fd, const char *unit, const struct install_key *ke
 		if (!config_unit_of(name, word, strlen(word)))
 			continue;
 		r = key->directory ? link_beside(out_fd, name, key->directory, unit, err) :
-				     link_to(out_fd, unit, name, err);
+				     link_alias(out_fd, unit, name, err);
 	}
 	return r;
 }

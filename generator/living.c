@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/fd.h"
 #include "base/io.h"
@@ -29,15 +30,44 @@ static int read_pause(const char *root, const char *pod)
 }
 
 /* The pause is in a group below that of the pod's unit: so it lives, and systemd has it. */
-static bool runs_in_its_unit(const char *root, const char *pod)
+static bool is_in_its_unit(const char *root, const char *pod, int pid)
 {
 	char path[PATH_MAX], text[GROUP_MAX], group[NAME_MAX + sizeof("/.pod.service/")];
-	int pid = read_pause(root, pod);
 
 	snprintf(path, sizeof(path), "%s/proc/%d/cgroup", root, pid);
 	snprintf(group, sizeof(group), "/%s.pod.service/", pod);
-	return pid > 0 && io_read_file(AT_FDCWD, path, text, sizeof(text), NULL) > 0 &&
-	       strstr(text, group);
+	return io_read_file(AT_FDCWD, path, text, sizeof(text), NULL) > 0 && strstr(text, group);
+}
+
+/* systemd keeps such a link for each unit that is active, for journald. */
+static bool is_active(const char *root, const char *pod, const char *suffix)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/run/systemd/units/invocation:%s%s", root, pod, suffix);
+	return lstat(path, &st) == 0;
+}
+
+/*
+ * With a systemd before 254 the pod is in a group of its own. Then it is its unit's if that is
+ * active, or the other one, which is as long as the pod may have no podd.
+ */
+static bool is_beside_its_unit(const char *root, const char *pod, int pid)
+{
+	char path[PATH_MAX], name[32];
+
+	snprintf(path, sizeof(path), "%s/proc/%d/comm", root, pid);
+	return io_read_file(AT_FDCWD, path, name, sizeof(name), NULL) > 0 &&
+	       strcmp(name, "pod-pause\n") == 0 &&
+	       (is_active(root, pod, ".pod.service") || is_active(root, pod, ".pod-orphan.service"));
+}
+
+static bool runs_in_its_unit(const char *root, const char *pod)
+{
+	int pid = read_pause(root, pod);
+
+	return pid > 0 && (is_in_its_unit(root, pod, pid) || is_beside_its_unit(root, pod, pid));
 }
 
 static int add(struct pod_files *files, const char *root, const char *pod, struct err *err)

@@ -166,7 +166,7 @@ static int run(struct unit_maker *m, const char *out, struct err *err)
 		r = pod_files_find(&files, m->root, err);
 	if (r == 0)
 		r = add_default_instances(&files, err);
-	if (r == 0 && m->delegates)
+	if (r == 0)
 		r = living_find(&files, m->root, err);
 	for (size_t i = 0; r == 0 && i < files.n; i++) {
 		const struct pod_file *file = &files.list[i];

@@ -17,6 +17,7 @@
 #include "config/mount_unit.h"
 #include "config/unit_section.h"
 #include "config/unit_words.h"
+#include "generator/automount.h"
 
 #define BODY   "pod@.service"
 #define ORPHAN "pod-orphan@.service"
@@ -75,6 +76,14 @@ int unit_read_body(struct unit_maker *m, struct err *err)
 	if (r == -ENOENT)
 		return err_set(err, ENOENT, "find '" BODY "' and '" ORPHAN "' in '%s/../system'", own);
 	return r < 0 ? r : 0;
+}
+
+/* After a value: systemd takes a backslash before it for a line that goes on. */
+static void end_line(FILE *f, const char *value)
+{
+	size_t n = strlen(value);
+
+	fputs(n > 0 && value[n - 1] == '\\' ? " \n" : "\n", f);
 }
 
 /* A text in a value: percent signs are systemd's specifiers. */
@@ -164,7 +173,7 @@ static void put_mount_lines(FILE *f, const char *unit, enum hold hold)
 		fprintf(f, "PartOf=%s\n", unit);
 }
 
-static void put_mount(FILE *f, const char *path, enum hold hold)
+static void put_mount(FILE *f, const struct unit_maker *m, const char *path, enum hold hold)
 {
 	char unit[CONFIG_UNIT_NAME_MAX + 1];
 	size_t n = strlen(path);
@@ -181,21 +190,25 @@ static void put_mount(FILE *f, const char *path, enum hold hold)
 	}
 	/* The same, but for one that fails: podd tells that with the file's line and is tried
 	 * again, where systemd would only not start it (supervisor/declared.h). */
-	for (; config_mount_unit(unit, path, n); n = config_path_parent(path, n))
-		put_mount_lines(f, unit, hold);
+	for (; config_mount_unit(unit, path, n); n = config_path_parent(path, n)) {
+		bool comes_and_goes = hold == HOLD_STAYS && automount_is_at(m->root, path, n);
+
+		put_mount_lines(f, unit, comes_and_goes ? HOLD_STARTS : hold);
+	}
 }
 
-static void put_container_mounts(FILE *f, const struct container_spec *run)
+static void put_container_mounts(FILE *f, const struct unit_maker *m,
+				 const struct container_spec *run)
 {
 	for (char **lower = run->lowers; lower && *lower; lower++)
-		put_mount(f, *lower, HOLD_STAYS);
+		put_mount(f, m, *lower, HOLD_STAYS);
 	for (size_t i = 0; i < run->volume_n; i++)
-		put_mount(f, run->volumes[i].source,
+		put_mount(f, m, run->volumes[i].source,
 			  run->volumes[i].optional ? HOLD_NOTHING : HOLD_STAYS);
 	for (size_t i = 0; i < run->credential_n; i++)
-		put_mount(f, run->credentials[i].source, HOLD_STARTS);
+		put_mount(f, m, run->credentials[i].source, HOLD_STARTS);
 	if (run->seccomp.path)
-		put_mount(f, run->seccomp.path, HOLD_STARTS);
+		put_mount(f, m, run->seccomp.path, HOLD_STARTS);
 }
 
 /* Where the pod's files are. */
@@ -206,7 +219,7 @@ static void put_mounts(FILE *f, const struct unit_maker *m, const struct pod_spe
 	for (size_t i = 0; i < spec->container_n; i++) {
 		const struct pod_container *c = &spec->containers[i];
 
-		put_container_mounts(f, &c->run);
+		put_container_mounts(f, m, &c->run);
 		lib |= c->image.name || c->run.writable == CONTAINER_WRITABLE_DISK;
 	}
 	if (lib)
@@ -282,7 +295,7 @@ static int put_line(FILE *f, const struct source_line *line, const char *instanc
 		put_units(f, value);
 	else
 		fputs(value, f);
-	fputc('\n', f);
+	end_line(f, value);
 	return 0;
 }
 
@@ -314,7 +327,8 @@ static int compose(FILE *f, const struct unit_maker *m, const struct pod_file *f
 	else
 		put_source_path(f, s->diags.file_n ? s->diags.files[0] : file->path);
 	if (s->spec && s->spec->description)
-		fputs("Description=", f), put_plain(f, s->spec->description), fputc('\n', f);
+		fputs("Description=", f), put_plain(f, s->spec->description),
+			end_line(f, s->spec->description);
 	/* The same pod by its other name: one podd at a time. */
 	fprintf(f, "Conflicts=pod@%s.service\nAfter=pod@%s.service\n", file->name, file->name);
 	if (s->spec)

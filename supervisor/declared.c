@@ -16,18 +16,6 @@
 #include "config/mount_unit.h"
 #include "supervisor/say.h"
 
-/*
- * Where the host's own units are, in the order of precedence (systemd.unit(5), "Unit File Load
- * Path"). Those that packages ship in usr wait for what may never be: for an image of
- * machines, or for somebody who enables them.
- */
-static const char *const unit_places[] = {
-	"etc/systemd/system.control", "run/systemd/system.control", "run/systemd/transient",
-	"run/systemd/generator.early", "etc/systemd/system", "etc/systemd/system.attached",
-	"run/systemd/system", "run/systemd/system.attached", "run/systemd/generator",
-	"run/systemd/generator.late",
-};
-
 /* Not by asking who has mounted it: a file system that does not answer holds nobody up. */
 static bool is_mounted(const char *path, size_t n)
 {
@@ -70,8 +58,8 @@ static bool has_unit(const char *root, const char *unit)
 	char at[PATH_MAX];
 	struct stat st;
 
-	for (size_t i = 0; i < ARRAY_SIZE(unit_places); i++) {
-		snprintf(at, sizeof(at), "%s/%s/%s", root, unit_places[i], unit);
+	for (size_t i = 0; config_unit_place(i); i++) {
+		snprintf(at, sizeof(at), "%s/%s/%s", root, config_unit_place(i), unit);
 		if (stat(at, &st) == 0)
 			return S_ISREG(st.st_mode) && !is_conditional(at);
 	}

@@ -50,7 +50,8 @@ static int check_unpopulated(const struct pod *pod, struct err *err)
 	r = events < 0 ? events : cgroup_events_populated(events, err);
 	if (r > 0) {
 		(void)cgroup_path(&group, path, sizeof(path)); /* "?" will do */
-		r = err_set(err, EBUSY, "cgroup '%s' is taken: processes live in it", path);
+		r = err_set(err, EBUSY, "cgroup '%s' is taken: processes live in it, which a 1 in its "
+			    "'cgroup.kill' would end", path);
 	}
 	cgroup_close(&group);
 	return r;

@@ -132,11 +132,22 @@ static int lock_run_directory(struct pod *pod, struct err *err)
 	}
 }
 
+/* A stop does without: what is written last goes where it ends with the pod. */
+static int open_log_directory(struct pod *pod, struct err *err)
+{
+	int fd = open_dir(pod->paths->log, pod->spec->name, err);
+
+	if (fd >= 0 || !pod->stop_only)
+		return fd;
+	say(SAY_WARNING, "pod '%s': %s: its last lines are lost", pod->spec->name, err->msg);
+	return open_dir(pod->run_fd, "log", err);
+}
+
 static int open_directories(struct pod *pod, struct err *err)
 {
 	char scratch[NAME_MAX + sizeof("/scratch")];
 
-	pod->log_fd = open_dir(pod->paths->log, pod->spec->name, err);
+	pod->log_fd = open_log_directory(pod, err);
 	if (pod->log_fd < 0)
 		return pod->log_fd;
 	pod->net_fd = open_dir(pod->paths->run, NET_DIRECTORY, err);

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* Which mounts come and go by themselves. */
+#include "generator/automount.h"
+
+#include <limits.h>
+#include <mntent.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/mount_unit.h"
+
+static bool has_unit(const char *root, const char *path, size_t n)
+{
+	char mount[CONFIG_UNIT_NAME_MAX + 1], at[PATH_MAX];
+
+	if (!config_mount_unit(mount, path, n))
+		return false;
+	*strrchr(mount, '.') = '\0';
+	for (size_t i = 0; config_unit_place(i); i++) {
+		snprintf(at, sizeof(at), "%s/%s/%s.automount", root, config_unit_place(i), mount);
+		if (access(at, F_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* systemd's own generator makes a unit of it, maybe not before this one runs. */
+static bool is_in_fstab(const char *root, const char *path, size_t n)
+{
+	char at[PATH_MAX], line[PATH_MAX * 2];
+	struct mntent entry;
+	bool found = false;
+	FILE *f;
+
+	snprintf(at, sizeof(at), "%s/etc/fstab", root);
+	f = setmntent(at, "re");
+	while (f && !found && getmntent_r(f, &entry, line, sizeof(line)))
+		found = strlen(entry.mnt_dir) == n && strncmp(entry.mnt_dir, path, n) == 0 &&
+			hasmntopt(&entry, "x-systemd.automount");
+	if (f)
+		(void)endmntent(f);
+	return found;
+}
+
+/**
+ * automount_is_at() - whether systemd mounts something there when it is used, and may unmount
+ *	it when it is not
+ * @root: where etc and run are, "" for the host's
+ * @path: absolute; its first @n bytes count
+ *
+ * A pod's own copies of a mount do not count as use of it.
+ */
+bool automount_is_at(const char *root, const char *path, size_t n)
+{
+	return has_unit(root, path, n) || is_in_fstab(root, path, n);
+}
