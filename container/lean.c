@@ -25,7 +25,7 @@
  */
 int container_lean_root(uint64_t shm_size_bytes, const struct userns *userns, struct err *err)
 {
-	char size[32], owner[16];
+	char size[32], owner[16], inodes[32];
 	const struct mount_fs root_fs = {
 		.type = "tmpfs",
 		.attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
@@ -34,7 +34,8 @@ int container_lean_root(uint64_t shm_size_bytes, const struct userns *userns, st
 	const struct mount_fs shm_fs = {
 		.type = "tmpfs",
 		.attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
-		.options = { { "mode", "1777" }, { "size", size }, { "uid", owner }, { "gid", owner } },
+		.options = { { "mode", "1777" }, { "size", size }, { "nr_inodes", inodes }, { "uid", owner },
+			     { "gid", owner } },
 	};
 	struct mount_attr private = { .propagation = MS_PRIVATE };
 	struct mount_attr read_only = { .attr_set = MOUNT_ATTR_RDONLY };
@@ -42,6 +43,7 @@ int container_lean_root(uint64_t shm_size_bytes, const struct userns *userns, st
 	int r;
 
 	snprintf(size, sizeof(size), "%" PRIu64, shm_size_bytes);
+	mount_tmpfs_inodes(inodes, shm_size_bytes);
 	snprintf(owner, sizeof(owner), "%" PRIu32, userns->first);
 	if (sys_mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &private) < 0)
 		return err_sys(err, "make the mounts private");

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -27,6 +28,17 @@ static int fs_error(struct err *err, int fs_fd, const char *type)
 	}
 	errno = code;
 	return err_sys(err, "mount %s", type);
+}
+
+/**
+ * mount_tmpfs_inodes() - how many files a tmpfs of a size may have, for its "nr_inodes"
+ *
+ * Each takes some 700 bytes that "size" does not count, so four for a page of it: what fits
+ * into the size by far, but no end of empty ones (tmpfs(5)).
+ */
+void mount_tmpfs_inodes(char out[32], uint64_t size_bytes)
+{
+	snprintf(out, 32, "%llu", (unsigned long long)(size_bytes / 1024 + 64));
 }
 
 /**

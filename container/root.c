@@ -72,8 +72,9 @@ static int map_ids(const struct builder *b, int fd, unsigned flags, const char *
 	int r = userns_map_mount(b->args->userns, fd, flags);
 
 	if (r == -EINVAL)
-		return err_set(b->err, EINVAL, "the file system of '%s' cannot map ids on this kernel: "
-			       "%s does without, see podd.pod(5), USERS", path, without);
+		return err_set(b->err, EINVAL, "the file system of '%s'%s cannot map ids on this kernel: "
+			       "%s does without, see podd.pod(5), USERS", path,
+			       flags & AT_RECURSIVE ? ", or one that is mounted below," : "", without);
 	return r < 0 ? err_set(b->err, -r, "map the ids of '%s': %s", path, strerror(-r)) : 0;
 }
 
@@ -127,17 +128,18 @@ static int open_lowers(char *options, size_t size, struct builder *b)
 /* The tmpfs of a container's upper directory, mounted on "root". */
 static int mount_upper_tmpfs(int *out, const struct builder *b)
 {
-	char size[32];
+	char size[32], inodes[32];
 	const struct mount_fs fs = {
 		.type = "tmpfs",
 		.attributes = MOUNT_ATTR_NODEV,
-		.options = { { "size", size }, { "mode", "0700" } },
+		.options = { { "size", size }, { "mode", "0700" }, { "nr_inodes", inodes } },
 	};
 	cleanup_close int fd = -EBADF;
 	int r;
 
 	snprintf(size, sizeof(size), "%llu",
 		 (unsigned long long)b->args->spec->writable_size_bytes);
+	mount_tmpfs_inodes(inodes, b->args->spec->writable_size_bytes);
 	r = mount_fs_create(&fd, &fs, b->err);
 	if (r < 0)
 		return r;
@@ -338,7 +340,7 @@ static int enter_new_root(struct builder *b)
 
 static int attach_tmpfs(const struct builder *b, const struct container_tmpfs *t)
 {
-	char size[32], mode[16];
+	char size[32], mode[16], inodes[32];
 	struct mount_fs fs = {
 		.type = "tmpfs",
 		.attributes = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID,
@@ -349,8 +351,11 @@ static int attach_tmpfs(const struct builder *b, const struct container_tmpfs *t
 
 	snprintf(mode, sizeof(mode), "%#o", (unsigned)t->mode);
 	snprintf(size, sizeof(size), "%llu", (unsigned long long)t->size_bytes);
-	if (t->size_bytes)
+	mount_tmpfs_inodes(inodes, t->size_bytes);
+	if (t->size_bytes) {
 		fs.options[1] = (struct mount_option){ "size", size };
+		fs.options[2] = (struct mount_option){ "nr_inodes", inodes };
+	}
 	r = mount_fs_create(&fd, &fs, b->err);
 	if (r == 0)
 		r = mount_open_target(&target, b->root_fd, t->target, S_IFDIR, b->err);

@@ -105,7 +105,7 @@ static int add_dev(int root_fd, int shm_fd, const struct container_root_args *ar
 	static const struct mount_fs dev_fs = {
 		.type = "tmpfs",
 		.attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_STRICTATIME,
-		.options = { { "mode", "0755" }, { "size", "64k" } },
+		.options = { { "mode", "0755" }, { "size", "64k" }, { "nr_inodes", "4096" } },
 	};
 	/* The ids of devpts are the mounter's, whatever it acts as. */
 	const struct mount_fs pts_fs = {

@@ -2,11 +2,13 @@
 /* Comparing a seccomp profile with podd's own, call by call. */
 #include "ctl/security_profile.h"
 
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/capability.h"
+#include "base/fd.h"
 
 /* From seccomp/default.json, as it is. */
 extern const char security_own_profile[], security_own_profile_end[];
@@ -235,7 +237,8 @@ static void compare(struct security_profile *out, const json_t *profile, const j
  */
 void security_profile_look(struct security_profile *out, const char *path, uint64_t capabilities)
 {
-	json_auto_t *profile = json_load_file(path, 0, NULL);
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO is no file */
+	json_auto_t *profile = fd < 0 ? NULL : json_loadfd(fd, 0, NULL);
 	json_auto_t *own = json_loadb(security_own_profile,
 				      (size_t)(security_own_profile_end - security_own_profile), 0, NULL);
 	const char *action = json_string_value(json_object_get(profile, "defaultAction"));

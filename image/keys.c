@@ -16,6 +16,7 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/lookup.h"
 
 #define CURVE "prime256v1"
 
@@ -128,15 +129,19 @@ int image_keys_add(struct image_keys *keys, const char *pem, size_t n, struct er
 
 static int add_file(struct image_keys *keys, const char *path, struct err *err)
 {
+	const struct lookup l = { path, "open", O_PATH };
 	cleanup_free char *text = malloc(IMAGE_KEYS_BYTES_MAX);
+	cleanup_close int fd = -EBADF;
+	char by[64];
 	ssize_t n;
-	int r;
+	int r = text ? lookup_open(&fd, &l, err) : err_set(err, ENOMEM, "out of memory");
 
-	if (!text)
-		return err_set(err, ENOMEM, "out of memory");
-	n = io_read_file(AT_FDCWD, path, text, IMAGE_KEYS_BYTES_MAX, err);
+	if (r < 0)
+		return r;
+	snprintf(by, sizeof(by), "/proc/self/fd/%d", fd); /* what was looked at, and no FIFO waits */
+	n = io_read_file(AT_FDCWD, by, text, IMAGE_KEYS_BYTES_MAX, NULL);
 	if (n < 0)
-		return (int)n;
+		return err_set(err, (int)-n, "read '%s': %s", path, strerror((int)-n));
 	r = image_keys_add(keys, text, (size_t)n, err);
 	return r < 0 ? err_wrap(err, r, "key '%s'", path) : 0;
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/fault.h"
@@ -204,6 +205,17 @@ static int check_takes_session(const struct pod *pod, const struct member *m, st
 	return 0;
 }
 
+/* A directory of the host would be a way out of the container's root. */
+static int check_stdio(const int stdio[3], struct err *err)
+{
+	struct stat st;
+
+	for (int i = 0; i < 3; i++)
+		if (stdio[i] >= 0 && fstat(stdio[i], &st) == 0 && S_ISDIR(st.st_mode))
+			return err_set(err, EISDIR, "descriptor %d is a directory", i);
+	return 0;
+}
+
 static int spawn_session(struct pod *pod, struct session *s, const struct control_exec *exec,
 			 int *master_fd, struct err *err)
 {
@@ -222,6 +234,9 @@ static int spawn_session(struct pod *pod, struct session *s, const struct contro
 	r = member_find_filter(&p.filter, m, err);
 	if (r < 0)
 		return err_wrap(err, r, "container '%s'", exec->container);
+	r = check_stdio(exec->stdio, err);
+	if (r < 0)
+		return r;
 	p.argv = exec->argv;
 	p.env = env;
 	p.cwd = exec->cwd ? exec->cwd : p.cwd;

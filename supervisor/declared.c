@@ -99,7 +99,7 @@ static int check_fstab(const char *root, const char *path, struct err *err)
 	while (f && r == 0 && getmntent_r(f, &entry, line, sizeof(line))) {
 		size_t n = within(path, entry.mnt_dir);
 
-		if (n > 0 && !is_mounted(path, n))
+		if (n > 0 && !hasmntopt(&entry, "noauto") && !is_mounted(path, n))
 			r = refuse(err, path, n, "/etc/fstab");
 	}
 	if (f)

@@ -243,7 +243,8 @@ static int run_pod(struct pod *pod, struct pod_spec *spec, const struct options 
 	if (r == 0)
 		r = watch_signals(&signals, loop, &err);
 	if (r == 0) {
-		if (o->stop)
+		/* A stop that was under way goes on: a second word would cut it short. */
+		if (o->stop && pod->machine.state != POD_STOPPING)
 			drive_stop(pod);
 		host_trim_process();
 		watchdog_begin(&watchdog, loop);

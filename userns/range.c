@@ -34,7 +34,9 @@ static void mark(struct table *t, uint64_t first, uint64_t n)
 {
 	const uint64_t end = FIRST_RANGE + (uint64_t)RANGE_N * USERNS_RANGE;
 
-	if (n == 0 || first >= end || n > UINT32_MAX || first + n <= FIRST_RANGE)
+	if (n > UINT32_MAX) /* more than there are */
+		n = UINT32_MAX;
+	if (n == 0 || first >= end || first + n <= FIRST_RANGE)
 		return;
 	for (unsigned i = 0; i < RANGE_N; i++)
 		if (first < (uint64_t)first_of(i) + USERNS_RANGE && first + n > first_of(i))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a process in a container may do, told from inside. Static: it runs in any root. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -153,11 +154,18 @@ int main(int argc, char *argv[])
 		return show_call(argc - 2, argv + 2);
 	if (argc == 4 && strcmp(argv[1], "abstract") == 0)
 		return abstract_socket(argv[2], argv[3]);
+	if (argc == 3 && strcmp(argv[1], "mqueue") == 0) {
+		/* As mq_open(3), whose name has a slash that the call has not. */
+		long q = syscall(SYS_mq_open, argv[2], O_RDWR | O_CREAT, 0600, NULL);
+
+		puts(q < 0 ? strerrorname_np(errno) : "0");
+		return 0;
+	}
 	if (argc == 2 && strcmp(argv[1], "inotify") == 0)
 		return take_inotify();
 	if (argc == 3 && strcmp(argv[1], "limit-init") == 0)
 		return limit_init((unsigned)strtoul(argv[2], NULL, 10));
 	fprintf(stderr, "Usage: probe privileges | calls | call [i386:]NUMBER ARG... |\n"
-			"             abstract listen|connect NAME | inotify | limit-init ID\n");
+			"             abstract listen|connect NAME | inotify | mqueue NAME | limit-init ID\n");
 	return 2;
 }
