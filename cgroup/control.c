@@ -192,9 +192,12 @@ int cgroup_limits_check(const struct cgroup *cg, const struct cgroup_limits *lim
 {
 	int r = 0;
 
-	for (unsigned i = 0; r == 0 && i < CGROUP_LIMIT_N; i++)
+	for (unsigned i = 0; i < CGROUP_LIMIT_N; i++) {
 		if (is_said(limits, i))
 			r = can_set(cg, &limit_table[i], member_of(limits, i), available, err);
+		if (r < 0)
+			return err_about(err, r, limit_table[i].key, 0);
+	}
 	return r;
 }
 
@@ -221,7 +224,7 @@ int cgroup_limits_apply(const struct cgroup *cg, const struct cgroup_limits *lim
 		if (r == -EOPNOTSUPP && missing)
 			lacking |= 1u << i;
 		else if (r < 0)
-			return r;
+			return err_about(err, r, limit_table[i].key, 0);
 	}
 	if (missing)
 		*missing = lacking;

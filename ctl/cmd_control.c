@@ -29,6 +29,10 @@ static int stop_without_podd(struct ctl *ctl, const char *pod)
 		args[n++] = (char *)"--root";
 		args[n++] = (char *)ctl->root;
 	}
+	/* By hand or by a script of another service manager it is stopped for good. */
+	if (access("/run/systemd/system", F_OK) == 0)
+		fprintf(ctl->errors, "podctl: pod '%s': its podd is gone: if a unit of systemd is about to start "
+			"the next one, only 'systemctl stop' keeps it from that\n", pod);
 	args[n] = file;
 	if (!pods_file(&ctl->paths, pod, file)) /* podd can do without, but for the name */
 		snprintf(file, sizeof(file), "%s" CONFIG_DIR "/%s.pod", ctl->paths.root, pod);

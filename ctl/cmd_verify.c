@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* podctl verify: are these pod files right, and if not, where. */
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "config/load.h"
 #include "ctl/ctl.h"
 
@@ -35,13 +39,26 @@ static void print_faults(struct ctl *ctl, const struct config_diags *diags, cons
 		(void)ctl_fail(ctl, CTL_USAGE, err);
 }
 
+/* A template is checked as one of its instances is. Return: @path, or @buf. */
+static const char *path_to_load(char buf[PATH_MAX], const char *path)
+{
+	static const char end[] = "@.pod";
+	size_t n = strlen(path), tail = strlen(end);
+
+	if (n < tail || strcmp(path + n - tail, end) != 0 ||
+	    snprintf(buf, PATH_MAX, "%.*s@instance.pod", (int)(n - tail), path) >= PATH_MAX)
+		return path;
+	return buf;
+}
+
 /* Return: whether the file is right. */
 static bool verify(struct ctl *ctl, const char *path, json_t *files)
 {
+	char buf[PATH_MAX];
 	struct config_diags diags = { 0 };
 	struct pod_spec *spec = NULL;
 	struct err err = { 0 };
-	bool ok = config_load(&spec, path, NULL, &diags, &err) == 0;
+	bool ok = config_load(&spec, path_to_load(buf, path), NULL, &diags, &err) == 0;
 
 	if (ctl->json)
 		(void)json_array_append_new( /* as above */

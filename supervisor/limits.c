@@ -165,6 +165,8 @@ int limits_check(const struct pod *pod, struct err *err)
 
 		r = cgroup_limits_check(is_there ? &cg : &pod->cgroup, &c->limits, available, err);
 		cgroup_close(&cg);
+		if (r < 0)
+			(void)origin_container(err, r, c->run.name);
 	}
 	return r;
 }

@@ -395,10 +395,12 @@ static int restore_identity(const struct pod *pod)
 static int take_range(uint32_t *first, const struct pod *pod, struct err *err)
 {
 	cleanup_close int etc = open("/etc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cleanup_close int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct userns_registry registry = {
 		.dirfd = pod->paths->lib,
 		.name = "userns",
 		.etc_fd = etc,
+		.proc_fd = proc,
 		.owner = pod->paths->root,
 	};
 	int r = etc < 0 ? err_sys(err, "open '/etc'") : -EROFS;

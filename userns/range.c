@@ -2,8 +2,10 @@
 /* Whose ids a pod has: a range that is nobody else's, the same at each start. */
 #include "userns/range.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,6 +152,39 @@ static int read_registry(struct table *t, const struct userns_registry *registry
 	return 0;
 }
 
+/* Lines "INSIDE FIRST N" of user_namespaces(7). The host's own are all ids, from 0 on. */
+static void mark_map(struct table *t, const char *map)
+{
+	unsigned long long inside, first, n;
+
+	for (const char *line = map; *line; line += strcspn(line, "\n"), line += *line == '\n')
+		if (sscanf(line, "%llu %llu %llu", &inside, &first, &n) == 3 && first > 0)
+			mark(t, first, n);
+}
+
+/*
+ * Ids that somebody runs with, whatever is written where: a pod whose line was lost, one of
+ * another instance of podd, another engine's containers. Only when a pod gets a range.
+ */
+static void mark_running(struct table *t, int proc_fd)
+{
+	int fd = openat(proc_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *proc = fd < 0 ? NULL : fdopendir(fd);
+	char path[NAME_MAX + sizeof("/uid_map")], map[4096];
+
+	if (!proc)
+		close_fd(&fd);
+	for (const struct dirent *d; proc && (d = readdir(proc));) {
+		if (d->d_name[0] < '0' || d->d_name[0] > '9')
+			continue;
+		snprintf(path, sizeof(path), "%s/uid_map", d->d_name);
+		if (io_read_file(proc_fd, path, map, sizeof(map), NULL) > 0)
+			mark_map(t, map);
+	}
+	if (proc)
+		(void)closedir(proc);
+}
+
 static uint32_t hash(uint32_t h, const char *s)
 {
 	for (; *s; s++)
@@ -193,10 +228,12 @@ static int take(uint32_t *first, struct table *t, const struct userns_registry *
 		*first = first_of(t->own);
 		return 0;
 	}
+	mark_running(t, registry->proc_fd);
 	t->own = choose(t, registry, pod);
 	if (t->own == NONE)
-		return err_set(err, ENOSPC, "all %d ranges of ids are taken: take lines of pods that "
-			       "are no more out of podd's file '%s'", RANGE_N, registry->name);
+		return err_set(err, ENOSPC, "all %d ranges of ids are taken: by users and /etc/subuid of the "
+			       "host, or by lines of pods that are no more in podd's file '%s'", RANGE_N,
+			       registry->name);
 	*first = first_of(t->own);
 	return write_registry(t, registry, pod, err);
 }
@@ -212,11 +249,13 @@ int userns_range_take(uint32_t *first, const struct userns_registry *registry, c
 		      struct err *err)
 {
 	cleanup_close int fd = io_lock_directory(registry->dirfd, registry->name, err);
-	const struct userns_registry locked = { fd, registry->name, registry->etc_fd,
-						registry->owner };
+	struct userns_registry locked = *registry;
 	struct table t = { .text = NULL };
-	int r = fd < 0 ? fd : take(first, &t, &locked, pod, err);
+	int r = fd;
 
+	locked.dirfd = fd;
+	if (fd >= 0)
+		r = take(first, &t, &locked, pod, err);
 	free(t.text);
 	return r;
 }

@@ -15,7 +15,8 @@
  * it mostly has the same range even where nothing can be kept; a file, one line
  * "FIRST NAME" for each pod, keeps it for sure, and keeps pods apart whose names
  * lead to the same. A range in which the host has a user, a group or subordinate ids
- * (subuid(5)) is passed over, also by a pod that had it before.
+ * (subuid(5)) is passed over, also by a pod that had it before. So is one that somebody
+ * runs with when a pod gets its line.
  *
  * A line stays when its pod ends: volumes hold none of the range's ids (they are
  * idmapped), but whoever looks at a process list or a quota wants them to mean one pod.
@@ -24,6 +25,7 @@ struct userns_registry {
 	int dirfd;	   /* of the file */
 	const char *name;  /* of it */
 	int etc_fd;	   /* the host's passwd, group, subuid and subgid */
+	int proc_fd;	   /* who runs; -EBADF: that is not asked */
 	const char *owner; /* of the pods' names: two instances of podd on a host differ */
 };
 

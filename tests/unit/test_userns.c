@@ -37,6 +37,7 @@ static int make_place(void **state)
 	assert_non_null(mkdtemp(p->path));
 	p->registry.dirfd = open(p->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	p->registry.etc_fd = p->registry.dirfd;
+	p->registry.proc_fd = p->registry.dirfd;
 	p->registry.owner = "";
 	p->registry.name = "userns";
 	*state = p;
@@ -159,8 +160,8 @@ static void range__all_taken__said(void **state)
 
 	put(p, "subgid", "a:0:4294967295\n");
 	assert_int_equal(userns_range_take(&first, &p->registry, "web", &err), -ENOSPC);
-	assert_string_equal(err.msg, "all 4094 ranges of ids are taken: take lines of pods that are no "
-				     "more out of podd's file 'userns'");
+	assert_string_equal(err.msg, "all 4094 ranges of ids are taken: by users and /etc/subuid of the "
+				     "host, or by lines of pods that are no more in podd's file 'userns'");
 	assert_int_equal(faccessat(p->registry.dirfd, "userns", F_OK, 0), -1);
 }
 
@@ -182,6 +183,24 @@ static void find__own_process__the_hosts(void **state)
 	assert_int_equal(ns.first, 0);
 }
 
+/* Only a pod that gets its line asks: the others have theirs. */
+static void range__ids_that_somebody_runs_with__passed_over(void **state)
+{
+	const struct place *p = *state;
+	uint32_t web = take(p, "web");
+	char text[128];
+
+	assert_int_equal(mkdirat(p->registry.dirfd, "17", 0700), 0);
+	snprintf(text, sizeof(text), "         0       1000          1\n         1 %10u      65535\n", web);
+	put(p, "17/uid_map", text);
+	assert_int_equal(take(p, "web"), web);
+	assert_int_equal(unlinkat(p->registry.dirfd, "userns", 0), 0);
+	assert_int_not_equal(take(p, "web"), web);
+	assert_int_equal(unlinkat(p->registry.dirfd, "userns", 0), 0);
+	put(p, "17/uid_map", "         0          0 4294967295\n");
+	assert_int_equal(take(p, "web"), web);
+}
+
 int main(void)
 {
 #define IN_PLACE(f) cmocka_unit_test_setup_teardown(f, make_place, drop_place)
@@ -190,6 +209,7 @@ int main(void)
 		IN_PLACE(range__another_instance_of_podd__another_range),
 		IN_PLACE(range__ids_of_the_host__passed_over),
 		IN_PLACE(range__subordinate_ids_across_borders__all_of_them),
+		IN_PLACE(range__ids_that_somebody_runs_with__passed_over),
 		IN_PLACE(range__all_taken__said),
 		IN_PLACE(range__a_fifo_for_a_file__not_waited_for),
 		cmocka_unit_test(find__own_process__the_hosts),
