@@ -50,6 +50,13 @@ struct config_key {
 extern const struct config_key config_keys[CONFIG_KEY_N];
 extern const char *const config_section_names[CONFIG_SECTION_N];
 
+/* What holds when nobody says anything, for people; or NULL. */
+static inline const char *config_key_default(const struct config_key *key)
+{
+	return key->inherit ? "what [Pod] says" :
+	       key->fallback || !key->infinity ? key->fallback : "no limit of its own";
+}
+
 const struct config_key *config_key_find(enum config_section section, const char *name);
 const char *config_key_nearest(enum config_section section, const char *name);
 const char *config_section_nearest(const char *name);

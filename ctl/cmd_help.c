@@ -53,9 +53,8 @@ static bool print_key(const struct ctl *ctl, const char *name)
 		found = true;
 		fprintf(ctl->out, "[%s] %s=%s\n  %s\n", config_section_names[section], k->name,
 			k->form, k->about);
-		if (k->inherit || k->fallback)
-			fprintf(ctl->out, "  Default: %s\n",
-				k->inherit ? "what [Pod] says" : k->fallback);
+		if (config_key_default(k))
+			fprintf(ctl->out, "  Default: %s\n", config_key_default(k));
 	}
 	return found;
 }

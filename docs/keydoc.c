@@ -60,7 +60,7 @@ static void print_man(enum config_section section)
 		print_fact("A bare number is in ", k->unit);
 		print_fact("At least ", k->min);
 		print_fact("At most ", k->max);
-		print_fact("Default: ", k->inherit ? "what [Pod] says" : k->fallback);
+		print_fact("Default: ", config_key_default(k));
 		print_fact("A change of it, reloaded, ", k->section == CONFIG_NETWORK &&
 			   k->change == CONFIG_CHANGE_RESTART ? "restarts all containers" :
 								changes[k->change]);
