@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "base/printable.h"
 #include "image/digest.h"
 #include "image/manifest.h"
 #include "image/ref.h"
@@ -109,6 +110,7 @@ static void expect_refusals(const struct refusal *table, size_t n)
 		char expected[400];
 
 		snprintf(expected, sizeof(expected), "image '%s': %s", table[i].text, table[i].why);
+		printable(expected); /* as errors are */
 		assert_int_equal(image_ref_parse(&ref, table[i].text, &err), -EINVAL);
 		assert_int_equal(err.code, EINVAL);
 		assert_string_equal(err.msg, expected);
