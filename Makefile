@@ -182,7 +182,7 @@ check-vm: all docs tests
 	$(Q)rm -rf $(BUILD)/dest && $(MAKE) -s install DESTDIR=$(BUILD)/dest >/dev/null
 	$(Q)rm -f $(BUILD)/deb/*.deb # of this version and a later one; without them their test is skipped
 	$(Q)$(MAKE) --no-print-directory deb && $(MAKE) --no-print-directory deb VERSION=+next || true
-	$(Q)BUILD=$(abspath $(BUILD)) TEST_TIMEOUT=0 tests/run $(abspath tests/vm/run tests/vm/boot tests/vm/labels)
+	$(Q)BUILD=$(abspath $(BUILD)) TEST_TIMEOUT=0 tests/run $(abspath tests/vm/programs tests/vm/services tests/vm/boot tests/vm/labels)
 
 ## make fuzz         the parsers under libFuzzer, with clang: of images 60 s, others FUZZ_SECONDS=20
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))

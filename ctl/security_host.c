@@ -39,7 +39,6 @@ static const struct {
 	{ "/lib32", 90, 1, "the host's libraries" },
 	{ "/var/spool/cron", 90, 5, "what the host runs, and when" },
 	{ "/var/lib/systemd", 90, 20, "state of the host's systemd" },
-	{ "/var/lib/dpkg", 90, 1, "what the host has installed, and scripts that it runs" },
 	{ "/var/lib/rpm", 90, 1, "what the host has installed" },
 	{ "/var/lib/docker", 90, 20, "images and roots of another engine" },
 	{ "/var/lib/containers", 90, 20, "images and roots of another engine" },
