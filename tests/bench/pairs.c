@@ -30,7 +30,7 @@
 #define RESTARTS_PER_PAIR 15
 
 /* Without a network a start is short, and the difference of two is small. */
-#define STARTS_PER_PAIR 5
+#define STARTS_PER_PAIR 15
 
 /* With fewer, one run beside a busy neighbour would decide. */
 #define JUDGED_PAIRS 10
