@@ -15,8 +15,8 @@
 #include "base/io.h"
 #include "userns/userns.h"
 
-#define FIRST_RANGE UINT32_C(0x70000000)
-#define RANGE_N	    4094
+#define FIRST_RANGE UINT32_C(0x77390000)
+#define RANGE_N	    2245
 #define NONE	    RANGE_N
 
 struct table {

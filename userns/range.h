@@ -9,9 +9,9 @@
 /*
  * Theory of operation
  *
- * The ranges are cut from 0x70000000 to 0x7ffdffff, which systemd leaves to others
+ * The ranges are cut from 0x77390000 to 0x7ffdffff, which systemd leaves to others
  * (its UIDS-GIDS: containers of systemd-nspawn are below, foreign ids and what not
- * every program can hold are above). A pod's first choice follows from its name, so
+ * every program can hold are above), and SSSD, too (ldap_idmap_range_max, 2000200000). A pod's first choice follows from its name, so
  * it mostly has the same range even where nothing can be kept; a file, one line
  * "FIRST NAME" for each pod, keeps it for sure, and keeps pods apart whose names
  * lead to the same. A range in which the host has a user, a group or subordinate ids
