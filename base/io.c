@@ -101,11 +101,13 @@ int io_mkdir_path(int dirfd, const char *path, mode_t mode, struct err *err)
  * @buf: receives the text, ended by a NUL
  * @size: room of @buf; a file that does not fit is an error (EFBIG)
  *
+ * Nobody is waited for: of a FIFO there is what is in it.
+ *
  * Return: length without the NUL, or -errno with @err filled.
  */
 ssize_t io_read_file(int dirfd, const char *path, char *buf, size_t size, struct err *err)
 {
-	cleanup_close int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	cleanup_close int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	size_t n = 0;
 
 	if (fd < 0)

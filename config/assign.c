@@ -277,11 +277,8 @@ static int assign_foreign(struct loader *l, const char *name, struct config_pos 
 			return 0;
 		r = expand(l, line, offset);
 		if (r == 0)
-			r = config_install_check(name, pos, &l->value, l->diags);
-		if (r == 0 && strcmp(name, "Alias") == 0 && l->spec->instance && *l->value.s) {
-			config_diags_add(l->diags, pos, "Alias=: an instance of a template has no other name");
-			r = -EINVAL;
-		}
+			r = config_install_check(name, pos, &l->value, l->spec->instance != NULL,
+						 l->diags);
 		if (r < 0)
 			return r == -EINVAL ? 0 : r;
 		line = &l->value;

@@ -66,12 +66,13 @@ static const struct install_key *find(const char *name, const char **nearest)
  * config_install_check() - check an assignment in [Install]
  * @pos: of the key
  * @value: specifiers put in
+ * @instance: of a template, which systemd gives no plain second name
  * @diags: gets what is wrong with it
  *
  * Return: 0 or -EINVAL.
  */
 int config_install_check(const char *key, struct config_pos pos, const struct config_text *value,
-			 struct config_diags *diags)
+			 bool instance, struct config_diags *diags)
 {
 	char word[CONFIG_UNIT_NAME_MAX + 1];
 	const char *nearest = NULL;
@@ -82,6 +83,10 @@ int config_install_check(const char *key, struct config_pos pos, const struct co
 		config_diags_add(diags, pos, "unknown key '%s' in [Install]%s%s%s", key,
 				 nearest ? "; did you mean '" : "", nearest ? nearest : "",
 				 nearest ? "'?" : "");
+		return -EINVAL;
+	}
+	if (instance && k->good == is_alias && *value->s) {
+		config_diags_add(diags, pos, "%s=: an instance of a template has no other name", key);
 		return -EINVAL;
 	}
 	for (const char *at = value->s; *(at += strspn(at, BLANKS));) {

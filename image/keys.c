@@ -138,7 +138,7 @@ static int add_file(struct image_keys *keys, const char *path, struct err *err)
 
 	if (r < 0)
 		return r;
-	snprintf(by, sizeof(by), "/proc/self/fd/%d", fd); /* what was looked at, and no FIFO waits */
+	snprintf(by, sizeof(by), "/proc/self/fd/%d", fd); /* the very file that was looked up */
 	n = io_read_file(AT_FDCWD, by, text, IMAGE_KEYS_BYTES_MAX, NULL);
 	if (n < 0)
 		return err_set(err, (int)-n, "read '%s': %s", path, strerror((int)-n));

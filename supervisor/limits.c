@@ -137,7 +137,8 @@ int limits_change(struct pod *pod, const struct pod_spec *from, const struct pod
 			continue;
 		target = (struct limits_target){ &is->limits, lax, &m->limits_missing };
 		r2 = change_limits_of(&m->cgroup, &was->limits, &target, r < 0 ? &other : err);
-		r = r < 0 ? r : r2;
+		if (r == 0 && r2 < 0)
+			r = origin_container(err, r2, name);
 	}
 	return r;
 }

@@ -11,8 +11,9 @@
  *
  * The ranges are cut from 0x77390000 to 0x7ffdffff, which systemd leaves to others
  * (its UIDS-GIDS: containers of systemd-nspawn are below, foreign ids and what not
- * every program can hold are above), and SSSD, too (ldap_idmap_range_max, 2000200000). A pod's first choice follows from its name, so
- * it mostly has the same range even where nothing can be kept; a file, one line
+ * every program can hold are above), and SSSD, too (ldap_idmap_range_max, 2000200000).
+ * A pod's first choice follows from its name, so it mostly has the same range even where
+ * nothing can be kept; a file, one line
  * "FIRST NAME" for each pod, keeps it for sure, and keeps pods apart whose names
  * lead to the same. A range in which the host has a user, a group or subordinate ids
  * (subuid(5)) is passed over, also by a pod that had it before. So is one that somebody

@@ -89,7 +89,7 @@ static int raise_effective(struct err *err)
 static int create_as_owner(void *arg)
 {
 	struct creation *c = arg;
-	const uint32_t owner = c->out->first + USERNS_IDS;
+	const uint32_t owner = userns_outside_id(c->out);
 	const struct child_args args = { .flags = CLONE_NEWUSER, .stack_size = CHILD_STACK_INNER };
 	int r;
 
@@ -108,6 +108,7 @@ static int create_as_owner(void *arg)
  * userns_create() - make a user namespace with USERNS_IDS ids
  * @out: receives it; @out->fd is O_CLOEXEC and the caller's
  * @first: the host's id of its 0; USERNS_RANGE of them are the pod's
+ * @err: not NULL
  *
  * Return: 0 or -errno with @err filled (ENOSPC: user.max_user_namespaces;
  * EPERM: no CAP_SETUID, or a security module says no; user_namespaces(7)).
@@ -115,8 +116,7 @@ static int create_as_owner(void *arg)
 int userns_create(struct userns *out, uint32_t first, struct err *err)
 {
 	cleanup_close int done = eventfd(0, EFD_CLOEXEC);
-	struct err inner = { 0 };
-	struct creation c = { .done_fd = done, .out = out, .err = &inner };
+	struct creation c = { .done_fd = done, .out = out, .err = err };
 	int r;
 
 	*out = (struct userns){ .fd = -EBADF, .first = first, .n = USERNS_IDS };
@@ -126,8 +126,7 @@ int userns_create(struct userns *out, uint32_t first, struct err *err)
 	if (r == 0)
 		return 0;
 	close_fd(&out->fd);
-	return r < 0 ? err_set(err, -r, "make the pod's user namespace: %s", strerror(-r)) :
-		       err_set(err, inner.code, "%s", inner.msg);
+	return r < 0 ? err_set(err, -r, "make the pod's user namespace: %s", strerror(-r)) : -err->code;
 }
 
 /**
@@ -187,7 +186,7 @@ int userns_enter(const struct userns *ns, struct err *err)
  */
 int userns_enter_as_nobody(const struct userns *ns, struct err *err)
 {
-	const uint32_t id = ns->first + USERNS_IDS;
+	const uint32_t id = userns_outside_id(ns);
 
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		return err_sys(err, "keep the capabilities");

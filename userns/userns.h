@@ -46,6 +46,12 @@ static inline uint32_t userns_host_id(const struct userns *ns, uint32_t id)
 	return ns->first + id;
 }
 
+/* The host's id of the last of the range, which the namespace has not. */
+static inline uint32_t userns_outside_id(const struct userns *ns)
+{
+	return ns->first + USERNS_IDS;
+}
+
 int userns_create(struct userns *out, uint32_t first, struct err *err);
 int userns_find(struct userns *out, pid_t pid, struct err *err);
 int userns_enter(const struct userns *ns, struct err *err);

@@ -119,6 +119,8 @@ static void declared_check__fstab__missed_where_the_path_is_below(void **state)
 	}
 	assert_int_equal(check("/disks", &err), 0);
 	assert_int_equal(check("/etc", &err), 0);
+	fstab("/dev/x %s/disk ext4 noauto 0 0\n"); /* it is mounted by hand, or not */
+	assert_int_equal(check("/disk/data", &err), 0);
 	fstab("/dev/x / ext4 defaults 0 0\n/dev/y none swap sw 0 0\nproc /proc proc defaults 0 0\nbroken\n");
 	assert_int_equal(check("/disk/data", &err), 0);
 	assert_int_equal(declared_check(root, "/proc/sys", &err), 0); /* it is mounted */
