@@ -171,6 +171,32 @@ int image_store_index(json_t **out, const struct image_store *store, struct err 
 	return 0;
 }
 
+/**
+ * image_store_hold() - keep hold of the index.json that is there now
+ *
+ * Each change of the store replaces the file. While one is held its inode cannot be
+ * another's, so that a list with an entry that went and came again is told, too.
+ *
+ * Return: a descriptor, the caller's; -1: there is none.
+ */
+int image_store_hold(const struct image_store *store)
+{
+	return openat(store->dirfd, "index.json", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/**
+ * image_store_is_held() - whether nobody has changed the store since image_store_hold()
+ */
+bool image_store_is_held(const struct image_store *store, int held)
+{
+	struct stat then, now;
+
+	if (fstatat(store->dirfd, "index.json", &now, AT_SYMLINK_NOFOLLOW) < 0)
+		return held < 0;
+	return held >= 0 && fstat(held, &then) == 0 && then.st_dev == now.st_dev &&
+	       then.st_ino == now.st_ino;
+}
+
 static bool entry_is(const json_t *entry, const struct image_ref *ref, struct digest *digest)
 {
 	const json_t *annotations = json_object_get(entry, "annotations");

@@ -61,6 +61,8 @@ int image_store_path(char *out, size_t size, const struct paths *paths, size_t i
 int image_stores_open(struct image_stores *out, const struct paths *paths, struct err *err);
 void image_stores_close(struct image_stores *stores);
 int image_store_index(json_t **out, const struct image_store *store, struct err *err);
+int image_store_hold(const struct image_store *store);
+bool image_store_is_held(const struct image_store *store, int held);
 int image_store_read(char **out, size_t *n, const struct image_store *store,
 		     const struct digest *digest, struct err *err);
 int image_store_find(struct digest *out, const struct image_store *store,

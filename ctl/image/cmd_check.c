@@ -15,7 +15,7 @@
 #include "image/import.h"
 
 #define CHECK_VERSION 1
-#define COUNT_TRIES   3
+#define TRIES	      3 /* beside who changes the store */
 
 enum { OPT_REPAIR = CTL_OPT_FIRST };
 
@@ -46,14 +46,32 @@ static bool is_removed(const struct image_store *store, const struct digest *id)
 	return true;
 }
 
+/* A list that has changed says nothing of the time between: what it lists may have been
+ * removed and come again. Return: 1: it is not listed any more. */
+static int check_listed(const struct image_store *store, const struct digest *id, struct err *err)
+{
+	int r = 0;
+
+	for (int i = 0; i < TRIES; i++) {
+		cleanup_close int list = image_store_hold(store);
+
+		r = image_check(store, id, &import_limits_default.worker, err);
+		if (r < 0 && is_removed(store, id))
+			return 1;
+		if (r == 0 || image_store_is_held(store, list))
+			return r;
+	}
+	return r;
+}
+
 static int check_one(struct ctl *ctl, json_t *images, const struct image_store *store,
 		     const struct digest *id, bool *damaged)
 {
 	char text[DIGEST_TEXT_SIZE];
 	struct err err = { 0 };
-	int r = image_check(store, id, &import_limits_default.worker, &err);
+	int r = check_listed(store, id, &err);
 
-	if (r < 0 && is_removed(store, id))
+	if (r > 0)
 		return 0;
 	if (r < 0)
 		(void)err_wrap(&err, r, "image '%s'", digest_text(id, text));
@@ -143,18 +161,19 @@ static void check_all(struct fsck *f)
 	}
 }
 
-/* Beside a writer, who takes images from the list before their files: a list that has
- * changed is read again; one that never stands still lets nothing be counted. */
+/* Beside a writer, who takes images from the list before their files: one that never
+ * stands still lets nothing be counted. */
 static int count(struct fsck *f, const struct collect_report *report, struct err *err)
 {
-	for (int i = 0; i < COUNT_TRIES; i++) {
-		json_auto_t *index = NULL, *now = NULL;
+	for (int i = 0; i < TRIES; i++) {
+		cleanup_close int list = image_store_hold(&f->w.store);
+		json_auto_t *index = NULL;
 		int r = image_store_index(&index, &f->w.store, err);
 
 		f->unused = 0;
 		if (r == 0)
 			r = image_collect(&f->w, index, f->paths.run, report, err);
-		if (r == 0 || image_store_index(&now, &f->w.store, NULL) < 0 || json_equal(index, now))
+		if (r == 0 || image_store_is_held(&f->w.store, list))
 			return r;
 	}
 	f->unused = 0;
