@@ -24,7 +24,8 @@ static const struct limit_row limit_table[] = {
 	[CGROUP_LIMIT_CPU_WEIGHT] = ROW("CPUWeight", "cpu.weight", "cpu", CGROUP_CPU,
 					cpu_weight, number, .fallback = 100),
 	[CGROUP_LIMIT_TASKS_MAX] = ROW("TasksMax", "pids.max", "pids", CGROUP_PIDS,
-				       tasks_max, number, .fallback = LIMIT_MAX),
+				       tasks_max, number, .fallback = LIMIT_MAX,
+				       .standard = CGROUP_TASKS_STANDARD),
 	[CGROUP_LIMIT_IO_WEIGHT] = ROW("IOWeight", "io.weight", "io", CGROUP_IO,
 				       io_weight, number, .fallback = 100),
 	/* As cgroup_container_create() has it. */
@@ -178,6 +179,17 @@ static int limit_set_one(const struct cgroup *cg, const struct limit_row *row, c
 	return err_wrap(err, r == -EOPNOTSUPP ? -EIO : r, "set %s of cgroup '%s'", row->key, path);
 }
 
+/* Nobody has asked for what is only podd's standard, so it is no lack. */
+static bool is_to_be_set(const struct cgroup *cg, const struct cgroup_limits *limits,
+			 enum cgroup_limit limit)
+{
+	const struct limit_row *row = &limit_table[limit];
+	const void *member = member_of(limits, limit);
+	bool is_standard = row->standard && *(const uint64_t *)member == LIMIT_STANDARD;
+
+	return row->kind->said(member) && (!is_standard || row->kind->has_file(cg, row, member));
+}
+
 /**
  * cgroup_limits_check() - whether limits can be set on a group; writes nothing
  * @available: controllers that are to be enabled for it, enum cgroup_controller: their
@@ -193,7 +205,7 @@ int cgroup_limits_check(const struct cgroup *cg, const struct cgroup_limits *lim
 	int r = 0;
 
 	for (unsigned i = 0; i < CGROUP_LIMIT_N; i++) {
-		if (is_said(limits, i))
+		if (is_to_be_set(cg, limits, i))
 			r = can_set(cg, &limit_table[i], member_of(limits, i), available, err);
 		if (r < 0)
 			return err_about(err, r, limit_table[i].key, 0);
@@ -203,7 +215,7 @@ int cgroup_limits_check(const struct cgroup *cg, const struct cgroup_limits *lim
 
 /**
  * cgroup_limits_apply() - write the limits of a group
- * @limits: what is LIMIT_UNSET is left as it is
+ * @limits: what is LIMIT_UNSET is left as it is; LIMIT_STANDARD, where there is no file for it
  * @missing: NULL: a limit that cannot be set is an error; else it gets the mask of
  *	     those that cannot, 1 << enum cgroup_limit, each to be told with
  *	     cgroup_limit_missing()
@@ -218,7 +230,7 @@ int cgroup_limits_apply(const struct cgroup *cg, const struct cgroup_limits *lim
 	for (unsigned i = 0; i < CGROUP_LIMIT_N; i++) {
 		int r;
 
-		if (!is_said(limits, i))
+		if (!is_to_be_set(cg, limits, i))
 			continue;
 		r = limit_set_one(cg, &limit_table[i], member_of(limits, i), err);
 		if (r == -EOPNOTSUPP && missing)

@@ -40,6 +40,7 @@ struct limit_row {
 	size_t offset; /* in struct cgroup_limits */
 	const struct limit_kind *kind;
 	uint64_t fallback; /* of a number: the kernel's default, or ours */
+	uint64_t standard; /* what LIMIT_STANDARD is */
 	const char *host;  /* of a set: the file that lists what the host has */
 };
 

@@ -41,7 +41,9 @@ static int write_number(const struct cgroup *cg, const char *file, uint64_t valu
 static int number_write(const struct cgroup *cg, const struct limit_row *row, const void *member,
 			struct err *err)
 {
-	return write_number(cg, row->file, *(const uint64_t *)member, err);
+	uint64_t value = *(const uint64_t *)member;
+
+	return write_number(cg, row->file, value == LIMIT_STANDARD ? row->standard : value, err);
 }
 
 /* In cpu.max the kernel counts per period, the pod file per second. */

@@ -11,6 +11,11 @@
 #define LIMIT_UNSET UINT64_MAX
 /* Said as "infinity": written as "max". */
 #define LIMIT_MAX (UINT64_MAX - 1)
+/* Not said in the file: podd's own, in a group that has the controller. */
+#define LIMIT_STANDARD (UINT64_MAX - 2)
+
+/* Of a container, processes and threads: more than services have, and no fork bomb. */
+#define CGROUP_TASKS_STANDARD 2048 /* as the table of keys has it, in text */
 
 /* Of one size of huge pages. x86 has two, arm64 with 4 KiB pages four: none has more. */
 #define CGROUP_HUGE_MAX 4
@@ -25,7 +30,7 @@ struct cgroup_limits {
 	uint64_t memory_high_bytes; /* memory.high */
 	uint64_t cpu_quota_usec;    /* cpu.max: CPU time per second of wall time, all CPUs */
 	uint64_t cpu_weight;        /* cpu.weight, 1 to 10000 */
-	uint64_t tasks_max;         /* pids.max */
+	uint64_t tasks_max;         /* pids.max; LIMIT_STANDARD for a container */
 	uint64_t io_weight;         /* io.weight, 1 to 10000 */
 	uint64_t oom_group;         /* memory.oom.group, 0 or 1; of a container only */
 	struct idset cpus;          /* cpuset.cpus */

@@ -54,8 +54,9 @@ static_assert(CONTAINER_WRITABLE_TMPFS == 0 && CONTAINER_WRITABLE_DISK == 1 &&
 	.object = CONFIG_IN_CONTAINER, .offset = offsetof(struct pod_container, m),             \
 	.size = sizeof(((struct pod_container *)0)->m)
 
-/* Keys of two sections: what differs is where they are stored. */
-#define LIMIT_KEYS(section_, member, who)                                                       \
+/* Keys of two sections: what differs is where they are stored, and how many tasks there
+ * are if nothing is said. */
+#define LIMIT_KEYS(section_, member, who, ...)                                                  \
 	{ "MemoryMax", section_, LIVE, &config_type_size, "SIZE|infinity", .min = "64K",        \
 	  .unit = "bytes",                                                                      \
 	  .infinity = LIMIT_MAX, .since = SINCE, member(limits.memory_max_bytes),               \
@@ -73,7 +74,7 @@ static_assert(CONTAINER_WRITABLE_TMPFS == 0 && CONTAINER_WRITABLE_DISK == 1 &&
 	  .about = "Share of the CPU against its siblings; the kernel's default is 100." },     \
 	{ "TasksMax", section_, LIVE, &config_type_count, "N|infinity", .min = "1",             \
 	  .infinity = LIMIT_MAX, .since = SINCE, member(limits.tasks_max),                      \
-	  .about = "Processes and threads of " who "." },                                       \
+	  .about = "Processes and threads of " who ".", __VA_ARGS__ },                                       \
 	{ "IOWeight", section_, LIVE, &config_type_count, "N", .min = "1", .max = "10000",      \
 	  .since = SINCE, member(limits.io_weight),                                             \
 	  .about = "Share of disk bandwidth against its siblings; the kernel's default is 100." }, \
@@ -165,7 +166,7 @@ const struct config_key config_keys[] = {
 		   "(podctl-image(1), SIGNATURES); any: no signature is asked for. The host's "
 		   "image-policy if not given; an empty value is refused." },
 	NON_ROOT_KEY(CONFIG_POD, OWN),
-	LIMIT_KEYS(CONFIG_POD, POD_MEMBER, "the pod"),
+	LIMIT_KEYS(CONFIG_POD, POD_MEMBER, "the pod", .fallback = NULL),
 	SUPERVISION_KEYS(CONFIG_POD, OWN),
 
 	{ "Mode", CONFIG_NETWORK, NEW_POD, &config_type_choice, "bridge|none|host", mode_words,
@@ -285,7 +286,8 @@ const struct config_key config_keys[] = {
 	{ "StopSignal", CONFIG_CONTAINER, LIVE, &config_type_signal, "SIGNAL",
 	  .since = SINCE, CONTAINER_MEMBER(stop_signal),
 	  .about = "Signal that asks the program to end; the image's, or SIGTERM." },
-	LIMIT_KEYS(CONFIG_CONTAINER, CONTAINER_MEMBER, "the container"),
+	LIMIT_KEYS(CONFIG_CONTAINER, CONTAINER_MEMBER, "the container",
+		   .fallback = "2048", .standard = LIMIT_STANDARD),
 	{ "OOMPolicy", CONFIG_CONTAINER, LIVE, &config_type_choice, "kill|continue", oom_words,
 	  .since = SINCE, CONTAINER_MEMBER(limits.oom_group),
 	  .about = "Whether an OOM kill takes the whole container, or one process of it; "
@@ -317,9 +319,11 @@ int config_key_reset(const struct config_key *key, void *member)
 
 	if (key->type->clear)
 		key->type->clear(member);
-	if (key->fallback)
+	if (key->fallback && !key->standard)
 		return key->type->parse(&v, member);
-	if (!key->type->clear)
+	if (key->standard)
+		config_value_store(&v, member, key->standard);
+	else if (!key->type->clear)
 		memset(member, 0xff, key->size);
 	return 0;
 }

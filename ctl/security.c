@@ -487,12 +487,16 @@ static void judge_credential(struct judge *j, size_t nth)
 /* Bounded by its own limit, or with all the others by the pod's. */
 static void judge_limit(struct judge *j, const char *key, uint64_t own, uint64_t pod)
 {
-	struct config_pos pos = own < LIMIT_MAX ? of_container(j, key) :
+	bool is_own = own < LIMIT_STANDARD;
+	struct config_pos pos = is_own ? of_container(j, key) :
 		config_origin_of(j->origins, CONFIG_POD, NULL, key);
 
-	if (own < LIMIT_MAX || pod < LIMIT_MAX)
-		add(j, key, 0, pos, own < LIMIT_MAX ? "bounded" : "bounded, with the whole pod",
-		    "%llu", (unsigned long long)(own < LIMIT_MAX ? own : pod));
+	if (is_own || pod < LIMIT_STANDARD)
+		add(j, key, 0, pos, is_own ? "bounded" : "bounded, with the whole pod",
+		    "%llu", (unsigned long long)(is_own ? own : pod));
+	else if (own == LIMIT_STANDARD)
+		add(j, key, 0, pos, "bounded, where the host has the controller", "%u",
+		    CGROUP_TASKS_STANDARD);
 	else
 		add(j, key, 5, own == LIMIT_MAX ? of_container(j, key) : pos,
 		    "can take what the host has", "infinity");

@@ -214,7 +214,16 @@ static void put_huge(json_t *o, const struct cgroup_huge *huge)
 		json_object_set_new(o, "hugetlb_max_bytes", sizes);
 }
 
-static json_t *limits(const struct cgroup_limits *l)
+/* What nobody has asked for is in force only where it can be. */
+static uint64_t tasks_max(const struct cgroup *cg, const struct cgroup_limits *l)
+{
+	if (l->tasks_max != LIMIT_STANDARD)
+		return l->tasks_max;
+	return cgroup_limit_missing(cg, l, CGROUP_LIMIT_TASKS_MAX, NULL) == 0 ?
+		       CGROUP_TASKS_STANDARD : LIMIT_UNSET;
+}
+
+static json_t *limits(const struct cgroup *cg, const struct cgroup_limits *l)
 {
 	json_t *o = json_object();
 
@@ -222,7 +231,7 @@ static json_t *limits(const struct cgroup_limits *l)
 	put_limit(o, "memory_high_bytes", l->memory_high_bytes);
 	put_limit(o, "cpu_quota_usec", l->cpu_quota_usec);
 	put_limit(o, "cpu_weight", l->cpu_weight);
-	put_limit(o, "tasks_max", l->tasks_max);
+	put_limit(o, "tasks_max", tasks_max(cg, l));
 	put_limit(o, "io_weight", l->io_weight);
 	put_set(o, "allowed_cpus", &l->cpus);
 	put_set(o, "allowed_memory_nodes", &l->memory_nodes);
@@ -312,7 +321,7 @@ static json_t *container_details(const struct pod *pod, unsigned i)
 	json_object_set_new(o, "working_directory", text_or_null(run->cwd));
 	json_object_set_new(o, "stop_signal", json_integer(m->spec->stop_signal));
 	json_object_set_new(o, "restart_policy", json_string(policy[m->spec->restart.policy]));
-	json_object_set_new(o, "limits", limits(&m->spec->limits));
+	json_object_set_new(o, "limits", limits(&m->cgroup, &m->spec->limits));
 	json_object_set_new(o, "oom_policy", json_string(member_oom_group(m) ? "kill" : "continue"));
 	json_object_set_new(o, "cgroup", group(&m->cgroup));
 	json_object_set_new(o, "log_driver",
@@ -364,7 +373,7 @@ json_t *describe_inspect(const struct pod *pod)
 	json_object_set_new(o, "image_policy", text_or_null(pod->spec->image_policy));
 	json_object_set_new(o, "network", network(pod));
 	json_object_set_new(o, "user_namespace", user_namespace(&pod->pause.userns));
-	json_object_set_new(o, "limits", limits(&pod->spec->limits));
+	json_object_set_new(o, "limits", limits(&pod->cgroup, &pod->spec->limits));
 	json_object_set_new(o, "cgroup", group(&pod->cgroup));
 	json_object_set_new(o, "pause_pid", json_integer(pod->pause.pid));
 	json_object_set_new(o, "loop", json_string(loop_backend(pod->loop) == LOOP_EPOLL ? "epoll" :

@@ -195,6 +195,27 @@ static void cgroup_limits_apply__controller_missing__named(void **state)
 	assert_non_null(strstr(err.msg, "(it has: none)"));
 }
 
+static void cgroup_limits_apply__standard__where_it_can_be(void **state)
+{
+	struct fake *f = *state;
+	struct cgroup_limits l, none;
+	struct err err = { 0 };
+
+	cgroup_limits_init(&none);
+	cgroup_limits_init(&l);
+	l.tasks_max = LIMIT_STANDARD;
+	fake_file(f, "cgroup.controllers", "memory\n");
+	assert_int_equal(cgroup_limits_controllers(&l), CGROUP_PIDS);
+	assert_int_equal(cgroup_limits_check(&f->cg, &l, 0, &err), 0);
+	assert_int_equal(cgroup_limits_apply(&f->cg, &l, NULL, &err), 0);
+	assert_int_equal(cgroup_limit_missing(&f->cg, &l, CGROUP_LIMIT_TASKS_MAX, &err), -EOPNOTSUPP);
+	fake_file(f, "pids.max", "max");
+	assert_int_equal(cgroup_limits_apply(&f->cg, &none, NULL, &err), 0);
+	assert_file(f, "pids.max", "max");
+	assert_int_equal(cgroup_limits_apply(&f->cg, &l, NULL, &err), 0);
+	assert_file(f, "pids.max", "2048");
+}
+
 static void cgroup_limits_check__controller_missing__named_unless_it_can_come(void **state)
 {
 	struct fake *f = *state;
@@ -426,6 +447,7 @@ int main(void)
 		cmocka_unit_test(cgroup_limits_controllers__some_limits__their_controllers),
 		fake_test(cgroup_limits_apply__values__in_the_kernels_units),
 		fake_test(cgroup_limits_apply__controller_missing__named),
+		fake_test(cgroup_limits_apply__standard__where_it_can_be),
 		fake_test(cgroup_limits_check__controller_missing__named_unless_it_can_come),
 		fake_test(cgroup_limits_apply__file_missing__kernel_named),
 		fake_test(cgroup_limit_missing__group_above_holds_it_back__that_is_named),

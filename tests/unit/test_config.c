@@ -509,7 +509,7 @@ static void load__nothing_said__defaults(void **state)
 	assert_int_equal(c->restart.reset_ns, 600 * NSEC_PER_SEC);
 	assert_int_equal(c->log.max_bytes, 10 << 20);
 	assert_int_equal(c->log.max_files, 5);
-	assert_true(c->limits.tasks_max == LIMIT_UNSET && c->limits.cpu_weight == LIMIT_UNSET);
+	assert_true(c->limits.tasks_max == LIMIT_STANDARD && c->limits.cpu_weight == LIMIT_UNSET);
 	pod_spec_free(spec);
 }
 

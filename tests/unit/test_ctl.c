@@ -202,11 +202,11 @@ static void security__pod_and_file__table_and_threshold(void **state)
 	o = podctl(f, "security", "later");
 	assert_string_equal(o->errors, "");
 	snprintf(expected, sizeof(expected),
-		 "pod later: exposure 0.8 SAFE\n"
+		 "pod later: exposure 0.3 SAFE\n"
 		 "SCORE  KEY             VALUE   LINE     WHAT IT MEANS\n"
 		 "0.0    UserNamespace=  auto    default  root in a container is nobody outside\n"
 		 "0.2    Mode=           bridge  default  reaches the other pods and what the host reaches\n"
-		 "\ncontainer web: exposure 0.8 SAFE\n"
+		 "\ncontainer web: exposure 0.3 SAFE\n"
 		 "SCORE  KEY               VALUE     LINE         WHAT IT MEANS\n"
 		 "0.0    Rootfs=           /srv/web  later.pod:2  a root of its own\n"
 		 "0.1    Writable=         tmpfs     default      writes to its root, gone with the pod\n"
@@ -216,7 +216,7 @@ static void security__pod_and_file__table_and_threshold(void **state)
 		 "0.0    SeccompProfile=   default   default      podd's own list of system calls\n"
 		 "0.0    Landlock=         auto      default      files outside of its root have a second wall\n"
 		 "0.0    MemoryMax=        1048576   later.pod:5  bounded\n"
-		 "0.5    TasksMax=         infinity  default      can take what the host has\n");
+		 "0.0    TasksMax=         2048      default      bounded, where the host has the controller\n");
 	assert_string_equal(o->out, expected);
 	assert_int_equal(o->code, CTL_OK);
 	/* A drop-in of the pod is in force, and is where the line is. */
@@ -225,12 +225,12 @@ static void security__pod_and_file__table_and_threshold(void **state)
 	snprintf(path, sizeof(path), "%s/etc/podd/later.pod", f->root);
 	o = podctl(f, "security", path);
 	assert_non_null(strstr(o->out, "\n4.0    UserNamespace=  host    a.conf:2 "));
-	assert_int_equal(podctl(f, "security", "--threshold", "4.5", "later")->code, CTL_OK);
-	o = podctl(f, "security", "--json", "--threshold", "4.4", "later");
+	assert_int_equal(podctl(f, "security", "--threshold", "4.2", "later")->code, CTL_OK);
+	o = podctl(f, "security", "--json", "--threshold", "4.1", "later");
 	assert_int_equal(o->code, CTL_FAILED);
 	json_t *document = json_loads(o->out, 0, NULL);
 	json_t *row = json_array_get(json_object_get(document, "rows"), 0);
-	assert_true(json_number_value(json_object_get(document, "exposure")) == 4.5);
+	assert_true(json_number_value(json_object_get(document, "exposure")) == 4.2);
 	assert_int_equal(json_integer_value(json_object_get(row, "line")), 2);
 	assert_true(json_number_value(json_object_get(row, "score")) == 4);
 	json_decref(document);

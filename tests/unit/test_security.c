@@ -318,18 +318,18 @@ static void judge__rows__add_up_to_the_exposure(void **state)
 	struct judged j;
 
 	(void)state;
-	/* bridge 0.2, tmpfs 0.1, root 0.4, default capabilities 0.3, two limits 0.5 each */
+	/* bridge 0.2, tmpfs 0.1, root 0.4, default capabilities 0.3, no limit of memory 0.5 */
 	judge(&j, BASE, "any");
-	assert_int_equal(j.report.containers[0].exposure, 18);
-	assert_int_equal(j.report.pod.exposure, 18);
+	assert_int_equal(j.report.containers[0].exposure, 14);
+	assert_int_equal(j.report.pod.exposure, 14);
 	judged_done(&j);
 	judge(&j, "[Network]\nMode=none\n[Container a]\nRootfs=/r\nExec=/x\nUser=1\nWritable=no\n"
 		  "MemoryMax=1M\nTasksMax=1\n" BASE, "any");
 	assert_int_equal(j.report.containers[0].exposure, 0);
 	assert_string_equal(security_level(0), "PERFECT");
 	/* The pod is as exposed as its most exposed container. */
-	assert_int_equal(j.report.containers[1].exposure, 17);
-	assert_int_equal(j.report.pod.exposure, 17);
+	assert_int_equal(j.report.containers[1].exposure, 12);
+	assert_int_equal(j.report.pod.exposure, 12);
 	judged_done(&j);
 	judge(&j, BASE "Volume=/:/host\n", "any");
 	assert_int_equal(j.report.pod.exposure, 100);

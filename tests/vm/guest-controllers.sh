@@ -96,6 +96,7 @@ all_is='memory.max=209715200 memory.high=157286400 cpu.max=150000 100000 cpu.wei
 all_is+='cpuset.cpus=0 cpuset.mems=0 hugetlb.2MB.max=67108864 hugetlb.2MB.rsvd.max=67108864 '
 none_is='memory.max=max memory.high=max cpu.max=max 100000 cpu.weight=100 pids.max=max '
 none_is+='cpuset.cpus= cpuset.mems= hugetlb.2MB.max=max hugetlb.2MB.rsvd.max=max '
+standard_is=${none_is/pids.max=max/pids.max=2048} # of a container
 
 live() {
 	local before pid
@@ -114,7 +115,7 @@ live() {
 	file '' ''
 	podctl reload web
 	is "$(rest_of .)" "$none_is"
-	is "$(rest_of c-app)" "$none_is"
+	is "$(rest_of c-app)" "$standard_is"
 	is "$(podctl status --json web | jq .containers[0].pid)" "$pid" 'nothing was restarted'
 	pod_stop web
 }
@@ -151,7 +152,7 @@ adopted() {
 	pod_wait web adopted
 	podctl status web
 	is "$(rest_of .)" "$none_is"
-	is "$(rest_of c-app)" "$none_is"
+	is "$(rest_of c-app)" "$standard_is"
 	is "$(<"$group/web/c-app/memory.oom.group")" 0
 	pod_stop web
 }
@@ -223,7 +224,8 @@ tasks_of_pod() {
 		section bomb 'f() { f | f & }; f; exec sleep 1000'
 	} | pod web
 	pod_start web
-	until_true "stat_of pids.events max" -ge 20
+	# Counted where the one is that may not fork; since Linux 6.11 where the limit is.
+	until_true "awk '{ n += \$2 } END { print n }' $group/web/pids.events $group/web/c-bomb/pids.events" -ge 20
 	[ "$(<"$group/web/pids.current")" -le 40 ] || fail "$(<"$group/web/pids.current") tasks"
 	is "$(podctl status --json web | jq -c '.containers[0] | [.state, .restarts]')" '["running",0]'
 	pod_stop web

@@ -133,6 +133,35 @@ tasks() {
 pod_log_or_failure() { log_wait web "can't fork|over"; }
 t "TasksMax: no more processes than that; the others are not touched" tasks
 
+# Nothing said: a fork bomb is held all the same.
+tasks_by_default() {
+	local g=$group/web
+	two RestartSec=0 | sed "s|^Exec=dd .*|Exec=sh -c 'f() { f \| f \& }; f; echo bomb; sleep 1000'|" | pod web
+	pod_start web
+	log_wait web bomb
+	is "$(<"$g/c-hog/pids.max") $(<"$g/c-good/pids.max") $(<"$g/pids.max")" '2048 2048 max'
+	is "$(podctl inspect web | jq -c '[.containers[].limits.tasks_max, .limits.tasks_max]')" '[2048,2048,null]'
+	podctl exec web good -- true
+	pod_stop web
+}
+t "TasksMax is 2048 for a container that says nothing: a fork bomb is held" tasks_by_default
+
+tasks_live() {
+	local g=$group/web
+	still() { two "$@" | sed "s|^Exec=dd .*|Exec=sleep 1000|" | pod web; }
+	still TasksMax=20
+	pod_start web
+	is "$(<"$g/c-hog/pids.max")" 20
+	still
+	podctl reload web
+	is "$(<"$g/c-hog/pids.max")" 2048
+	still TasksMax=infinity
+	podctl reload web
+	is "$(<"$g/c-hog/pids.max")" max
+	pod_stop web
+}
+t "TasksMax= taken out of the file is 2048 again; infinity is none" tasks_live
+
 fork_bomb() {
 	two TasksMax=40 RestartSec=0 | sed "s|^Exec=dd .*|Exec=sh -c 'f() { f \| f \& }; f; echo bomb; sleep 1000'|" | pod web
 	pod_start web
