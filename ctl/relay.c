@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Pipes in place of terminals. */
+/* Pipes in place of terminals, files to write to and sockets. */
 #include "ctl/relay.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -14,6 +17,8 @@
 
 /* One write(2) of so much into a pipe that poll(2) calls writable does not block. */
 #define PIECE_SIZE 4096
+
+#define NULL_DEVICE makedev(1, 3)
 
 static int replace(struct relay_end *end, int fd, struct err *err)
 {
@@ -24,6 +29,20 @@ static int replace(struct relay_end *end, int fd, struct err *err)
 	end->passed = p[fd == STDIN_FILENO ? 0 : 1];
 	end->pipe = p[fd == STDIN_FILENO ? 1 : 0];
 	return 0;
+}
+
+/* Whether the command may have a descriptor of ours as it is. */
+static bool may_have(int fd)
+{
+	struct stat st;
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fstat(fd, &st) < 0)
+		return true; /* it is closed */
+	if (S_ISDIR(st.st_mode))
+		return true; /* podd refuses it */
+	return S_ISFIFO(st.st_mode) || (S_ISCHR(st.st_mode) && st.st_rdev == NULL_DEVICE) ||
+	       (S_ISREG(st.st_mode) && (flags & O_ACCMODE) == O_RDONLY);
 }
 
 /**
@@ -48,7 +67,7 @@ int relay_open(struct relay *out, bool interactive, struct err *err)
 			return err_sys(err, "open '/dev/null'");
 	}
 	for (int fd = 0; r == 0 && fd < 3; fd++)
-		if (out->ends[fd].passed == fd && isatty(fd))
+		if (out->ends[fd].passed == fd && !may_have(fd))
 			r = replace(&out->ends[fd], fd, err);
 	return r;
 }
@@ -63,26 +82,44 @@ void relay_passed(struct relay *r)
 			close_fd(&r->ends[fd].passed);
 }
 
-/* Return: whether there may be more. */
-static bool carry(int from, int to, size_t most)
+/* Return: 1: there may be more; 0: there is none; -errno: what it was to be written to. */
+static int carry(int from, int to, size_t most)
 {
 	char buf[PIECE_SIZE];
 	ssize_t n = read(from, buf, most < sizeof(buf) ? most : sizeof(buf));
+	int r;
 
-	return n > 0 ? io_write_all(to, buf, (size_t)n) == 0 : n < 0 && errno == EINTR;
+	if (n <= 0)
+		return n < 0 && errno == EINTR;
+	r = io_write_all(to, buf, (size_t)n);
+	return r < 0 ? r : 1;
+}
+
+/* Of the command; no more of its output is heard after a failure, which it is told as EPIPE. */
+static int carry_said(struct relay *r, int fd, size_t most, struct err *err)
+{
+	int more = carry(r->ends[fd].pipe, fd, most);
+
+	if (more <= 0)
+		close_fd(&r->ends[fd].pipe);
+	return more == 0 || more == -EPIPE || more == 1 ? 0 :
+	       err_set(err, -more, "write what the command says: %s", strerror(-more));
 }
 
 /* What had been written when the command ended; whom it left behind is not heard. */
-static void carry_rest(const struct relay *r)
+static int carry_rest(struct relay *r, struct err *err)
 {
+	int ret = 0;
+
 	for (int fd = 1; fd < 3; fd++) {
 		int n = 0;
 
 		if (r->ends[fd].pipe >= 0)
 			(void)ioctl(r->ends[fd].pipe, FIONREAD, &n); /* cannot fail */
-		for (; n > 0 && carry(r->ends[fd].pipe, fd, (size_t)n); n -= PIECE_SIZE)
-			;
+		for (; ret == 0 && n > 0 && r->ends[fd].pipe >= 0; n -= PIECE_SIZE)
+			ret = carry_said(r, fd, (size_t)n, err);
 	}
+	return ret;
 }
 
 static bool hears_command(const struct relay *r)
@@ -99,7 +136,7 @@ static void carry_typed(struct relay *r, short revents)
 		return;
 	if (!r->room)
 		r->room = true;
-	else if (carry(STDIN_FILENO, in->pipe, PIECE_SIZE))
+	else if (carry(STDIN_FILENO, in->pipe, PIECE_SIZE) > 0)
 		r->room = false;
 	else
 		close_fd(&in->pipe); /* Ctrl-D, or nobody reads it */
@@ -115,15 +152,16 @@ static int turn(struct relay *r, int sock, bool *answered, struct err *err)
 		{ .fd = e[2].pipe, .events = POLLIN },
 		{ .fd = sock, .events = POLLIN },
 	};
+	int ret = 0;
 
 	if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
 		return errno == EINTR ? 0 : err_sys(err, "wait for the command");
-	for (int fd = 1; fd < 3; fd++)
-		if (fds[fd].revents && !carry(e[fd].pipe, fd, PIECE_SIZE))
-			close_fd(&r->ends[fd].pipe);
+	for (int fd = 1; ret == 0 && fd < 3; fd++)
+		if (fds[fd].revents)
+			ret = carry_said(r, fd, PIECE_SIZE, err);
 	carry_typed(r, fds[0].revents);
 	*answered = fds[3].revents;
-	return 0;
+	return ret;
 }
 
 /* podd is gone, the command is not: its output is carried until it closes it. */
@@ -159,7 +197,7 @@ int relay_run(struct relay *r, struct conn *conn, json_t **reply, struct err *er
 		return ret;
 	ret = conn_receive(conn, reply, &continues, err);
 	if (ret == 0)
-		carry_rest(r);
+		ret = carry_rest(r, err);
 	if (ret == -ECONNRESET && go_on(r, err) == 0)
 		err_set(err, ECONNRESET, "podd ended before the command did, which may still run");
 	return ret;

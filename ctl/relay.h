@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The operator's terminal during podctl exec without -t. */
+/* The operator's terminal and files during podctl exec without -t. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,10 +10,12 @@
 /*
  * Theory of operation
  *
- * A command gets podctl's own files and pipes, but never a terminal: whoever has
- * one can read what is typed there, and write to it, for as long as it likes, also
- * when podctl has ended and the operator's shell reads again. For each of the three
- * that is a terminal the command gets a pipe instead, and podctl carries the bytes.
+ * A command gets podctl's own pipes, and a file to read from that it could not write
+ * to; but never a terminal: whoever has one can read what is typed there, and write to
+ * it, for as long as it likes, also when podctl has ended and the operator's shell reads
+ * again. Nor a file to write to, which it could cut off, a socket, as a unit's output
+ * into the journal is, or a device. For each of those the command gets a pipe instead,
+ * and podctl carries the bytes.
  */
 struct relay_end {
 	int passed; /* what the command gets: podctl's own, or owned and another number */
