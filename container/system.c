@@ -41,8 +41,8 @@ static const char *const masked[] = {
 	"proc/acpi",	    "proc/asound",     "proc/interrupts",
 	"proc/kcore",	    "proc/keys",       "proc/latency_stats",
 	"proc/sched_debug", "proc/scsi",       "proc/timer_list",
-	"proc/timer_stats", "sys/firmware",    "sys/devices/virtual/powercap",
-	"sys/fs/selinux",
+	"proc/timer_stats", "sys/dev/block",   "sys/devices/virtual/powercap",
+	"sys/firmware",	    "sys/fs/selinux",
 };
 
 /* The pause is PID 1. The files of a process that is not dumpable are its user namespace's
@@ -146,31 +146,48 @@ static int open_present(int root_fd, const char *path)
 	return sys_openat2(root_fd, path, &how);
 }
 
-/*
- * Hide one path. The cover of a file is the null device that add_devices()
- * made a moment ago, by descriptor, so no image can plant another one
- * (CVE-2025-31133); of a directory, an empty read-only tmpfs.
- */
-static int mask_path(int root_fd, const char *path, struct err *err)
+struct masks {
+	int root_fd;
+	int empty; /* what covers directories, once it covers one; or -EBADF */
+};
+
+/* An empty read-only tmpfs: a new one, and the same again for the next directories. */
+static int cover_directory(int *out, const struct masks *m, struct err *err)
 {
 	static const struct mount_fs empty = {
 		.type = "tmpfs",
 		.attributes = NO_ALL | MOUNT_ATTR_RDONLY,
 		.options = { { "size", "0" }, { "nr_inodes", "1" }, { "mode", "0555" } },
 	};
-	cleanup_close int target = open_present(root_fd, path), cover = -EBADF;
+
+	return m->empty >= 0 ? mount_clone(out, m->empty, "", 0, err) :
+			       mount_fs_create(out, &empty, err);
+}
+
+/*
+ * Hide one path. The cover of a file is the null device that add_devices()
+ * made a moment ago, by descriptor, so no image can plant another one
+ * (CVE-2025-31133).
+ */
+static int mask_path(struct masks *m, const char *path, struct err *err)
+{
+	cleanup_close int target = open_present(m->root_fd, path), cover = -EBADF;
 	struct stat st;
+	bool is_dir;
 	int r;
 
 	if (target < 0 && errno == ENOENT)
 		return 0;
 	if (target < 0 || fstat(target, &st) < 0)
 		return err_sys(err, "hide '/%s'", path);
-	if (S_ISDIR(st.st_mode))
-		r = mount_fs_create(&cover, &empty, err);
-	else
-		r = mount_clone(&cover, root_fd, "dev/null", 0, err);
-	return r < 0 ? r : mount_attach(cover, target, path, err);
+	is_dir = S_ISDIR(st.st_mode);
+	r = is_dir ? cover_directory(&cover, m, err) :
+		     mount_clone(&cover, m->root_fd, "dev/null", 0, err);
+	if (r == 0)
+		r = mount_attach(cover, target, path, err);
+	if (r == 0 && is_dir && m->empty < 0)
+		m->empty = take_fd(&cover);
+	return r;
 }
 
 /*
@@ -178,14 +195,14 @@ static int mask_path(int root_fd, const char *path, struct err *err)
  * the directory is listed. Of one that comes later nothing is hidden: its directory is
  * made anew then, and what is above holds the topology that runtimes read.
  */
-static int mask_thermal(int root_fd, struct err *err)
+static int mask_thermal(struct masks *m, struct err *err)
 {
 	static const char cpus[] = "sys/devices/system/cpu";
 	static const struct open_how how = {
 		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
 	};
-	int fd = sys_openat2(root_fd, cpus, &how), r = 0;
+	int fd = sys_openat2(m->root_fd, cpus, &how), r = 0;
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
 
@@ -204,7 +221,7 @@ static int mask_thermal(int root_fd, struct err *err)
 		    number[strspn(number, "0123456789")])
 			continue;
 		snprintf(path, sizeof(path), "%s/%s/thermal_throttle", cpus, entry->d_name);
-		r = mask_path(root_fd, path, err);
+		r = mask_path(m, path, err);
 	}
 	if (r == 0 && errno)
 		r = err_sys(err, "list '/%s'", cpus);
@@ -236,12 +253,14 @@ static int protect_path(int root_fd, const char *path, struct err *err)
  */
 int system_masks(int root_fd, struct err *err)
 {
+	struct masks m = { root_fd, -EBADF };
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(masked); i++)
-		r = mask_path(root_fd, masked[i], err);
+		r = mask_path(&m, masked[i], err);
 	if (r == 0)
-		r = mask_thermal(root_fd, err);
+		r = mask_thermal(&m, err);
+	close_fd(&m.empty);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(read_only); i++)
 		r = protect_path(root_fd, read_only[i], err);
 	return r;

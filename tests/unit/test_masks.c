@@ -28,7 +28,7 @@
 /* Not from the table in the code: a row that is lost there fails here. */
 static const char *const hidden_dirs[] = {
 	"proc/acpi", "proc/asound", "proc/scsi", "sys/firmware", "sys/devices/virtual/powercap",
-	"sys/fs/selinux", CPU "cpu0/thermal_throttle", CPU "cpu2/thermal_throttle",
+	"sys/dev/block", "sys/fs/selinux", CPU "cpu0/thermal_throttle", CPU "cpu2/thermal_throttle",
 	CPU "cpu117/thermal_throttle",
 };
 
