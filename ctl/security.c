@@ -477,11 +477,16 @@ static void judge_device(struct judge *j, size_t nth)
 	    d->read_only ? "ro" : "rw");
 }
 
+/* A copy: what the host keeps for itself is as open as by a volume that is read. */
 static void judge_credential(struct judge *j, size_t nth)
 {
-	add(j, "LoadCredential", 0,
+	const struct container_credential *c = &j->container->run.credentials[nth];
+	const char *about;
+	unsigned score = security_secret(c->source, &about);
+
+	add(j, "LoadCredential", score,
 	    config_origin_nth(j->origins, j->container->run.name, "LoadCredential", nth),
-	    "a secret that only its user reads", "%s", j->container->run.credentials[nth].id);
+	    score ? about : "a secret that only its user reads", "%s:%s", c->id, c->source);
 }
 
 /* Bounded by its own limit, or with all the others by the pod's. */

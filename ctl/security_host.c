@@ -2,6 +2,7 @@
 /* What places and devices of the host are worth to who gets them. */
 #include "ctl/security_host.h"
 
+#include <fnmatch.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,7 +10,8 @@
 
 #include "base/fd.h"
 
-/* Places of the host, the first that fits; what is below them too, but for "/". */
+/* Places of the host, the first that fits; what is below them too, but for "/". A
+ * directory is no better than what is listed below it. */
 static const struct {
 	const char *path;
 	unsigned rw, ro;
@@ -26,6 +28,9 @@ static const struct {
 	{ "/sys", 80, 20, "devices and settings of the kernel" },
 	{ "/dev", 60, 20, "the host's /dev; its nodes do not work, its sockets do" },
 	{ "/boot", 90, 5, "the kernel that is booted next" },
+	{ "/etc/shadow", 90, 30, "the host's passwords" },
+	{ "/etc/gshadow", 90, 30, "the host's passwords" },
+	{ "/etc/ssh", 90, 30, "keys of the host" },
 	{ "/etc", 90, 30, "the host's settings and passwords" },
 	{ "/root", 90, 30, "files of the host's root" },
 	{ "/usr", 90, 1, "the host's programs" },
@@ -38,14 +43,21 @@ static const struct {
 	{ "/efi", 90, 5, "the kernel that is booted next" },
 	{ "/lib32", 90, 1, "the host's libraries" },
 	{ "/var/spool/cron", 90, 5, "what the host runs, and when" },
+	{ "/var/spool/at", 90, 5, "what the host runs, and when" },
+	{ "/var/lib/cloud", 90, 20, "what the host runs when it is booted next" },
 	{ "/var/lib/systemd", 90, 20, "state of the host's systemd" },
+	{ "/var/lib/dpkg", 90, 1, "what the host has installed, and runs to change it" },
 	{ "/var/lib/rpm", 90, 1, "what the host has installed" },
+	{ "/var/lib/flatpak", 90, 1, "programs of the host" },
+	{ "/var/lib/snapd", 90, 5, "programs of the host" },
 	{ "/var/lib/docker", 90, 20, "images and roots of another engine" },
 	{ "/var/lib/containers", 90, 20, "images and roots of another engine" },
 	{ "/var/lib/containerd", 90, 20, "images and roots of another engine" },
 	{ "/var/lib/kubelet", 90, 60, "secrets and volumes of another engine" },
 	{ "/var/log", 30, 10, "logs of the host" },
 	{ "/var", 60, 20, "state of the host's services" },
+	{ "/tmp", 30, 20, "files and sockets of whoever is on the host" },
+	{ "/var/tmp", 20, 20, "files of whoever is on the host" },
 };
 
 static bool is_below(const char *path, const char *place)
@@ -60,8 +72,22 @@ static bool is_below(const char *path, const char *place)
 static bool is_place(const char *path, const char *place)
 {
 	if (strcmp(place, "/var") == 0)
-		return strcmp(path, "/var") == 0 || strcmp(path, "/var/lib") == 0;
+		return strcmp(path, "/var") == 0 || strcmp(path, "/var/lib") == 0 ||
+		       strcmp(path, "/var/spool") == 0;
 	return is_below(path, place);
+}
+
+static unsigned worst_below(const char *path, bool read_only)
+{
+	unsigned worst = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		unsigned score = read_only ? places[i].ro : places[i].rw;
+
+		if (is_below(places[i].path, path) && score > worst)
+			worst = score;
+	}
+	return worst;
 }
 
 /**
@@ -83,6 +109,8 @@ unsigned security_place(const char *path, bool read_only, const char **about)
 		score = read_only ? places[i].ro : places[i].rw;
 		*about = places[i].about;
 	}
+	if (*about && worst_below(path, read_only) > score)
+		score = worst_below(path, read_only);
 	if (n > 5 && strcmp(path + n - 5, ".sock") == 0 && score < 60) {
 		score = 60;
 		*about = "a socket of a service of the host; read-only does not shut it";
@@ -90,9 +118,34 @@ unsigned security_place(const char *path, bool read_only, const char **about)
 	return score;
 }
 
+/**
+ * security_secret() - what a file of the host opens to who gets a copy of it
+ * @path, @about: as for security_place()
+ *
+ * Where secrets for services are kept, they are for services.
+ *
+ * Return: the score in tenths.
+ */
+unsigned security_secret(const char *path, const char **about)
+{
+	static const char *const kept[] = { "/etc", "/run", "/var/run", "/home" };
+	unsigned score = security_place(path, true, about);
+
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
+		const char *there;
+
+		(void)security_place(kept[i], true, &there);
+		if (*about == there)
+			score = 0;
+	}
+	return score;
+}
+
 static const char memory[] = "the host's memory", disk[] = "a disk, as it is";
 static const char disks[] = "disks, as they are", raw[] = "a disk, by its commands";
 static const char typed[] = "what is typed on the host", types[] = "types on the host";
+
+static const char console[] = "the host's screen and keyboard";
 
 /* By the beginning of the path. */
 static const struct {
@@ -106,6 +159,7 @@ static const struct {
 	{ "/dev/port", 100, 80, "ports of all devices" },
 	{ "/dev/cpu/", 100, 60, "registers of the CPUs" },
 	{ "/dev/snapshot", 100, 80, "the host's memory, as it is suspended" },
+	{ "/dev/kmsg", 30, 10, "the log of the host's kernel" },
 	{ "/dev/disk/", 90, 60, disk },
 	{ "/dev/mapper/", 90, 60, disk },
 	{ "/dev/dm-", 90, 60, disk },
@@ -126,14 +180,27 @@ static const struct {
 	{ "class:bsg/", 90, 90, raw },
 	{ "class:scsi_generic/", 90, 90, raw },
 	{ "/dev/vfio/", 70, 70, "a device with its access to memory" },
+	{ "class:vfio/", 70, 70, "devices with their access to memory" },
 	{ "/dev/input", 30, 30, typed },
 	{ "class:input/", 30, 30, typed },
 	{ "/dev/uhid", 60, 60, types },
 	{ "/dev/uinput", 60, 60, types },
+	{ "/dev/console", 30, 30, console },
+	{ "/dev/tty0", 30, 30, console },
+	{ "/dev/vcs", 30, 30, console },
+	{ "class:vc/", 30, 30, console },
 	{ "class:tty/", 10, 5, "devices of the host, and their driver" },
 };
 
-static unsigned by_name(const char *name, bool read_only, const char **about)
+/* Of classes of many kinds: what a pattern may take in, and how that is named above. */
+static const char *const members[][2] = {
+	{ "class:misc/snapshot", "/dev/snapshot" }, { "class:misc/loop-control", "/dev/loop" },
+	{ "class:misc/vfio", "/dev/vfio/" },	    { "class:misc/uhid", "/dev/uhid" },
+	{ "class:misc/uinput", "/dev/uinput" },	    { "class:tty/console", "/dev/console" },
+	{ "class:tty/tty0", "/dev/tty0" },
+};
+
+static unsigned by_start(const char *name, bool read_only, const char **about)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
 		if (strncmp(name, devices[i].start, strlen(devices[i].start)) != 0)
@@ -144,7 +211,28 @@ static unsigned by_name(const char *name, bool read_only, const char **about)
 	return 0;
 }
 
-/* A node is what its numbers say: 1, 1 to 4 are memory and ports (admin-guide/devices.txt). */
+/* The worst of what it takes in. */
+static unsigned by_name(const char *name, bool read_only, const char **about)
+{
+	unsigned worst = by_start(name, read_only, about);
+
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+		const char *is;
+		unsigned score = fnmatch(name, members[i][0], 0) == 0 ?
+					 by_start(members[i][1], read_only, &is) : 0;
+
+		if (score <= worst)
+			continue;
+		*about = is;
+		worst = score;
+	}
+	return worst;
+}
+
+/*
+ * A node is what its numbers say (admin-guide/devices.txt): 1, 1 to 4 are memory and
+ * ports; 4, 0 to 63 and 5, 1 the console; 7 is what is on its screens.
+ */
 static unsigned by_number(const char *path, bool read_only, const char **about)
 {
 	struct stat st;
@@ -153,9 +241,12 @@ static unsigned by_number(const char *path, bool read_only, const char **about)
 	if (stat(path, &st) < 0)
 		return 0;
 	n = minor(st.st_rdev);
-	*about = S_ISBLK(st.st_mode) ? disk : memory;
+	*about = S_ISBLK(st.st_mode) ? disk : major(st.st_rdev) == 1 ? memory : console;
 	if (S_ISBLK(st.st_mode))
 		return read_only ? 60 : 90;
+	if (S_ISCHR(st.st_mode) && ((major(st.st_rdev) == 4 && n < 64) || major(st.st_rdev) == 7 ||
+				    (major(st.st_rdev) == 5 && n == 1)))
+		return 30;
 	if (S_ISCHR(st.st_mode) && major(st.st_rdev) == 1 && (n == 1 || n == 2 || n == 4))
 		return read_only ? 80 : 100;
 	return 0;

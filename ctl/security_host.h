@@ -5,4 +5,5 @@
 #include <stdbool.h>
 
 unsigned security_place(const char *path, bool read_only, const char **about);
+unsigned security_secret(const char *path, const char **about);
 unsigned security_device(const char *source, const char *real, bool read_only, const char **about);
