@@ -35,6 +35,7 @@
 struct lines {
 	int fd; /* -EBADF: a file without lines */
 	size_t seen;
+	bool lost; /* there was more than is looked at, or than could be read */
 	size_t start, end; /* of what is in @buf and not handed out */
 	char buf[LINE_MAX_BYTES];
 };
@@ -50,6 +51,7 @@ static int lines_open(struct lines *l, int root_fd, const char *path, struct err
 	struct stat st;
 
 	l->fd = -EBADF;
+	l->lost = false;
 	l->seen = l->start = l->end = 0;
 	if (fd < 0 && errno == ENOENT)
 		return 0;
@@ -74,9 +76,10 @@ static bool lines_fill(struct lines *l)
 	memmove(l->buf, l->buf + l->start, l->end - l->start);
 	l->end -= l->start;
 	l->start = 0;
-	if (l->fd < 0 || l->seen >= FILE_MAX_BYTES)
+	if (l->fd < 0)
 		return false;
-	n = read(l->fd, l->buf + l->end, sizeof(l->buf) - 1 - l->end);
+	n = l->seen < FILE_MAX_BYTES ? read(l->fd, l->buf + l->end, sizeof(l->buf) - 1 - l->end) : -1;
+	l->lost |= n < 0;
 	if (n <= 0)
 		return false;
 	l->end += (size_t)n;
@@ -96,7 +99,7 @@ static char *lines_next(struct lines *l)
 
 		if (!newline && l->end - l->start == sizeof(l->buf) - 1) {
 			l->start = l->end;
-			cut = true;
+			cut = l->lost = true;
 		}
 		if (!newline && lines_fill(l))
 			continue;
@@ -191,13 +194,17 @@ static bool has_member(char *members, const char *name)
 	return false;
 }
 
-static void add_group(struct user_ids *out, gid_t gid)
+/* One that is left out is no less: it may be what shuts a file to its members. */
+static int add_group(struct user_ids *out, gid_t gid, const char *name, struct err *err)
 {
 	for (size_t i = 0; i < out->group_n; i++)
 		if (out->groups[i] == gid)
-			return;
-	if (out->group_n < USER_GROUPS_MAX)
-		out->groups[out->group_n++] = gid;
+			return 0;
+	if (out->group_n == USER_GROUPS_MAX)
+		return err_set(err, E2BIG, "user '%s' has more than %d groups in the container's "
+			       "/etc/group", name, USER_GROUPS_MAX);
+	out->groups[out->group_n++] = gid;
+	return 0;
 }
 
 /* The group named @group, if one is asked for, and all that list @name. */
@@ -215,7 +222,7 @@ static int find_groups(struct user_ids *out, const char *name, const char *group
 	r = lines_open(&l, root_fd, "/etc/group", err);
 	if (r < 0)
 		return r;
-	while ((line = lines_next(&l))) {
+	while (r == 0 && (line = lines_next(&l))) {
 		if (split(line, f, 4) < 4 || !parse_id(f[2], &gid))
 			continue;
 		if (!found && strcmp(f[0], group) == 0) {
@@ -223,13 +230,17 @@ static int find_groups(struct user_ids *out, const char *name, const char *group
 			out->gid = gid;
 		}
 		if (has_member(f[3], name))
-			add_group(out, gid);
+			r = add_group(out, gid, name, err);
 	}
+	if (r == 0 && l.lost)
+		r = err_set(err, EFBIG, "'/etc/group' in the root cannot be read whole: at most %d bytes, "
+			    "%d a line", FILE_MAX_BYTES, LINE_MAX_BYTES - 1);
 	lines_close(&l);
+	if (r < 0)
+		return r;
 	if (!found)
 		return err_set(err, EINVAL, "no group '%s' in the container's /etc/group", group);
-	add_group(out, out->gid);
-	return 0;
+	return add_group(out, out->gid, name, err);
 }
 
 /**

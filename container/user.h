@@ -7,7 +7,7 @@
 
 #include "base/err.h"
 
-#define USER_GROUPS_MAX 64
+#define USER_GROUPS_MAX 256
 
 struct user_ids {
 	uid_t uid;

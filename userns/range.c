@@ -162,6 +162,9 @@ static void mark_map(struct table *t, const char *map)
 			mark(t, first, n);
 }
 
+/* 340 lines of three numbers at most, each in a field of ten or more (user_namespaces(7)). */
+#define MAP_TEXT_MAX (340 * 40)
+
 /*
  * Ids that somebody runs with, whatever is written where: a pod whose line was lost, one of
  * another instance of podd, another engine's containers. Only when a pod gets a range.
@@ -170,7 +173,7 @@ static void mark_running(struct table *t, int proc_fd)
 {
 	int fd = openat(proc_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *proc = fd < 0 ? NULL : fdopendir(fd);
-	char path[NAME_MAX + sizeof("/uid_map")], map[4096];
+	char path[NAME_MAX + sizeof("/uid_map")], map[MAP_TEXT_MAX];
 
 	if (!proc)
 		close_fd(&fd);

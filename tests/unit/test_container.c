@@ -186,6 +186,38 @@ static void user_resolve__fifo_device_or_link_outside__refused_at_once(void **st
 	assert_string_equal(ids.home, "/");
 }
 
+/* None of the groups that a user has is left out. */
+static void user_resolve__more_groups_than_can_be__refused(void **state)
+{
+	struct root *r = *state;
+	size_t size = 5 << 20, n = 0;
+	char *text = malloc(size);
+	struct user_ids ids;
+	struct err err = { 0 };
+
+	for (unsigned i = 0; i < USER_GROUPS_MAX - 1; i++)
+		n += (size_t)snprintf(text + n, size - n, "g%u:x:%u:www\n", i, 1000 + i);
+	put(r, "etc/group", text);
+	assert_int_equal(user_resolve(&ids, r->fd, "www", &err), 0);
+	assert_int_equal(ids.group_n, USER_GROUPS_MAX);
+	assert_int_equal(ids.groups[USER_GROUPS_MAX - 1], 34);
+	(void)snprintf(text + n, size - n, "last:x:999:www\n");
+	put(r, "etc/group", text);
+	assert_int_equal(user_resolve(&ids, r->fd, "www", &err), -E2BIG);
+	assert_string_equal(err.msg, "user 'www' has more than 256 groups in the container's /etc/group");
+	assert_int_equal(user_resolve(&ids, r->fd, "0", &err), 0);
+	/* A line, and a file, of which the end is not looked at. */
+	memset(text, 'x', 9000);
+	strcpy(text + 9000, ",www\nwww:x:34:\n");
+	put(r, "etc/group", text);
+	assert_int_equal(user_resolve(&ids, r->fd, "www", &err), -EFBIG);
+	memset(text, '\n', size - 1);
+	text[size - 1] = '\0';
+	put(r, "etc/group", text);
+	assert_int_equal(user_resolve(&ids, r->fd, "www", &err), -EFBIG);
+	free(text);
+}
+
 static void user_resolve__overlong_line__passed_over(void **state)
 {
 	struct root *r = *state;
@@ -227,6 +259,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			user_resolve__fifo_device_or_link_outside__refused_at_once, make_root,
 			drop_root),
+		cmocka_unit_test_setup_teardown(user_resolve__more_groups_than_can_be__refused, make_root,
+						drop_root),
 		cmocka_unit_test_setup_teardown(user_resolve__overlong_line__passed_over, make_root,
 						drop_root),
 		cmocka_unit_test_setup_teardown(user_resolve__last_line_without_newline__read,

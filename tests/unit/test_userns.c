@@ -188,13 +188,22 @@ static void range__ids_that_somebody_runs_with__passed_over(void **state)
 {
 	const struct place *p = *state;
 	uint32_t web = take(p, "web");
-	char text[128];
+	char text[128], lines[16384];
+	size_t n;
+	unsigned lines_n = 0;
 
 	assert_int_equal(mkdirat(p->registry.dirfd, "17", 0700), 0);
 	snprintf(text, sizeof(text), "         0       1000          1\n         1 %10u      65535\n", web);
 	put(p, "17/uid_map", text);
 	assert_int_equal(take(p, "web"), web);
 	assert_int_equal(unlinkat(p->registry.dirfd, "userns", 0), 0);
+	assert_int_not_equal(take(p, "web"), web);
+	assert_int_equal(unlinkat(p->registry.dirfd, "userns", 0), 0);
+	/* As many lines as there can be. */
+	for (n = 0; n < sizeof(lines) - 40 && lines_n < 339; lines_n++)
+		n += (size_t)snprintf(lines + n, sizeof(lines) - n, "%10u %10u %10u\n", lines_n, lines_n, 1u);
+	(void)snprintf(lines + n, sizeof(lines) - n, "%10u %10u %10u\n", lines_n, web, 1u);
+	put(p, "17/uid_map", lines);
 	assert_int_not_equal(take(p, "web"), web);
 	assert_int_equal(unlinkat(p->registry.dirfd, "userns", 0), 0);
 	put(p, "17/uid_map", "         0          0 4294967295\n");
