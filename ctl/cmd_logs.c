@@ -136,7 +136,8 @@ int cmd_logs(struct ctl *ctl, int argc, char **argv)
 					       { "tail", required_argument, NULL, OPT_TAIL },
 					       { "container", required_argument, NULL, 'c' },
 					       CTL_COMMON_OPTIONS };
-	struct logs_query query = { .tail = LOGS_ALL, .stop_fd = -EBADF };
+	struct logs_query query = { .tail = LOGS_ALL, .stop_fd = -EBADF,
+				    .terminal = isatty(fileno(ctl->out)) };
 	long lines;
 	int c, code;
 

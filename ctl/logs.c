@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "ctl/logs_files.h"
+#include "ctl/text.h"
 
 struct show {
 	int dirfd;
@@ -122,7 +123,10 @@ static void print_line(const struct show *s, const struct logs_source *source,
 		fprintf(s->out, "%s | ", source->name);
 	if (s->query->timestamps && line->stamp[0])
 		fprintf(s->out, "%s ", line->stamp);
-	fwrite(line->text, 1, line->text_n, s->out);
+	if (s->query->terminal)
+		text_put_foreign(s->out, line->text, line->text_n);
+	else
+		fwrite(line->text, 1, line->text_n, s->out);
 	fputc('\n', s->out);
 }
 

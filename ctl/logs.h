@@ -14,6 +14,7 @@ struct logs_query {
 	const char *container; /* NULL: all, in order of time, with "NAME | " in front */
 	uint64_t tail;         /* lines from the end, of each container; LOGS_ALL */
 	bool timestamps;       /* each line starts with its time */
+	bool terminal;         /* people look at it: text_put_foreign() */
 	bool follow;           /* go on with what is written from now on */
 	int stop_fd;           /* readable or hung up: no more will come; -EBADF: follow for ever */
 	/* Asked then: another one to go on with, or -EBADF. NULL: there is none. */

@@ -25,6 +25,61 @@ const char *text_clean(char *buf, size_t size, const char *s)
 	return buf;
 }
 
+/* Of "ESC [ NUMBERS m", which colours what follows (ECMA-48, SGR); 0: it is none. */
+static size_t colour_length(const char *s, size_t n)
+{
+	size_t i = 2;
+
+	if (n < 3 || s[0] != '\033' || s[1] != '[')
+		return 0;
+	while (i < n && (s[i] == ';' || s[i] == ':' || (s[i] >= '0' && s[i] <= '9')))
+		i++;
+	return i < n && s[i] == 'm' ? i + 1 : 0;
+}
+
+/* Of a character of UTF-8 that is no control character; 0: it is none. */
+static size_t plain_length(const unsigned char *s, size_t n)
+{
+	size_t want = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 :
+		      s[0] < 0xf5 ? 4 : 0;
+
+	if (want == 1)
+		return s[0] == '\t' || (s[0] >= 0x20 && s[0] != 0x7f);
+	if (want > n || (want == 2 && s[0] == 0xc2 && s[1] < 0xa0))
+		return 0;
+	for (size_t i = 1; i < want; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	return want;
+}
+
+/**
+ * text_put_foreign() - a line of somebody else's on a terminal
+ * @text: @n bytes without a newline
+ *
+ * Colours are kept, and end with the line; each other byte that a terminal would act on,
+ * or that is no UTF-8, is a '?'. Without a carriage return at the end.
+ */
+void text_put_foreign(FILE *out, const char *text, size_t n)
+{
+	bool painted = false;
+
+	n -= n > 0 && text[n - 1] == '\r';
+	for (size_t i = 0; i < n;) {
+		size_t colour = colour_length(text + i, n - i);
+		size_t take = colour ? colour : plain_length((const unsigned char *)text + i, n - i);
+
+		painted |= colour > 0;
+		if (take == 0)
+			fputc('?', out);
+		else
+			fwrite(text + i, 1, take, out);
+		i += take ? take : 1;
+	}
+	if (painted)
+		fputs(TEXT_COLOUR_END, out);
+}
+
 /**
  * text_state_colour() - the escape sequence for a state, or ""
  */

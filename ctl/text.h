@@ -21,5 +21,6 @@ void table_print(const struct table *t, FILE *out, bool colour);
 void table_done(struct table *t);
 
 const char *text_clean(char *buf, size_t size, const char *s);
+void text_put_foreign(FILE *out, const char *text, size_t n);
 const char *text_state_colour(const char *state);
 #define TEXT_COLOUR_END "\033[0m"
