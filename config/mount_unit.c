@@ -72,6 +72,24 @@ size_t config_path_parent(const char *path, size_t n)
 }
 
 /**
+ * config_path_simplify() - drop slashes that say nothing, as systemd does with those of fstab(5)
+ * @path: "/mnt//a/" becomes "/mnt/a"
+ *
+ * Return: its length.
+ */
+size_t config_path_simplify(char *path)
+{
+	size_t n = 0;
+
+	for (const char *s = path; *s; s++)
+		if (*s != '/' || n == 0 || path[n - 1] != '/')
+			path[n++] = *s;
+	n -= n > 1 && path[n - 1] == '/';
+	path[n] = '\0';
+	return n;
+}
+
+/**
  * config_unit_place() - a directory with the host's own units, below its root
  * @nth: from 0, in the order of precedence (systemd.unit(5), "Unit File Load Path")
  *

@@ -9,4 +9,5 @@
 
 bool config_mount_unit(char out[CONFIG_UNIT_NAME_MAX + 1], const char *path, size_t n);
 size_t config_path_parent(const char *path, size_t n);
+size_t config_path_simplify(char *path);
 const char *config_unit_place(size_t nth);

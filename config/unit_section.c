@@ -3,6 +3,8 @@
 #include "config/unit_section.h"
 
 #include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -16,7 +18,9 @@ enum kind {
 	KIND_ANY,   /* systemd's to judge */
 	KIND_UNITS, /* a list of names of units */
 	KIND_BOOL,
+	KIND_PATHS, /* a list of them */
 	KIND_NUMBER,
+	KIND_STATUS, /* of a process: a number to 255 */
 	KIND_TIME,
 };
 
@@ -35,7 +39,7 @@ static const struct unit_key {
 	{ "Description", KIND_ANY },
 	{ "Documentation", KIND_ANY },
 	{ "FailureAction", KIND_ANY },
-	{ "FailureActionExitStatus", KIND_NUMBER },
+	{ "FailureActionExitStatus", KIND_STATUS },
 	{ "IgnoreOnIsolate", KIND_BOOL },
 	{ "JobRunningTimeoutSec", KIND_TIME },
 	{ "JobTimeoutAction", KIND_ANY },
@@ -54,7 +58,7 @@ static const struct unit_key {
 	{ "RefuseManualStop", KIND_BOOL },
 	{ "ReloadPropagatedFrom", KIND_UNITS },
 	{ "Requires", KIND_UNITS },
-	{ "RequiresMountsFor", KIND_ANY },
+	{ "RequiresMountsFor", KIND_PATHS },
 	{ "Requisite", KIND_UNITS },
 	{ "SourcePath", KIND_ANY },
 	{ "StartLimitAction", KIND_ANY },
@@ -63,11 +67,11 @@ static const struct unit_key {
 	{ "StopPropagatedFrom", KIND_UNITS },
 	{ "StopWhenUnneeded", KIND_BOOL },
 	{ "SuccessAction", KIND_ANY },
-	{ "SuccessActionExitStatus", KIND_NUMBER },
+	{ "SuccessActionExitStatus", KIND_STATUS },
 	{ "SurviveFinalKillSignal", KIND_BOOL },
 	{ "Upholds", KIND_UNITS },
 	{ "Wants", KIND_UNITS },
-	{ "WantsMountsFor", KIND_ANY },
+	{ "WantsMountsFor", KIND_PATHS },
 };
 
 /* Of the same page, "Conditions and Asserts": each is there with both words before it. */
@@ -157,6 +161,25 @@ static int check_units(const char *key, const struct config_text *line, size_t o
 	return out;
 }
 
+static int check_paths(const char *key, const struct config_text *line, size_t offset,
+		       struct config_diags *diags)
+{
+	char word[CONFIG_UNIT_NAME_MAX + 1]; /* the beginning says it */
+	const char *at = line->s + offset;
+	int out = 0;
+
+	while (*(at += strspn(at, BLANKS))) {
+		struct config_pos pos = config_text_pos(line, (size_t)(at - line->s));
+		int r = config_unit_word(word, &at);
+
+		if (r != -EINVAL && (*word == '/' || *word == '%'))
+			continue;
+		config_diags_add(diags, pos, "%s=: '%s' is no absolute path", key, word);
+		out = -EINVAL;
+	}
+	return out;
+}
+
 /* As systemd's parse_boolean() has it. */
 static int check_bool(const char *key, const struct config_text *line, size_t offset,
 		      struct config_diags *diags)
@@ -172,11 +195,18 @@ static int check_bool(const char *key, const struct config_text *line, size_t of
 	return -EINVAL;
 }
 
-static bool is_number(const char *s)
+/* As safe_atou() of systemd has it: with a sign, in hexadecimal too. */
+static bool is_number(const char *s, uint64_t max)
 {
-	size_t n = strspn(s, "0123456789");
+	char *end;
+	unsigned long long n;
 
-	return n > 0 && n < 11 && !s[n];
+	s += *s == '+';
+	if (*s < '0' || *s > '9')
+		return false;
+	errno = 0;
+	n = strtoull(s, &end, 0);
+	return !errno && !*end && n <= max;
 }
 
 static bool is_time_unit(const char *s, size_t n)
@@ -195,6 +225,8 @@ static bool is_time_unit(const char *s, size_t n)
 	return false;
 }
 
+#define TIME_DIGITS_MAX 12 /* of seconds; 64 bits of microseconds have a few more */
+
 /* "5min 20s", "1.5h", "infinity". */
 static bool is_time(const char *s)
 {
@@ -203,12 +235,14 @@ static bool is_time(const char *s)
 	if (strcmp(s, "infinity") == 0)
 		return true;
 	while (*(s += strspn(s, BLANKS))) {
-		size_t n = strspn(s, "0123456789"), unit;
+		size_t n = strspn(s += *s == '+', "0123456789"), unit;
 
-		if (n == 0)
+		if ((n == 0 && *s != '.') || n > TIME_DIGITS_MAX)
 			return false;
 		s += n;
-		s += *s == '.' ? 1 + strspn(s + 1, "0123456789") : 0;
+		if (*s == '.' && !(n = strspn(s + 1, "0123456789")))
+			return false;
+		s += *s == '.' ? 1 + n : 0;
 		s += strspn(s, BLANKS);
 		unit = strcspn(s, BLANKS "0123456789");
 		if (!is_time_unit(s, unit))
@@ -223,13 +257,19 @@ static bool is_time(const char *s)
 static int check_single(const struct unit_key *k, const struct config_text *line, size_t offset,
 			struct config_diags *diags)
 {
+	static const char *const what[] = {
+		[KIND_NUMBER] = "number up to 4294967295",
+		[KIND_STATUS] = "number up to 255",
+		[KIND_TIME] = "time, such as 20s, 5min or infinity",
+	};
 	const char *value = line->s + offset;
-	bool number = k->kind == KIND_NUMBER;
 
-	if (!*value || strchr(value, '%') || (number ? is_number(value) : is_time(value)))
+	if (!*value || strchr(value, '%') ||
+	    (k->kind == KIND_TIME ? is_time(value) :
+				    is_number(value, k->kind == KIND_STATUS ? 255 : UINT32_MAX)))
 		return 0;
 	config_diags_add(diags, config_text_pos(line, offset), "%s=: '%s' is no %s", k->name, value,
-			 number ? "number" : "time, such as 20s, 5min or infinity");
+			 what[k->kind]);
 	return -EINVAL;
 }
 
@@ -252,6 +292,8 @@ int config_unit_check(const char *key, struct config_pos pos, const struct confi
 		check_unknown(key, pos, diags);
 	else if (k->kind == KIND_UNITS)
 		return check_units(key, line, offset, diags);
+	else if (k->kind == KIND_PATHS)
+		return check_paths(key, line, offset, diags);
 	else if (k->kind == KIND_BOOL)
 		return check_bool(key, line, offset, diags);
 	else if (k->kind != KIND_ANY)

@@ -27,6 +27,7 @@
 #include "container/identity.h"
 #include "container/labels.h"
 #include "container/landlock.h"
+#include "container/mount.h"
 #include "container/pidns.h"
 #include "container/rlimits.h"
 #include "container/user.h"
@@ -150,23 +151,14 @@ static void make_directory(const char *dir)
 
 /*
  * Should: change to WorkingDirectory= while still able to enter any directory.
- * Mustn't: end up outside of the root (CVE-2024-21626): getcwd(2) says
- * "(unreachable)" then.
  */
 static int enter_directory(struct start *s)
 {
 	const char *dir = s->p->cwd ? s->p->cwd : "/";
-	char cwd[PATH_MAX];
 
 	if (s->p->make_cwd && access(dir, F_OK) < 0 && errno == ENOENT)
 		make_directory(dir);
-	if (chdir(dir) < 0)
-		return err_sys(s->err, "enter the directory '%s'", dir);
-	if (syscall(SYS_getcwd, cwd, sizeof(cwd)) < 0)
-		return err_sys(s->err, "enter the directory '%s'", dir);
-	if (cwd[0] != '/')
-		return err_set(s->err, EXDEV, "the directory '%s' lies outside the root", dir);
-	return 0;
+	return mount_enter(dir, s->err);
 }
 
 static int limit_capabilities(struct start *s)

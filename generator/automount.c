@@ -8,7 +8,22 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "config/mount_unit.h"
+
+/* Where packages put units: one that is not enabled does no harm here. */
+static const char *const packaged[] = { "usr/local/lib/systemd/system", "usr/lib/systemd/system",
+					"lib/systemd/system" };
+
+static const char *place(size_t nth)
+{
+	size_t own = 0;
+
+	while (config_unit_place(own))
+		own++;
+	return nth < own ? config_unit_place(nth) :
+	       nth < own + ARRAY_SIZE(packaged) ? packaged[nth - own] : NULL;
+}
 
 static bool has_unit(const char *root, const char *path, size_t n)
 {
@@ -17,8 +32,8 @@ static bool has_unit(const char *root, const char *path, size_t n)
 	if (!config_mount_unit(mount, path, n))
 		return false;
 	*strrchr(mount, '.') = '\0';
-	for (size_t i = 0; config_unit_place(i); i++) {
-		snprintf(at, sizeof(at), "%s/%s/%s.automount", root, config_unit_place(i), mount);
+	for (size_t i = 0; place(i); i++) {
+		snprintf(at, sizeof(at), "%s/%s/%s.automount", root, place(i), mount);
 		if (access(at, F_OK) == 0)
 			return true;
 	}
@@ -36,8 +51,8 @@ static bool is_in_fstab(const char *root, const char *path, size_t n)
 	snprintf(at, sizeof(at), "%s/etc/fstab", root);
 	f = setmntent(at, "re");
 	while (f && !found && getmntent_r(f, &entry, line, sizeof(line)))
-		found = strlen(entry.mnt_dir) == n && strncmp(entry.mnt_dir, path, n) == 0 &&
-			hasmntopt(&entry, "x-systemd.automount");
+		found = config_path_simplify(entry.mnt_dir) == n &&
+			strncmp(entry.mnt_dir, path, n) == 0 && hasmntopt(&entry, "x-systemd.automount");
 	if (f)
 		(void)endmntent(f);
 	return found;

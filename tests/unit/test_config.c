@@ -372,10 +372,18 @@ static void load__unit_section__names_and_booleans_are_checked(void **state)
 		  "f.pod:2:18: RefuseManualStop=: 'maybe' is none of yes, no\n" },
 		{ "[Unit]\nStartLimitBurst=abc\nStartLimitIntervalSec=5 parsecs\nJobTimeoutSec=.\n"
 		  "[Container c]\n" NEEDED,
-		  "f.pod:2:17: StartLimitBurst=: 'abc' is no number\n"
+		  "f.pod:2:17: StartLimitBurst=: 'abc' is no number up to 4294967295\n"
 		  "f.pod:3:23: StartLimitIntervalSec=: '5 parsecs' is no time, such as 20s, 5min or "
 		  "infinity\n"
 		  "f.pod:4:15: JobTimeoutSec=: '.' is no time, such as 20s, 5min or infinity\n" },
+		{ "[Unit]\nStartLimitBurst=4294967296\nStartLimitIntervalSec=5.s\n"
+		  "JobTimeoutSec=9999999999999\nSuccessActionExitStatus=256\n"
+		  "RequiresMountsFor=/a %h/b mnt\n[Container c]\n" NEEDED,
+		  "f.pod:2:17: StartLimitBurst=: '4294967296' is no number up to 4294967295\n"
+		  "f.pod:3:23: StartLimitIntervalSec=: '5.s' is no time, such as 20s, 5min or infinity\n"
+		  "f.pod:4:15: JobTimeoutSec=: '9999999999999' is no time, such as 20s, 5min or infinity\n"
+		  "f.pod:5:25: SuccessActionExitStatus=: '256' is no number up to 255\n"
+		  "f.pod:6:27: RequiresMountsFor=: 'mnt' is no absolute path\n" },
 		{ "[Unit]\nDescription=a%%i %i\n[Container c]\n" NEEDED,
 		  "f.pod:2:18: '%i' in a pod that is no instance of a template\n" },
 		{ "[Unit]\nAfter=a.pod\n[Container c]\n" NEEDED "[Unit]\n[Install]\n[Install]\n",
@@ -391,7 +399,9 @@ static void load__unit_section__names_and_booleans_are_checked(void **state)
 	pod_spec_free(good("[Unit]\nAfter=\nBefore=\"a.pod\" 'b.service' c%n.target %j dev-x\\x2dy.device\n"
 			   "Wants=a@b.service x@.service\nAllowIsolate=Y\nConditionHost=x\nX-Mine=,\n"
 			   "Description=a, b\nStartLimitBurst=\nStartLimitIntervalSec=5min 20.5s 1h\n"
-			   "JobTimeoutSec=infinity\nFailureActionExitStatus=255\n[Container c]\n" NEEDED));
+			   "JobTimeoutSec=infinity\nFailureActionExitStatus=0xff\nStartLimitBurst=+4294967295\n"
+			   "JobRunningTimeoutSec=+.5h 3\n"
+			   "RequiresMountsFor=/srv/a '/b c' %S/x\n[Container c]\n" NEEDED));
 }
 
 static void load__unit_section__unknown_keys_are_warnings(void **state)
