@@ -121,11 +121,13 @@ static int hierarchy_open(char **root_out, struct err *err)
 	return take_fd(&best);
 }
 
-/*
- * The text of the path of a process's v2 group, NULL when there is none; freed by the
- * caller. @process: a directory of /proc.
+/**
+ * cgroup_of_process() - the path of a process's group in the hierarchy
+ * @process: a directory of /proc
+ *
+ * Return: the caller's to free; NULL: there is none.
  */
-static char *group_of(const char *process)
+char *cgroup_of_process(const char *process)
 {
 	cleanup_free char *line = NULL;
 	char path[64];
@@ -177,7 +179,7 @@ static int open_shown(int hierarchy_fd, const char *mounted, const char *path)
  */
 static int delegated_open(int hierarchy_fd, const char *mounted, bool *in_leaf)
 {
-	cleanup_free char *own = group_of("self");
+	cleanup_free char *own = cgroup_of_process("self");
 	cleanup_close int fd = own ? open_shown(hierarchy_fd, mounted, own) : -ENOENT;
 
 	if (fd < 0)
@@ -386,7 +388,7 @@ static char *group_of_pid(pid_t pid)
 	char process[16];
 
 	snprintf(process, sizeof(process), "%d", pid);
-	return group_of(process);
+	return cgroup_of_process(process);
 }
 
 /* Cuts @name with the slash before it off the end of @path. Return: whether it was there. */

@@ -83,6 +83,7 @@ static int show_files(struct ctl *ctl, struct logs_query *query, const char *pod
 static void tell_left_out(struct ctl *ctl, const struct logs_drivers *d, enum log_driver driver,
 			  const char *pod)
 {
+	char query[PATH_MAX];
 	const char *name;
 	json_t *ignored;
 
@@ -93,10 +94,11 @@ static void tell_left_out(struct ctl *ctl, const struct logs_drivers *d, enum lo
 			fprintf(ctl->errors, "podctl: container '%s' logs to the journal: "
 					     "podctl logs -c %s %s\n", name, name, pod);
 		else
+			logs_passed_to(query, sizeof(query), d, pod, name);
+		if (driver != LOG_JOURNALD)
 			fprintf(ctl->errors, "podctl: container '%s' has LogDriver=passthrough: it "
-					     "writes where podd does, in a unit: journalctl "
-					     "_SYSTEMD_CGROUP=/podd/%s/c-%s\n",
-				name, pod, name);
+					     "writes where podd does, in a unit: journalctl %s\n",
+				name, query);
 	}
 }
 

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config/load.h"
 #include "ctl/ctl.h"
@@ -39,15 +40,27 @@ static void print_faults(struct ctl *ctl, const struct config_diags *diags, cons
 		(void)ctl_fail(ctl, CTL_USAGE, err);
 }
 
-/* A template is checked as one of its instances is. Return: @path, or @buf. */
+static bool has_own(const char *instance)
+{
+	char drop_ins[PATH_MAX + 2];
+
+	snprintf(drop_ins, sizeof(drop_ins), "%s.d", instance);
+	return access(instance, F_OK) == 0 || access(drop_ins, F_OK) == 0;
+}
+
+/* A template is checked as an instance is that has no file and no drop-ins of its own.
+ * Return: @path, or @buf. */
 static const char *path_to_load(char buf[PATH_MAX], const char *path)
 {
 	static const char end[] = "@.pod";
 	size_t n = strlen(path), tail = strlen(end);
 
-	if (n < tail || strcmp(path + n - tail, end) != 0 ||
-	    snprintf(buf, PATH_MAX, "%.*s@instance.pod", (int)(n - tail), path) >= PATH_MAX)
+	if (n < tail || strcmp(path + n - tail, end) != 0)
 		return path;
+	for (unsigned i = 0; i == 0 || has_own(buf); i++)
+		if (snprintf(buf, PATH_MAX, "%.*s@instance%.*u.pod", (int)(n - tail), path, i > 0, i) >=
+		    PATH_MAX)
+			return path;
 	return buf;
 }
 

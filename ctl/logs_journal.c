@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
+#include "cgroup/cgroup.h"
 #include "config/keys.h"
 #include "config/load.h"
 #include "ctl/pods.h"
@@ -17,7 +19,7 @@ static const char *const *driver_words(void)
 	return config_key_find(CONFIG_CONTAINER, "LogDriver")->words;
 }
 
-static int ask_podd(json_t *out, struct ctl *ctl, const char *pod, struct err *err)
+static int ask_podd(struct logs_drivers *out, struct ctl *ctl, const char *pod, struct err *err)
 {
 	json_auto_t *reply = NULL;
 	struct conn conn;
@@ -35,7 +37,9 @@ static int ask_podd(json_t *out, struct ctl *ctl, const char *pod, struct err *e
 		const char *name = json_string_value(json_object_get(c, "name"));
 		json_t *driver = json_object_get(c, "log_driver"); /* none: a podd before 0.1 had it */
 
-		if (name && driver && json_object_set(out, name, driver) < 0)
+		if (name && driver &&
+		    (json_object_set(out->drivers, name, driver) < 0 ||
+		     json_object_set(out->pids, name, json_object_get(c, "pid")) < 0))
 			return err_set(err, ENOMEM, "out of memory");
 	}
 	return 0;
@@ -67,9 +71,10 @@ int logs_drivers_find(struct logs_drivers *out, struct ctl *ctl, const char *pod
 	struct err no_podd;
 
 	out->drivers = json_object();
-	if (!out->drivers)
+	out->pids = json_object();
+	if (!out->drivers || !out->pids)
 		return err_set(err, ENOMEM, "out of memory");
-	if (ask_podd(out->drivers, ctl, pod, &no_podd) < 0 && pods_file(&ctl->paths, pod, path))
+	if (ask_podd(out, ctl, pod, &no_podd) < 0 && pods_file(&ctl->paths, pod, path))
 		ask_file(out->drivers, path);
 	return 0;
 }
@@ -86,6 +91,29 @@ enum log_driver logs_driver_of(const struct logs_drivers *d, const char *contain
 		if (strcmp(words[i], word) == 0)
 			return (enum log_driver)i;
 	return LOG_FILE;
+}
+
+/**
+ * logs_passed_to() - what journalctl finds the lines by that podd passed through
+ *
+ * journald files a line under its writer's control group. That is in the unit, or with a
+ * systemd before 254 beside it.
+ */
+void logs_passed_to(char *out, size_t size, const struct logs_drivers *d, const char *pod,
+		    const char *container)
+{
+	json_int_t pid = json_integer_value(json_object_get(d->pids, container));
+	char process[24];
+	cleanup_free char *own = NULL;
+
+	snprintf(process, sizeof(process), "%lld", (long long)pid);
+	if (pid > 0)
+		own = cgroup_of_process(process);
+	if (own)
+		snprintf(out, size, "_SYSTEMD_CGROUP=%s", own);
+	else
+		snprintf(out, size, "_SYSTEMD_CGROUP=/podd/%s/c-%s + _SYSTEMD_UNIT=%s.pod.service",
+			 pod, container, pod);
 }
 
 /**
@@ -153,6 +181,6 @@ int logs_journal_show(const struct ctl *ctl, const struct logs_query *query, con
  */
 void logs_drivers_done(struct logs_drivers *d)
 {
-	json_decref(d->drivers);
-	d->drivers = NULL;
+	json_decref(take_ptr(d->drivers));
+	json_decref(take_ptr(d->pids));
 }

@@ -17,10 +17,13 @@
  */
 struct logs_drivers {
 	json_t *drivers; /* names of containers to words of LogDriver=; NULL: nobody knows */
+	json_t *pids;	 /* of those that run */
 };
 
 int logs_drivers_find(struct logs_drivers *out, struct ctl *ctl, const char *pod, struct err *err);
 enum log_driver logs_driver_of(const struct logs_drivers *d, const char *container);
+void logs_passed_to(char *out, size_t size, const struct logs_drivers *d, const char *pod,
+		    const char *container);
 unsigned logs_drivers_count(const struct logs_drivers *d, const char *container,
 			    enum log_driver driver);
 int logs_journal_show(const struct ctl *ctl, const struct logs_query *query, const char *pod,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Pipes in place of terminals, files to write to and sockets. */
+/* Pipes in place of terminals, files and sockets. */
 #include "ctl/relay.h"
 
 #include <errno.h>
@@ -35,14 +35,12 @@ static int replace(struct relay_end *end, int fd, struct err *err)
 static bool may_have(int fd)
 {
 	struct stat st;
-	int flags = fcntl(fd, F_GETFL);
 
-	if (flags < 0 || fstat(fd, &st) < 0)
+	if (fstat(fd, &st) < 0)
 		return true; /* it is closed */
 	if (S_ISDIR(st.st_mode))
 		return true; /* podd refuses it */
-	return S_ISFIFO(st.st_mode) || (S_ISCHR(st.st_mode) && st.st_rdev == NULL_DEVICE) ||
-	       (S_ISREG(st.st_mode) && (flags & O_ACCMODE) == O_RDONLY);
+	return S_ISFIFO(st.st_mode) || (S_ISCHR(st.st_mode) && st.st_rdev == NULL_DEVICE);
 }
 
 /**

@@ -10,12 +10,11 @@
 /*
  * Theory of operation
  *
- * A command gets podctl's own pipes, and a file to read from that it could not write
- * to; but never a terminal: whoever has one can read what is typed there, and write to
- * it, for as long as it likes, also when podctl has ended and the operator's shell reads
- * again. Nor a file to write to, which it could cut off, a socket, as a unit's output
- * into the journal is, or a device. For each of those the command gets a pipe instead,
- * and podctl carries the bytes.
+ * A command gets podctl's own pipes, but never a terminal: whoever has one can read what
+ * is typed there, and write to it, for as long as it likes, also when podctl has ended
+ * and the operator's shell reads again. Nor a file, which it could cut off, or open again
+ * through /proc to read or to write; a socket, as a unit's output into the journal is; or
+ * a device. For each of those the command gets a pipe instead, and podctl carries the bytes.
  */
 struct relay_end {
 	int passed; /* what the command gets: podctl's own, or owned and another number */

@@ -6,7 +6,7 @@
 #include <mntent.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "base/fd.h"
 #include "config/mount_unit.h"
@@ -28,14 +28,15 @@ static const char *place(size_t nth)
 static bool has_unit(const char *root, const char *path, size_t n)
 {
 	char mount[CONFIG_UNIT_NAME_MAX + 1], at[PATH_MAX];
+	struct stat st;
 
 	if (!config_mount_unit(mount, path, n))
 		return false;
 	*strrchr(mount, '.') = '\0';
 	for (size_t i = 0; place(i); i++) {
 		snprintf(at, sizeof(at), "%s/%s/%s.automount", root, place(i), mount);
-		if (access(at, F_OK) == 0)
-			return true;
+		if (stat(at, &st) == 0) /* one that is masked hides those of lower places */
+			return S_ISREG(st.st_mode) && st.st_size > 0;
 	}
 	return false;
 }

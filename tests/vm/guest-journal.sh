@@ -183,7 +183,7 @@ killed_podd() {
 # journald files such a line under its writer's group, which is not the unit's: by the query that
 # podctl and podd.pod(5) name.
 passthrough() {
-	local query=_SYSTEMD_CGROUP=/podd/talk/c-app
+	local query
 	end
 	script <<-'END'
 	echo '<5>through stdout'
@@ -192,6 +192,7 @@ passthrough() {
 	END
 	pod talk LogDriver=passthrough
 	systemctl start $unit || return 1
+	query=_SYSTEMD_CGROUP=$(group_of talk | sed 's|^/sys/fs/cgroup||')/c-app
 	until_ok eval "journalctl -q $query -o cat | grep -x 'through stderr'" || return 1
 	journalctl -q -o json $query MESSAGE='through stdout' |
 		jq -e '.PRIORITY == "5" and ._TRANSPORT == "stdout" and .PODD_POD == null' || return 1
