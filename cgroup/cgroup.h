@@ -95,6 +95,7 @@ struct cgroup_mount {
 struct cgroup_stats {
 	uint64_t memory_bytes;
 	uint64_t cpu_usec; /* user and system, since the group was made */
+	uint64_t throttled_usec; /* in which tasks waited for the next period of CPUQuota= */
 	uint64_t tasks;    /* threads count too */
 };
 

@@ -76,11 +76,13 @@ int cgroup_ooms(const struct cgroup *cg, uint64_t *count, struct err *err)
  */
 void cgroup_stats(const struct cgroup *cg, struct cgroup_stats *out)
 {
-	struct cgroup_stats s = { CGROUP_STAT_ABSENT, CGROUP_STAT_ABSENT, CGROUP_STAT_ABSENT };
+	struct cgroup_stats s = { CGROUP_STAT_ABSENT, CGROUP_STAT_ABSENT, CGROUP_STAT_ABSENT,
+				  CGROUP_STAT_ABSENT };
 
 	/* What cannot be read is absent. */
 	(void)read_number(cg, "memory.current", NULL, &s.memory_bytes, NULL);
 	(void)read_number(cg, "cpu.stat", "usage_usec", &s.cpu_usec, NULL);
+	(void)read_number(cg, "cpu.stat", "throttled_usec", &s.throttled_usec, NULL);
 	(void)read_number(cg, "pids.current", NULL, &s.tasks, NULL);
 	*out = s;
 }

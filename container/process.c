@@ -498,6 +498,9 @@ static int clone_program(struct start *s, uint64_t into_cgroup)
 
 	s->stage = clone_stage;
 	pid = child_spawn(&args, become_program, s);
+	if (pid == -EAGAIN)
+		return err_set(s->err, EAGAIN, "clone the process: TasksMax= of the container or the pod "
+			       "is reached, or the host has no more processes");
 	return pid < 0 ? err_set(s->err, -pid, "clone the process: %s", strerror(-pid)) : 0;
 }
 

@@ -14,8 +14,7 @@ static void print_event(struct ctl *ctl, json_t *event)
 {
 	if (ctl->json) {
 		(void)json_object_set_new(event, "version", json_integer(EVENTS_VERSION));
-		(void)json_dumpf(event, ctl->out, JSON_COMPACT); /* ctl_main() looks at it */
-		fputc('\n', ctl->out);
+		ctl_print_json_line(ctl, event);
 	} else {
 		show_event(ctl->out, event);
 	}

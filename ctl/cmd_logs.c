@@ -139,7 +139,7 @@ int cmd_logs(struct ctl *ctl, int argc, char **argv)
 					       { "container", required_argument, NULL, 'c' },
 					       CTL_COMMON_OPTIONS };
 	struct logs_query query = { .tail = LOGS_ALL, .stop_fd = -EBADF,
-				    .terminal = isatty(fileno(ctl->out)) };
+				    .terminal = ctl->terminal };
 	long lines;
 	int c, code;
 

@@ -201,14 +201,30 @@ int conn_exit_code(int r)
 	return r == -ECONNREFUSED ? CTL_NO_POD : CTL_FAILED;
 }
 
+/* A terminal acts on more than JSON has to escape. */
+static void print_json(struct ctl *ctl, const json_t *document, size_t flags)
+{
+	if (ctl->terminal)
+		flags |= JSON_ENSURE_ASCII;
+	/* ctl_main() looks at the stream. */
+	(void)json_dumpf(document, ctl->out, flags | JSON_TEXT_REALS);
+	fputc('\n', ctl->out);
+}
+
 /**
  * ctl_print_json() - one document for other programs
  */
 void ctl_print_json(struct ctl *ctl, const json_t *document)
 {
-	/* ctl_main() looks at the stream. */
-	(void)json_dumpf(document, ctl->out, JSON_INDENT(2) | JSON_TEXT_REALS);
-	fputc('\n', ctl->out);
+	print_json(ctl, document, JSON_INDENT(2));
+}
+
+/**
+ * ctl_print_json_line() - one of many documents, a line each
+ */
+void ctl_print_json_line(struct ctl *ctl, const json_t *document)
+{
+	print_json(ctl, document, JSON_COMPACT);
 }
 
 /**
@@ -276,7 +292,8 @@ int ctl_main(const struct ctl_program *program, int argc, char **argv, FILE *out
 	struct ctl ctl = { .out = out, .errors = errors, .program = program };
 	int code;
 
-	ctl.colour = fileno(out) >= 0 && isatty(fileno(out)) && !(no_color && *no_color);
+	ctl.terminal = fileno(out) >= 0 && isatty(fileno(out));
+	ctl.colour = ctl.terminal && !(no_color && *no_color);
 	code = run_command(&ctl, argc, argv);
 	if (ctl.opened)
 		paths_close(&ctl.paths);

@@ -49,6 +49,7 @@ struct ctl {
 	const struct ctl_command *command;
 	const char *root; /* of --root, or NULL */
 	bool json;
+	bool terminal;    /* @out is one */
 	bool colour;      /* of @out */
 	struct paths paths; /* once ctl_open() succeeded */
 	bool opened;
@@ -87,6 +88,7 @@ int ctl_fail(struct ctl *ctl, int code, const struct err *err);
 int conn_exit_code(int r);
 int ctl_connect(struct ctl *ctl, const char *pod, struct conn *out);
 void ctl_print_json(struct ctl *ctl, const json_t *document);
+void ctl_print_json_line(struct ctl *ctl, const json_t *document);
 int ctl_count(const char *text, long *out);
 void help_print(const struct ctl *ctl);
 void help_print_command(const struct ctl *ctl, const struct ctl_command *command);

@@ -252,6 +252,8 @@ static json_t *group(const struct cgroup *cg)
 		json_object_set_new(o, "memory_bytes", json_integer((json_int_t)stats.memory_bytes));
 	if (stats.cpu_usec != CGROUP_STAT_ABSENT)
 		json_object_set_new(o, "cpu_usec", json_integer((json_int_t)stats.cpu_usec));
+	if (stats.throttled_usec != CGROUP_STAT_ABSENT)
+		json_object_set_new(o, "throttled_usec", json_integer((json_int_t)stats.throttled_usec));
 	if (stats.tasks != CGROUP_STAT_ABSENT)
 		json_object_set_new(o, "tasks", json_integer((json_int_t)stats.tasks));
 	return o;

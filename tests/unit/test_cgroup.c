@@ -428,10 +428,11 @@ static void cgroup_stats__some_files__the_rest_absent(void **state)
 	struct fake *f = *state;
 	struct cgroup_stats s;
 
-	fake_file(f, "cpu.stat", "usage_usec 1234\nuser_usec 1000\nsystem_usec 234\n");
+	fake_file(f, "cpu.stat", "usage_usec 1234\nuser_usec 1000\nsystem_usec 234\nthrottled_usec 56\n");
 	fake_file(f, "memory.current", "8192\n");
 	cgroup_stats(&f->cg, &s);
 	assert_int_equal(s.cpu_usec, 1234);
+	assert_int_equal(s.throttled_usec, 56);
 	assert_int_equal(s.memory_bytes, 8192);
 	assert_true(s.tasks == CGROUP_STAT_ABSENT);
 }

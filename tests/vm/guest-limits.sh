@@ -155,6 +155,10 @@ tasks_live() {
 	still
 	podctl reload web
 	is "$(<"$g/c-hog/pids.max")" 2048
+	still TasksMax=1
+	podctl reload web
+	refused 125 "clone the process: TasksMax= of the container or the pod is reached" \
+		"$BUILD/podctl" --root "$root" exec web hog -- true
 	still TasksMax=infinity
 	podctl reload web
 	is "$(<"$g/c-hog/pids.max")" max
@@ -244,9 +248,10 @@ cpu_quota() {
 	until [ "$(awk '/nr_throttled/ { print $2 }' "$group/web/c-app/cpu.stat")" -gt 2 ]; do
 		[ $SECONDS -lt $end ]
 	done
+	[ "$(podctl inspect web | jq '.containers[0].cgroup.throttled_usec')" -gt 0 ]
 	pod_stop web
 }
-t "CPUQuota: a loop is throttled" cpu_quota
+t "CPUQuota: a loop is throttled, which inspect tells" cpu_quota
 
 io_weight() {
 	app 'exec sleep 1000' IOWeight=200 | pod web
