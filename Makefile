@@ -118,6 +118,7 @@ $(BUILD)/pod-pause: pause/pause.c pause/board.h
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(PAUSE_CFLAGS) -Wl,--build-id=none -Wl,-z,noseparate-code -Wl,-z,norelro -s -o $@ $<
+	$(Q)chmod 711 $@ # others may not read it: supervisor/pause.c
 
 $(BUILD)/tests/%: tests/%.c $(CTL_OBJ) $(BUILD)/libpodd.a
 	@mkdir -p $(@D)
@@ -269,7 +270,7 @@ install: all docs
 			while to=$${to%/*}; [ -n "$$to" ] && [ ! -d "$$to" ]; do echo "$$to"; done; done); \
 		for f in $(FILES); do to="$(dest)/$${f#*:}"; f=$${f%%:*}; \
 		install -D -m $$(test -x $$f && echo 755 || echo 644) $$f "$$to"; \
-		case $$f in systemd/*|examples/openrc/*|examples/runit/*) \
+		case $$f in $(BUILD)/pod-pause) chmod 711 "$$to" ;; systemd/*|examples/openrc/*|examples/runit/*) \
 			sed -i 's,/usr/local/,$(PREFIX)/,g' "$$to" ;; esac; done; \
 		[ -z "$$new" ] || echo "$$new" | sort -u >>"$(made)"
 	@echo "installed into $(dest)"

@@ -326,7 +326,9 @@ static int read_kernel(struct reader *r, const char *at, json_t *v, bool *older)
 	*older = false;
 	if (!v)
 		return 0;
-	if (!text || sscanf(text, "%4u.%4u%c", &major, &minor, &end) != 2)
+	/* sscanf(3) would take signs and blanks. */
+	if (!text || text[strspn(text, "0123456789.")] ||
+	    sscanf(text, "%4u.%4u%c", &major, &minor, &end) != 2)
 		return bad(r, at, "'minKernel' is no version, such as 4.8");
 	*older = r->target->kernel_major < major ||
 		 (r->target->kernel_major == major && r->target->kernel_minor < minor);

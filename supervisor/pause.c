@@ -239,18 +239,31 @@ static int bear_pause(void *arg)
 	return 0;
 }
 
-/* Beside podd itself (a build directory), or in the library directory that
- * belongs to podd's bin directory. */
+/*
+ * Beside podd itself (a build directory), or in the library directory that belongs to
+ * podd's bin directory.
+ *
+ * The pause may not read its own program: so the kernel asks who traces it, or takes its
+ * descriptors, for CAP_SYS_PTRACE where the program's owner is somebody (fs/exec.c,
+ * would_dump(), Linux 4.10), not in the pod's user namespace, where the file may give it.
+ */
 static int open_binary(const char *path, struct err *err)
 {
 	char found[PATH_MAX];
-	int fd, r = path ? 0 : program_find(found, "pod-pause", err);
+	cleanup_close int fd = -EBADF;
+	struct stat st;
+	int r = path ? 0 : program_find(found, "pod-pause", err);
 
 	if (r < 0)
 		return r;
 	path = path ? path : found;
 	fd = open(path, O_PATH | O_CLOEXEC);
-	return fd < 0 ? err_sys(err, "open the pause '%s'", path) : fd;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(err, "open the pause '%s'", path);
+	if (st.st_mode & (S_IRGRP | S_IROTH))
+		return err_set(err, EPERM, "the pause '%s': others may read it, so that containers could "
+			       "trace it; chmod 711", path);
+	return take_fd(&fd);
 }
 
 /**

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -144,6 +145,26 @@ static int limit_init(unsigned id)
 	return 0;
 }
 
+/* What of PID 1 somebody with CAP_SYS_PTRACE gets at: its descriptors, its memory. */
+static int trace_init(void)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, 1, 0), taken = 0, n;
+	char buf[64];
+
+	for (int fd = 0; fd < 64; fd++)
+		taken += syscall(SYS_pidfd_getfd, pidfd, fd, 0) >= 0;
+	printf("%d", taken);
+	n = ptrace(PTRACE_SEIZE, 1, NULL, NULL) < 0 ? errno : 0;
+	printf(" %s", n ? strerrorname_np(n) : "seized");
+	n = open("/proc/1/mem", O_RDWR) < 0 ? errno : 0;
+	printf(" %s", n ? strerrorname_np(n) : "mem");
+	n = readlink("/proc/1/root", buf, sizeof(buf)) < 0 ? errno : 0;
+	printf(" %s", n ? strerrorname_np(n) : "root");
+	n = open("/proc/1/fd", O_RDONLY | O_DIRECTORY) < 0 ? errno : 0;
+	printf(" %s\n", n ? strerrorname_np(n) : "fd");
+	return 0;
+}
+
 int main(int argc, char *argv[])
 {
 	if (argc == 2 && strcmp(argv[1], "privileges") == 0)
@@ -165,7 +186,9 @@ int main(int argc, char *argv[])
 		return take_inotify();
 	if (argc == 3 && strcmp(argv[1], "limit-init") == 0)
 		return limit_init((unsigned)strtoul(argv[2], NULL, 10));
+	if (argc == 2 && strcmp(argv[1], "trace-init") == 0)
+		return trace_init();
 	fprintf(stderr, "Usage: probe privileges | calls | call [i386:]NUMBER ARG... |\n"
-			"             abstract listen|connect NAME | inotify | mqueue NAME | limit-init ID\n");
+			"             abstract listen|connect NAME | inotify | mqueue NAME | limit-init ID | trace-init\n");
 	return 2;
 }

@@ -11,10 +11,12 @@
 #include <linux/capability.h>
 #include <linux/sched.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -278,6 +280,75 @@ static void trusted_attribute__whoever_is_not_the_hosts_root__out_of_reach(void 
 	assert_int_equal(getxattr(to, HANDED_ATTRIBUTE, NULL, 0), 1);
 }
 
+static int execute(void *arg)
+{
+	char name[] = "sleep", time[] = "1000", *argv[] = { name, time, NULL }, *env[] = { NULL };
+	struct err err = { 0 };
+
+	if (userns_enter(&ns, &err) < 0)
+		return 1;
+	(void)sys_execveat(*(int *)arg, "", argv, env, AT_EMPTY_PATH);
+	return 2;
+}
+
+/* With all capabilities in the user namespace that the other one is in. Return: 0: it has it. */
+static int take_descriptor(void *arg)
+{
+	struct err err = { 0 };
+	int pidfd = *(int *)arg;
+
+	if (userns_enter(&ns, &err) < 0)
+		return 1;
+	return sys_pidfd_getfd(pidfd, STDERR_FILENO) < 0 ? errno : 0;
+}
+
+/* What the pause rests on (supervisor/pause.c): who may not read what he executes is no
+ * prey of his user namespace's root. */
+static void pidfd_getfd__program_that_may_not_be_read__refused(void **state)
+{
+	static const struct {
+		mode_t mode;
+		int expect;
+	} rows[] = { { 0755, 0 }, { 0711, EPERM } };
+	struct err err = { 0 };
+	char path[96], own[64];
+	cleanup_close int sleep_fd = open("/bin/sleep", O_RDONLY | O_CLOEXEC);
+
+	(void)state;
+	need_root();
+	assert_true(io_read_file(AT_FDCWD, "/proc/self/comm", own, sizeof(own), &err) > 0);
+	snprintf(path, sizeof(path), "%s/program", dir);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		cleanup_close int pidfd = -EBADF, fd = -EBADF, out = -EBADF;
+		const struct child_args args = { .flags = CLONE_PIDFD, .pidfd = &pidfd,
+						 .exit_signal = SIGCHLD };
+		char comm[64] = "";
+		pid_t pid;
+
+		(void)unlink(path);
+		out = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
+		assert_true(out >= 0);
+		while (sendfile(out, sleep_fd, NULL, 1 << 20) > 0)
+			;
+		assert_int_equal(lseek(sleep_fd, 0, SEEK_SET), 0);
+		assert_int_equal(fchmod(out, rows[i].mode), 0);
+		close_fd(&out);
+		fd = open(path, O_PATH | O_CLOEXEC);
+		pid = child_spawn(&args, execute, &fd);
+		assert_true(pid > 0);
+		snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+		/* The name of the program, or before Linux 6.14 the number of the descriptor. */
+		for (int t = 0; t < 1000 && (!comm[0] || strcmp(comm, own) == 0); t++) {
+			usleep(1000);
+			assert_true(io_read_file(AT_FDCWD, path, comm, sizeof(comm), &err) > 0);
+		}
+		assert_int_equal(in_child(take_descriptor, &pidfd), rows[i].expect);
+		assert_int_equal(kill(pid, SIGKILL), 0);
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+		snprintf(path, sizeof(path), "%s/program", dir);
+	}
+}
+
 static void create__range__found_again(void **state)
 {
 	struct userns found;
@@ -312,6 +383,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(create__range__found_again),
+		cmocka_unit_test(pidfd_getfd__program_that_may_not_be_read__refused),
 		cmocka_unit_test(mounts_of_the_host__all_capabilities_of_the_pod__cannot_be_changed),
 		cmocka_unit_test(clone_into_cgroup__from_within__refused),
 		cmocka_unit_test(overlay__idmapped_lower__ids_of_the_range),
