@@ -10,7 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/io.h"
 #include "userns/userns.h"
@@ -18,6 +21,9 @@
 #define FIRST_RANGE UINT32_C(0x77390000)
 #define RANGE_N	    2245
 #define NONE	    RANGE_N
+
+/* Longer than who was killed takes to be gone. */
+#define PAUSE_ENDS_MS 1000
 
 struct table {
 	bool taken[RANGE_N];
@@ -218,6 +224,23 @@ static int write_registry(const struct table *t, const struct userns_registry *r
 	return io_replace_file_synced(registry->dirfd, registry->name, all, strlen(all), err);
 }
 
+/*
+ * Whether somebody runs with the range's last id, as the pause of a pod does that has it:
+ * another instance of podd has a file of its own. One that is about to end is waited for.
+ */
+static bool has_pause(unsigned range)
+{
+	const struct timespec nap = { .tv_nsec = 10 * NSEC_PER_MSEC };
+
+	for (unsigned i = 0; i < PAUSE_ENDS_MS / 10; i++) {
+		errno = 0;
+		if (getpriority(PRIO_USER, first_of(range) + USERNS_IDS) == -1 && errno == ESRCH)
+			return false;
+		(void)nanosleep(&nap, NULL); /* however long */
+	}
+	return true;
+}
+
 static int take(uint32_t *first, struct table *t, const struct userns_registry *registry,
 		const char *pod, struct err *err)
 {
@@ -227,10 +250,12 @@ static int take(uint32_t *first, struct table *t, const struct userns_registry *
 		r = mark_host_ids(t, registry->etc_fd, err);
 	if (r < 0)
 		return r;
-	if (t->own != NONE && !t->taken[t->own]) {
+	if (t->own != NONE && !t->taken[t->own] && !has_pause(t->own)) {
 		*first = first_of(t->own);
 		return 0;
 	}
+	if (t->own != NONE)
+		t->taken[t->own] = true;
 	mark_running(t, registry->proc_fd);
 	t->own = choose(t, registry, pod);
 	if (t->own == NONE)

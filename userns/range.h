@@ -16,8 +16,8 @@
  * nothing can be kept; a file, one line
  * "FIRST NAME" for each pod, keeps it for sure, and keeps pods apart whose names
  * lead to the same. A range in which the host has a user, a group or subordinate ids
- * (subuid(5)) is passed over, also by a pod that had it before. So is one that somebody
- * runs with when a pod gets its line.
+ * (subuid(5)) is passed over, also by a pod that had it before; so is one that the pause
+ * of another pod runs with, and, when a pod gets its line, one that anybody runs with.
  *
  * A line stays when its pod ends: volumes hold none of the range's ids (they are
  * idmapped), but whoever looks at a process list or a quota wants them to mean one pod.

@@ -8,11 +8,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -210,6 +214,32 @@ static void range__ids_that_somebody_runs_with__passed_over(void **state)
 	assert_int_equal(take(p, "web"), web);
 }
 
+/* The line is this instance's, the pause that runs another one's. */
+static void range__pause_of_another_instance__passed_over(void **state)
+{
+	const struct place *p = *state;
+	uint32_t web = take(p, "web"), id = web + USERNS_IDS, other;
+	pid_t pid;
+
+	if (geteuid() != 0)
+		skip();
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (syscall(SYS_setresuid, id, id, id) == 0)
+			(void)pause();
+		_exit(1);
+	}
+	errno = 0;
+	while (getpriority(PRIO_USER, id) == -1 && errno == ESRCH)
+		errno = 0;
+	other = take(p, "web");
+	assert_int_not_equal(other, web);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(take(p, "web"), other);
+}
+
 int main(void)
 {
 #define IN_PLACE(f) cmocka_unit_test_setup_teardown(f, make_place, drop_place)
@@ -219,6 +249,7 @@ int main(void)
 		IN_PLACE(range__ids_of_the_host__passed_over),
 		IN_PLACE(range__subordinate_ids_across_borders__all_of_them),
 		IN_PLACE(range__ids_that_somebody_runs_with__passed_over),
+		IN_PLACE(range__pause_of_another_instance__passed_over),
 		IN_PLACE(range__all_taken__said),
 		IN_PLACE(range__a_fifo_for_a_file__not_waited_for),
 		cmocka_unit_test(find__own_process__the_hosts),
