@@ -369,7 +369,10 @@ static int write_text(const struct unit_maker *m, const char *name, const char *
 	if (fd < 0)
 		return err_sys(err, "create '%s'", name);
 	r = io_write_all(fd, text, n);
-	return r < 0 ? err_set(err, -r, "write '%s': %s", name, strerror(-r)) : 0;
+	if (r == 0)
+		return 0;
+	(void)unlinkat(m->out_fd, name, 0); /* half a unit is one that systemd runs */
+	return err_set(err, -r, "write '%s': %s", name, strerror(-r));
 }
 
 /**

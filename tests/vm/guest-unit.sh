@@ -248,6 +248,31 @@ stops_an_orphan() {  # stops_an_orphan LINE STATE: with that line in [Service]
 	systemctl daemon-reload && systemctl reset-failed $unit 2>/dev/null || true
 }
 
+# The file asks for more time than its unit has, since systemd has not read it again: podd --stop
+# takes the time of the file, whichever unit runs it.
+stops_in_the_files_time() {
+	local of=$1 main said
+	mkdir -p /run/systemd/system/$unit.d /run/systemd/system/pod-orphan@tiny.service.d
+	printf '[Service]\n%s\n' TimeoutStopSec=5 RestartSec=600 |
+		tee /run/systemd/system/$unit.d/slow.conf >/run/systemd/system/pod-orphan@tiny.service.d/slow.conf
+	printf '%s\n' '[Pod]' TimeoutStopSec=15 '[Container app]' 'Rootfs=/' 'Exec=sh -c "trap : TERM; while :; do sleep 1; done"' \
+		>/etc/podd/tiny.pod
+	systemctl daemon-reload && systemctl restart $unit && main=$(show MainPID) || return 1
+	said=$(journalctl -u "$of" -o cat | grep -c "'tiny': stopped")
+	if [ "$of" = $unit ]; then
+		kill -STOP "$main"
+		systemctl stop $unit
+	else
+		kill -KILL "$main" && until_show SubState auto-restart && systemctl stop $unit
+	fi
+	journalctl -u $unit -u pod-orphan@tiny -o cat | tail -n 12
+	! pgrep -l 'podd|pod-pause' && [ "$(journalctl -u "$of" -o cat | grep -c "'tiny': stopped")" = $((said + 1)) ] ||
+		return 1
+	rm -r /run/systemd/system/$unit.d /run/systemd/system/pod-orphan@tiny.service.d
+	cp /run/tiny.pod /etc/podd/tiny.pod
+	systemctl daemon-reload && systemctl reset-failed $unit 2>/dev/null || true
+}
+
 stops() {
 	systemctl stop $unit && [ "$(show Result)" = success ] && [ "$(show ExecMainStatus)" = 0 ]
 }
@@ -286,6 +311,8 @@ check "unit: restart makes the pod anew" restarts
 check "unit: a stop while systemd waits to start the next podd stops the pod" \
 	stops_an_orphan RestartSec=600 auto-restart
 check "unit: so it does when there will be no next podd" stops_an_orphan Restart=no failed
+check "unit: without a podd the stop has the time that the file gives" stops_in_the_files_time pod-orphan@tiny.service
+check "unit: so it has after a podd that hangs" stops_in_the_files_time $unit
 check "unit: starts again" starts
 check "unit: kill with SIGHUP reloads, and reaches all of the unit's group" hangup_reloads
 check "unit: kill with SIGKILL ends all of the unit's group, and the pod runs again" killed_is_back
