@@ -39,7 +39,7 @@ cpuset() {
 	is "$(cat "$group"/web/{,c-app/}cpuset.cpus "$group/web/cpuset.mems" | tr '\n' ' ')" '0 0 0 '
 	is "$(podctl exec web app -- grep -h _list /proc/self/status | tr -s '\t\n' ' ')" \
 		'Cpus_allowed_list: 0 Mems_allowed_list: 0 '
-	is "$(podctl inspect web | jq -c '.limits, .containers[0].limits')" \
+	is "$(podctl inspect web | jq -c '.limits, .containers[0].limits | del(.tasks_max)')" \
 		$'{"allowed_cpus":"0","allowed_memory_nodes":"0"}\n{"allowed_cpus":"0"}'
 	file '' ''
 	podctl reload web
