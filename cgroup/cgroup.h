@@ -111,7 +111,7 @@ struct cgroup_pressure {
 /* root.c: where the groups go */
 bool cgroup_mount_parse(char *line, struct cgroup_mount *out);
 char *cgroup_own_parse(char *line);
-char *cgroup_of_process(const char *process);
+char *cgroup_of_process(pid_t pid);
 int cgroup_root_open(struct cgroup_root *out, const char *tag, struct err *err);
 void cgroup_root_close(struct cgroup_root *root);
 int cgroup_root_enter_leaf(struct cgroup_root *root, struct err *err);

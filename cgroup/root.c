@@ -121,13 +121,11 @@ static int hierarchy_open(char **root_out, struct err *err)
 	return take_fd(&best);
 }
 
-/**
- * cgroup_of_process() - the path of a process's group in the hierarchy
- * @process: a directory of /proc
- *
- * Return: the caller's to free; NULL: there is none.
+/*
+ * The text of the path of a process's v2 group, NULL when there is none; freed by the
+ * caller. @process: a directory of /proc.
  */
-char *cgroup_of_process(const char *process)
+static char *group_of(const char *process)
 {
 	cleanup_free char *line = NULL;
 	char path[64];
@@ -179,7 +177,7 @@ static int open_shown(int hierarchy_fd, const char *mounted, const char *path)
  */
 static int delegated_open(int hierarchy_fd, const char *mounted, bool *in_leaf)
 {
-	cleanup_free char *own = cgroup_of_process("self");
+	cleanup_free char *own = group_of("self");
 	cleanup_close int fd = own ? open_shown(hierarchy_fd, mounted, own) : -ENOENT;
 
 	if (fd < 0)
@@ -383,12 +381,17 @@ int cgroup_pod_open(struct cgroup *out, const struct cgroup_root *root, const ch
 	return pods < 0 ? pods : cgroup_open(out, pods, group, err);
 }
 
-static char *group_of_pid(pid_t pid)
+/**
+ * cgroup_of_process() - the path of a process's group in the hierarchy
+ *
+ * Return: the caller's to free; NULL: there is none, or no memory.
+ */
+char *cgroup_of_process(pid_t pid)
 {
 	char process[16];
 
 	snprintf(process, sizeof(process), "%d", pid);
-	return cgroup_of_process(process);
+	return group_of(process);
 }
 
 /* Cuts @name with the slash before it off the end of @path. Return: whether it was there. */
@@ -448,7 +451,7 @@ static int root_of(struct cgroup_root *out, char *path, const char *tag, const c
 int cgroup_root_follow(struct cgroup_root *root, const char *tag, const char *name, pid_t pause,
 		       struct err *err)
 {
-	cleanup_free char *path = group_of_pid(pause);
+	cleanup_free char *path = cgroup_of_process(pause);
 	struct cgroup_root other;
 	struct stat is, was;
 	int r = path ? root_of(&other, path, tag, name, err) : -ENOENT;
@@ -477,7 +480,7 @@ int cgroup_root_follow(struct cgroup_root *root, const char *tag, const char *na
 bool cgroup_container_has(pid_t pause, const char *container, pid_t pid)
 {
 	static const char prefix[] = CGROUP_CONTAINER_PREFIX;
-	cleanup_free char *beside = group_of_pid(pause), *is = group_of_pid(pid);
+	cleanup_free char *beside = cgroup_of_process(pause), *is = cgroup_of_process(pid);
 	size_t dir, n = strlen(container);
 	const char *name;
 

@@ -74,7 +74,7 @@ static_assert(CONTAINER_WRITABLE_TMPFS == 0 && CONTAINER_WRITABLE_DISK == 1 &&
 	  .about = "Share of the CPU against its siblings; the kernel's default is 100." },     \
 	{ "TasksMax", section_, LIVE, &config_type_count, "N|infinity", .min = "1",             \
 	  .infinity = LIMIT_MAX, .since = SINCE, member(limits.tasks_max),                      \
-	  .about = "Processes and threads of " who ".", __VA_ARGS__ },                                       \
+	  .about = "Processes and threads of " who ".", __VA_ARGS__ },                          \
 	{ "IOWeight", section_, LIVE, &config_type_count, "N", .min = "1", .max = "10000",      \
 	  .since = SINCE, member(limits.io_weight),                                             \
 	  .about = "Share of disk bandwidth against its siblings; the kernel's default is 100." }, \
@@ -319,11 +319,13 @@ int config_key_reset(const struct config_key *key, void *member)
 
 	if (key->type->clear)
 		key->type->clear(member);
-	if (key->fallback && !key->standard)
-		return key->type->parse(&v, member);
-	if (key->standard)
+	if (key->standard) {
 		config_value_store(&v, member, key->standard);
-	else if (!key->type->clear)
+		return 0;
+	}
+	if (key->fallback)
+		return key->type->parse(&v, member);
+	if (!key->type->clear)
 		memset(member, 0xff, key->size);
 	return 0;
 }

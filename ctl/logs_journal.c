@@ -103,12 +103,8 @@ void logs_passed_to(char *out, size_t size, const struct logs_drivers *d, const 
 		    const char *container)
 {
 	json_int_t pid = json_integer_value(json_object_get(d->pids, container));
-	char process[24];
-	cleanup_free char *own = NULL;
+	cleanup_free char *own = pid > 0 ? cgroup_of_process((pid_t)pid) : NULL;
 
-	snprintf(process, sizeof(process), "%lld", (long long)pid);
-	if (pid > 0)
-		own = cgroup_of_process(process);
 	if (own)
 		snprintf(out, size, "_SYSTEMD_CGROUP=%s", own);
 	else

@@ -97,8 +97,10 @@ static int check_fstab(const char *root, const char *path, struct err *err)
 	snprintf(at, sizeof(at), "%s/etc/fstab", root);
 	f = setmntent(at, "re");
 	while (f && r == 0 && getmntent_r(f, &entry, line, sizeof(line))) {
-		size_t n = within(path, entry.mnt_dir);
+		size_t n;
 
+		(void)config_path_simplify(entry.mnt_dir);
+		n = within(path, entry.mnt_dir);
 		if (n > 0 && !hasmntopt(&entry, "noauto") && !is_mounted(path, n))
 			r = refuse(err, path, n, "/etc/fstab");
 	}

@@ -520,6 +520,8 @@ static void load__nothing_said__defaults(void **state)
 	assert_int_equal(c->log.max_bytes, 10 << 20);
 	assert_int_equal(c->log.max_files, 5);
 	assert_true(c->limits.tasks_max == LIMIT_STANDARD && c->limits.cpu_weight == LIMIT_UNSET);
+	assert_int_equal(atoi(config_key_find(CONFIG_CONTAINER, "TasksMax")->fallback),
+			 CGROUP_TASKS_STANDARD);
 	pod_spec_free(spec);
 }
 
