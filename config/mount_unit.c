@@ -73,7 +73,8 @@ size_t config_path_parent(const char *path, size_t n)
 
 /**
  * config_path_simplify() - drop slashes that say nothing, as systemd does with those of fstab(5)
- * @path: "/mnt//a/" becomes "/mnt/a"
+ * @path: "/mnt//a/" becomes "/mnt/a"; one that is simple is not written to: getmntent(3)
+ *	  has a literal for what a line lacks
  *
  * Return: its length.
  */
@@ -81,11 +82,16 @@ size_t config_path_simplify(char *path)
 {
 	size_t n = 0;
 
-	for (const char *s = path; *s; s++)
-		if (*s != '/' || n == 0 || path[n - 1] != '/')
-			path[n++] = *s;
+	for (const char *s = path; *s; s++) {
+		if (*s == '/' && n > 0 && path[n - 1] == '/')
+			continue;
+		if (path[n] != *s)
+			path[n] = *s;
+		n++;
+	}
 	n -= n > 1 && path[n - 1] == '/';
-	path[n] = '\0';
+	if (path[n])
+		path[n] = '\0';
 	return n;
 }
 
