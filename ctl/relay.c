@@ -80,6 +80,24 @@ void relay_passed(struct relay *r)
 			close_fd(&r->ends[fd].passed);
 }
 
+/* As io_write_all(), but who shares it with us may have made it one that does not block. */
+static int write_waiting(int fd, const char *buf, size_t n)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	while (n > 0) {
+		ssize_t w = write(fd, buf, n);
+
+		if (w < 0 && errno == EAGAIN)
+			(void)poll(&p, 1, -1); /* interrupted, it is asked again */
+		else if (w < 0 && errno != EINTR)
+			return -errno;
+		if (w > 0)
+			buf += w, n -= (size_t)w;
+	}
+	return 0;
+}
+
 /* Return: 1: there may be more; 0: there is none; -errno: what it was to be written to. */
 static int carry(int from, int to, size_t most)
 {
@@ -88,8 +106,8 @@ static int carry(int from, int to, size_t most)
 	int r;
 
 	if (n <= 0)
-		return n < 0 && errno == EINTR;
-	r = io_write_all(to, buf, (size_t)n);
+		return n < 0 && (errno == EINTR || errno == EAGAIN);
+	r = write_waiting(to, buf, (size_t)n);
 	return r < 0 ? r : 1;
 }
 
