@@ -43,6 +43,16 @@ static bool may_have(int fd)
 	return S_ISFIFO(st.st_mode) || (S_ISCHR(st.st_mode) && st.st_rdev == NULL_DEVICE);
 }
 
+static int share(struct relay_end *end, const struct relay_end *with, struct err *err)
+{
+	int fd = fcntl(with->passed, F_DUPFD_CLOEXEC, 3);
+
+	if (fd < 0)
+		return err_sys(err, "copy a descriptor");
+	end->passed = fd;
+	return 0;
+}
+
 /**
  * relay_open() - what a command gets for its standard input, output and error
  * @out: released by relay_close(), whatever this returned
@@ -64,9 +74,14 @@ int relay_open(struct relay *out, bool interactive, struct err *err)
 		if (in->passed < 0)
 			return err_sys(err, "open '/dev/null'");
 	}
-	for (int fd = 0; r == 0 && fd < 3; fd++)
-		if (out->ends[fd].passed == fd && !may_have(fd))
-			r = replace(&out->ends[fd], fd, err);
+	for (int fd = 0; r == 0 && fd < 3; fd++) {
+		if (out->ends[fd].passed != fd || may_have(fd))
+			continue;
+		/* What comes in an order from both has it in one pipe. */
+		r = fd == STDERR_FILENO && io_same_file(STDOUT_FILENO, fd) ?
+			    share(&out->ends[fd], &out->ends[STDOUT_FILENO], err) :
+			    replace(&out->ends[fd], fd, err);
+	}
 	return r;
 }
 
