@@ -73,7 +73,7 @@ static_assert(CONTAINER_WRITABLE_TMPFS == 0 && CONTAINER_WRITABLE_DISK == 1 &&
 	  .since = SINCE, member(limits.cpu_weight),                                            \
 	  .about = "Share of the CPU against its siblings; the kernel's default is 100." },     \
 	{ "TasksMax", section_, LIVE, &config_type_count, "N|infinity", .min = "1",             \
-	  .infinity = LIMIT_MAX, .since = SINCE, member(limits.tasks_max),                      \
+	  .max = "4194304", .infinity = LIMIT_MAX, .since = SINCE, member(limits.tasks_max),    \
 	  .about = "Processes and threads of " who ".", __VA_ARGS__ },                          \
 	{ "IOWeight", section_, LIVE, &config_type_count, "N", .min = "1", .max = "10000",      \
 	  .since = SINCE, member(limits.io_weight),                                             \

@@ -161,6 +161,14 @@ static int check_units(const char *key, const struct config_text *line, size_t o
 	return out;
 }
 
+static bool has_dots(const char *path)
+{
+	for (const char *s = path; (s = strstr(s, "/..")); s += 3)
+		if (!s[3] || s[3] == '/')
+			return true;
+	return false;
+}
+
 static int check_paths(const char *key, const struct config_text *line, size_t offset,
 		       struct config_diags *diags)
 {
@@ -172,9 +180,10 @@ static int check_paths(const char *key, const struct config_text *line, size_t o
 		struct config_pos pos = config_text_pos(line, (size_t)(at - line->s));
 		int r = config_unit_word(word, &at);
 
-		if (r != -EINVAL && (*word == '/' || *word == '%'))
+		if (r != -EINVAL && (*word == '/' || (*word == '%' && word[1] != '%')) && !has_dots(word))
 			continue;
-		config_diags_add(diags, pos, "%s=: '%s' is no absolute path", key, word);
+		config_diags_add(diags, pos, "%s=: '%s' is no absolute path%s", key, word,
+				 has_dots(word) ? " without '..'" : "");
 		out = -EINVAL;
 	}
 	return out;
@@ -195,37 +204,51 @@ static int check_bool(const char *key, const struct config_text *line, size_t of
 	return -EINVAL;
 }
 
-/* As safe_atou() of systemd has it: with a sign, in hexadecimal too. */
+/* As safe_atou() of systemd has it: with a sign, and to the base that its prefix says. */
 static bool is_number(const char *s, uint64_t max)
 {
-	char *end;
 	unsigned long long n;
+	char *end;
+	int base;
 
 	s += *s == '+';
+	base = strncmp(s, "0b", 2) == 0 ? 2 : strncmp(s, "0o", 2) == 0 ? 8 : 0;
+	s += base ? 2 : 0;
 	if (*s < '0' || *s > '9')
 		return false;
 	errno = 0;
-	n = strtoull(s, &end, 0);
+	n = strtoull(s, &end, base);
 	return !errno && !*end && n <= max;
 }
 
-static bool is_time_unit(const char *s, size_t n)
+#define SECOND UINT64_C(1000000)
+#define HOUR   (3600 * SECOND)
+#define DAY    (24 * HOUR)
+/* systemd.time(7), "Parsing Time Spans". */
+static const struct {
+	uint64_t usec;
+	const char *names[6];
+} time_units[] = {
+	{ 1, { "us", "usec", "\302\265s", "\316\274s" } },
+	{ 1000, { "ms", "msec" } },
+	{ SECOND, { "", "s", "sec", "second", "seconds" } },
+	{ 60 * SECOND, { "m", "min", "minute", "minutes" } },
+	{ HOUR, { "h", "hr", "hour", "hours" } },
+	{ DAY, { "d", "day", "days" } },
+	{ 7 * DAY, { "w", "week", "weeks" } },
+	{ 2629800 * SECOND, { "M", "month", "months" } },
+	{ 31557600 * SECOND, { "y", "year", "years" } },
+};
+
+/* Microseconds of a unit, @n bytes at @s; 0: it is none. */
+static uint64_t time_unit(const char *s, size_t n)
 {
-	/* systemd.time(7), "Parsing Time Spans". */
-	static const char *const units[] = {
-		"",	"us",	"usec", "\302\265s", "\316\274s", "ms",   "msec",  "s",
-		"sec",	"second", "seconds", "m",	      "min",	     "minute", "minutes", "h",
-		"hr",	"hour", "hours", "d",	      "day",	     "days", "w",     "week",
-		"weeks", "M",	"month", "months",    "y",	     "year", "years",
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
-		if (strlen(units[i]) == n && strncmp(units[i], s, n) == 0)
-			return true;
-	return false;
+	for (size_t i = 0; i < ARRAY_SIZE(time_units); i++)
+		for (const char *const *name = time_units[i].names; *name; name++)
+			if (strlen(*name) == n && strncmp(*name, s, n) == 0)
+				return time_units[i].usec;
+	return 0;
 }
-
-#define TIME_DIGITS_MAX 12 /* of seconds; 64 bits of microseconds have a few more */
 
 /* "5min 20s", "1.5h", "infinity". */
 static bool is_time(const char *s)
@@ -235,17 +258,24 @@ static bool is_time(const char *s)
 	if (strcmp(s, "infinity") == 0)
 		return true;
 	while (*(s += strspn(s, BLANKS))) {
-		size_t n = strspn(s += *s == '+', "0123456789"), unit;
+		bool has_sign = *s == '+';
+		size_t n = strspn(s += has_sign, "0123456789"), unit;
+		unsigned long long count = 0;
+		uint64_t usec;
 
-		if ((n == 0 && *s != '.') || n > TIME_DIGITS_MAX)
+		if (n == 0 && (*s != '.' || has_sign))
 			return false;
+		errno = 0;
+		if (n > 0)
+			count = strtoull(s, NULL, 10);
 		s += n;
 		if (*s == '.' && !(n = strspn(s + 1, "0123456789")))
 			return false;
 		s += *s == '.' ? 1 + n : 0;
 		s += strspn(s, BLANKS);
-		unit = strcspn(s, BLANKS "0123456789");
-		if (!is_time_unit(s, unit))
+		unit = strcspn(s, BLANKS "0123456789.+");
+		usec = time_unit(s, unit);
+		if (usec == 0 || errno || count >= UINT64_MAX / usec)
 			return false;
 		s += unit;
 		any = true;

@@ -36,6 +36,8 @@ struct lines {
 	int fd; /* -EBADF: a file without lines */
 	size_t seen;
 	bool lost; /* there was more than is looked at, or than could be read */
+	bool goes_on; /* what was handed out last: the next one is the rest of its line */
+	bool is_rest; /* what was handed out last was that */
 	size_t start, end; /* of what is in @buf and not handed out */
 	char buf[LINE_MAX_BYTES];
 };
@@ -51,7 +53,7 @@ static int lines_open(struct lines *l, int root_fd, const char *path, struct err
 	struct stat st;
 
 	l->fd = -EBADF;
-	l->lost = false;
+	l->lost = l->goes_on = l->is_rest = false;
 	l->seen = l->start = l->end = 0;
 	if (fd < 0 && errno == ENOENT)
 		return 0;
@@ -87,17 +89,36 @@ static bool lines_fill(struct lines *l)
 	return true;
 }
 
-/* The next line without its newline, in @l->buf; one that does not fit there
- * is passed over. */
+/* Of a line that does not fit: up to its last comma, which goes. NULL: it has none. */
+static char *lines_piece(struct lines *l)
+{
+	char *line = l->buf + l->start, *comma = memrchr(line, ',', l->end - l->start);
+
+	if (!comma)
+		return NULL;
+	*comma = '\0';
+	l->start = (size_t)(comma + 1 - l->buf);
+	l->goes_on = true;
+	return line;
+}
+
+/* The next line without its newline, in @l->buf; one that does not fit there comes in
+ * pieces that end where a comma was, or without one is passed over. */
 static char *lines_next(struct lines *l)
 {
 	bool cut = false;
 
+	l->is_rest = l->goes_on;
+	l->goes_on = false;
 	for (;;) {
 		char *line = l->buf + l->start;
 		char *newline = memchr(line, '\n', l->end - l->start);
 
 		if (!newline && l->end - l->start == sizeof(l->buf) - 1) {
+			char *piece = cut ? NULL : lines_piece(l);
+
+			if (piece)
+				return piece;
 			l->start = l->end;
 			cut = l->lost = true;
 		}
@@ -165,7 +186,7 @@ static int find_user(struct user_ids *out, char *name, size_t size, int root_fd,
 	if (r < 0)
 		return r;
 	while (!found && (line = lines_next(&l))) {
-		if (split(line, f, 7) < 6 || !parse_id(f[2], &uid) || !parse_id(f[3], &gid))
+		if (l.is_rest || split(line, f, 7) < 6 || !parse_id(f[2], &uid) || !parse_id(f[3], &gid))
 			continue;
 		if (strlen(f[0]) >= size || (numeric ? uid != want : strcmp(f[0], name) != 0))
 			continue;
@@ -211,7 +232,7 @@ static int add_group(struct user_ids *out, gid_t gid, const char *name, struct e
 static int find_groups(struct user_ids *out, const char *name, const char *group, int root_fd,
 		       struct err *err)
 {
-	bool found = !group || parse_id(group, &out->gid);
+	bool found = !group || parse_id(group, &out->gid), is_group = false;
 	struct lines l;
 	char *line, *f[4];
 	uint32_t gid;
@@ -223,9 +244,13 @@ static int find_groups(struct user_ids *out, const char *name, const char *group
 	if (r < 0)
 		return r;
 	while (r == 0 && (line = lines_next(&l))) {
-		if (split(line, f, 4) < 4 || !parse_id(f[2], &gid))
+		if (l.is_rest)
+			f[3] = line;
+		else
+			is_group = split(line, f, 4) == 4 && parse_id(f[2], &gid);
+		if (!is_group)
 			continue;
-		if (!found && strcmp(f[0], group) == 0) {
+		if (!found && !l.is_rest && strcmp(f[0], group) == 0) {
 			found = true;
 			out->gid = gid;
 		}
@@ -233,8 +258,8 @@ static int find_groups(struct user_ids *out, const char *name, const char *group
 			r = add_group(out, gid, name, err);
 	}
 	if (r == 0 && l.lost)
-		r = err_set(err, EFBIG, "'/etc/group' in the root cannot be read whole: at most %d bytes, "
-			    "%d a line", FILE_MAX_BYTES, LINE_MAX_BYTES - 1);
+		r = err_set(err, EFBIG, "'/etc/group' in the root cannot be read whole: less than %d bytes, "
+			    "and %d a name", FILE_MAX_BYTES, LINE_MAX_BYTES - 1);
 	lines_close(&l);
 	if (r < 0)
 		return r;

@@ -36,9 +36,7 @@ static bool may_have(int fd)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) < 0)
-		return true; /* it is closed */
-	if (S_ISDIR(st.st_mode))
+	if (fstat(fd, &st) < 0 || S_ISDIR(st.st_mode))
 		return true; /* podd refuses it */
 	return S_ISFIFO(st.st_mode) || (S_ISCHR(st.st_mode) && st.st_rdev == NULL_DEVICE);
 }

@@ -130,7 +130,10 @@ unsigned security_secret(const char *path, const char **about)
 {
 	static const char *const kept[] = { "/etc", "/run", "/var/run", "/home" };
 	unsigned score = security_place(path, true, about);
+	struct stat st;
 
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return score; /* all that is in it */
 	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
 		const char *there;
 
@@ -158,6 +161,7 @@ static const struct {
 	{ "class:mem/", 100, 80, memory },
 	{ "/dev/port", 100, 80, "ports of all devices" },
 	{ "/dev/cpu/", 100, 60, "registers of the CPUs" },
+	{ "class:msr/", 100, 60, "registers of the CPUs" },
 	{ "/dev/snapshot", 100, 80, "the host's memory, as it is suspended" },
 	{ "/dev/kmsg", 30, 10, "the log of the host's kernel" },
 	{ "/dev/disk/", 90, 60, disk },
@@ -167,6 +171,7 @@ static const struct {
 	{ "/dev/md", 90, 60, disk },
 	{ "/dev/mmcblk", 90, 60, disk },
 	{ "/dev/mtd", 90, 60, disk },
+	{ "class:mtd/", 90, 60, disk },
 	{ "/dev/nbd", 90, 60, disk },
 	{ "/dev/nvme", 90, 60, disk },
 	{ "/dev/sd", 90, 60, disk },
@@ -182,6 +187,8 @@ static const struct {
 	{ "/dev/vfio/", 70, 70, "a device with its access to memory" },
 	{ "class:vfio/", 70, 70, "devices with their access to memory" },
 	{ "/dev/input", 30, 30, typed },
+	{ "/dev/hidraw", 30, 30, typed },
+	{ "class:hidraw/", 30, 30, typed },
 	{ "class:input/", 30, 30, typed },
 	{ "/dev/uhid", 60, 60, types },
 	{ "/dev/uinput", 60, 60, types },
@@ -197,7 +204,9 @@ static const char *const members[][2] = {
 	{ "class:misc/snapshot", "/dev/snapshot" }, { "class:misc/loop-control", "/dev/loop" },
 	{ "class:misc/vfio", "/dev/vfio/" },	    { "class:misc/uhid", "/dev/uhid" },
 	{ "class:misc/uinput", "/dev/uinput" },	    { "class:tty/console", "/dev/console" },
-	{ "class:tty/tty0", "/dev/tty0" },
+	{ "class:tty/tty0", "/dev/tty0" },	    { "class:tty/tty1", "/dev/tty0" },
+	{ "class:tty/tty2", "/dev/tty0" },	    { "class:tty/tty7", "/dev/tty0" },
+	{ "class:misc/device-mapper", "/dev/mapper/" },
 };
 
 static unsigned by_start(const char *name, bool read_only, const char **about)

@@ -50,6 +50,10 @@ static size_t plain_length(const unsigned char *s, size_t n)
 	for (size_t i = 1; i < want; i++)
 		if ((s[i] & 0xc0) != 0x80)
 			return 0;
+	/* RFC 3629, 4: none that has a shorter form, no surrogate, none above U+10FFFF. */
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
 	return want;
 }
 

@@ -377,13 +377,17 @@ static void load__unit_section__names_and_booleans_are_checked(void **state)
 		  "infinity\n"
 		  "f.pod:4:15: JobTimeoutSec=: '.' is no time, such as 20s, 5min or infinity\n" },
 		{ "[Unit]\nStartLimitBurst=4294967296\nStartLimitIntervalSec=5.s\n"
-		  "JobTimeoutSec=9999999999999\nSuccessActionExitStatus=256\n"
-		  "RequiresMountsFor=/a %h/b mnt\n[Container c]\n" NEEDED,
+		  "JobTimeoutSec=600000y\nSuccessActionExitStatus=256\n"
+		  "RequiresMountsFor=/a %h/b mnt\nWantsMountsFor=/a/../b %%h\nJobRunningTimeoutSec=+.5\n"
+		  "[Container c]\n" NEEDED,
 		  "f.pod:2:17: StartLimitBurst=: '4294967296' is no number up to 4294967295\n"
 		  "f.pod:3:23: StartLimitIntervalSec=: '5.s' is no time, such as 20s, 5min or infinity\n"
-		  "f.pod:4:15: JobTimeoutSec=: '9999999999999' is no time, such as 20s, 5min or infinity\n"
+		  "f.pod:4:15: JobTimeoutSec=: '600000y' is no time, such as 20s, 5min or infinity\n"
 		  "f.pod:5:25: SuccessActionExitStatus=: '256' is no number up to 255\n"
-		  "f.pod:6:27: RequiresMountsFor=: 'mnt' is no absolute path\n" },
+		  "f.pod:6:27: RequiresMountsFor=: 'mnt' is no absolute path\n"
+		  "f.pod:7:16: WantsMountsFor=: '/a/../b' is no absolute path without '..'\n"
+		  "f.pod:7:24: WantsMountsFor=: '%%h' is no absolute path\n"
+		  "f.pod:8:22: JobRunningTimeoutSec=: '+.5' is no time, such as 20s, 5min or infinity\n" },
 		{ "[Unit]\nDescription=a%%i %i\n[Container c]\n" NEEDED,
 		  "f.pod:2:18: '%i' in a pod that is no instance of a template\n" },
 		{ "[Unit]\nAfter=a.pod\n[Container c]\n" NEEDED "[Unit]\n[Install]\n[Install]\n",
@@ -400,7 +404,7 @@ static void load__unit_section__names_and_booleans_are_checked(void **state)
 			   "Wants=a@b.service x@.service\nAllowIsolate=Y\nConditionHost=x\nX-Mine=,\n"
 			   "Description=a, b\nStartLimitBurst=\nStartLimitIntervalSec=5min 20.5s 1h\n"
 			   "JobTimeoutSec=infinity\nFailureActionExitStatus=0xff\nStartLimitBurst=+4294967295\n"
-			   "JobRunningTimeoutSec=+.5h 3\n"
+			   "JobRunningTimeoutSec=.5h 3 18446744073709us +5s+1 .5\nSuccessActionExitStatus=0b11\n"
 			   "RequiresMountsFor=/srv/a '/b c' %S/x\n[Container c]\n" NEEDED));
 }
 

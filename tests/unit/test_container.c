@@ -206,7 +206,17 @@ static void user_resolve__more_groups_than_can_be__refused(void **state)
 	assert_int_equal(user_resolve(&ids, r->fd, "www", &err), -E2BIG);
 	assert_string_equal(err.msg, "user 'www' has more than 256 groups in the container's /etc/group");
 	assert_int_equal(user_resolve(&ids, r->fd, "0", &err), 0);
-	/* A line, and a file, of which the end is not looked at. */
+	/* A line of any length; no name, and no file, of which the end is not looked at. */
+	n = (size_t)sprintf(text, "many:x:70:");
+	for (unsigned i = 0; i < 20000; i++)
+		n += (size_t)sprintf(text + n, "user%u,", i);
+	(void)strcpy(text + n, "www\nmore:x:71:a,www\nnone:x:72:www2,xwww\nwww:x:34:\n");
+	put(r, "etc/group", text);
+	assert_int_equal(user_resolve(&ids, r->fd, "www:many", &err), 0);
+	assert_int_equal(ids.gid, 70);
+	assert_int_equal(ids.group_n, 2);
+	assert_int_equal(ids.groups[0], 70);
+	assert_int_equal(ids.groups[1], 71);
 	memset(text, 'x', 9000);
 	strcpy(text + 9000, ",www\nwww:x:34:\n");
 	put(r, "etc/group", text);
