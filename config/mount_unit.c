@@ -71,9 +71,15 @@ size_t config_path_parent(const char *path, size_t n)
 	return n;
 }
 
+/* What follows a slash and says nothing: another one, or a dot for the directory itself. */
+static size_t empty_step(const char *s)
+{
+	return s[0] == '/' ? 1 : s[0] == '.' && s[1] == '/' ? 2 : s[0] == '.' && !s[1];
+}
+
 /**
- * config_path_simplify() - drop slashes that say nothing, as systemd does with those of fstab(5)
- * @path: "/mnt//a/" becomes "/mnt/a"; one that is simple is not written to: getmntent(3)
+ * config_path_simplify() - drop what says nothing, as systemd does with paths of fstab(5)
+ * @path: "/mnt//./a/" becomes "/mnt/a"; one that is simple is not written to: getmntent(3)
  *	  has a literal for what a line lacks
  *
  * Return: its length.
@@ -82,11 +88,13 @@ size_t config_path_simplify(char *path)
 {
 	size_t n = 0;
 
-	for (const char *s = path; *s; s++) {
-		if (*s == '/' && n > 0 && path[n - 1] == '/')
-			continue;
-		if (path[n] != *s)
-			path[n] = *s;
+	for (const char *s = path; *s;) {
+		const char c = *s++;
+
+		for (size_t skip; c == '/' && (skip = empty_step(s)) > 0;)
+			s += skip;
+		if (path[n] != c)
+			path[n] = c;
 		n++;
 	}
 	n -= n > 1 && path[n - 1] == '/';

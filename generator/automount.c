@@ -53,7 +53,9 @@ static bool is_in_fstab(const char *root, const char *path, size_t n)
 	f = setmntent(at, "re");
 	while (f && !found && getmntent_r(f, &entry, line, sizeof(line)))
 		found = config_path_simplify(entry.mnt_dir) == n &&
-			strncmp(entry.mnt_dir, path, n) == 0 && hasmntopt(&entry, "x-systemd.automount");
+			strncmp(entry.mnt_dir, path, n) == 0 &&
+			(hasmntopt(&entry, "x-systemd.automount") ||
+			 hasmntopt(&entry, "comment=systemd.automount"));
 	if (f)
 		(void)endmntent(f);
 	return found;

@@ -226,7 +226,8 @@ static int write_registry(const struct table *t, const struct userns_registry *r
 
 /*
  * Whether somebody runs with the range's last id, as the pause of a pod does that has it:
- * another instance of podd has a file of its own. One that is about to end is waited for.
+ * another instance of podd has a file of its own. One that is about to end is waited for;
+ * one that nobody reaps counts.
  */
 static bool has_pause(unsigned range)
 {

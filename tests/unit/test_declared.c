@@ -111,7 +111,7 @@ static void declared_check__fstab__missed_where_the_path_is_below(void **state)
 	struct err err;
 
 	(void)state;
-	fstab("# disks\n/dev/x %s//disk/ ext4 nofail 0 0\n");
+	fstab("# disks\n/dev/x %s/.//disk/. ext4 nofail 0 0\n");
 	snprintf(text, sizeof(text), "'%s/disk' is not mounted, and '/etc/fstab' says that it is to be", root);
 	for (size_t i = 0; i < ARRAY_SIZE(missed); i++) {
 		assert_int_equal(check(missed[i], &err), -ENOENT);
