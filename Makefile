@@ -114,7 +114,7 @@ $(BUILD)/supervisor/own_filter.o: $(BUILD)/gen/own_numbers.h
 # No libc, no relocations, no sanitizer: one page of code and its stack.
 PAUSE_CFLAGS := -std=gnu17 -I. $(WARN) $(if $(WERROR),-Werror) -Os -ffreestanding -fno-stack-protector -fno-pic \
 	    -fno-asynchronous-unwind-tables -fcf-protection=none -nostdlib -static
-$(BUILD)/pod-pause: pause/pause.c pause/board.h
+$(BUILD)/pod-pause: pause/pause.c pause/board.h Makefile
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(PAUSE_CFLAGS) -Wl,--build-id=none -Wl,-z,noseparate-code -Wl,-z,norelro -s -o $@ $<

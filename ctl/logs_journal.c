@@ -97,7 +97,8 @@ enum log_driver logs_driver_of(const struct logs_drivers *d, const char *contain
  * logs_passed_to() - what journalctl finds the lines by that podd passed through
  *
  * journald files a line under its writer's control group. That is in the unit, or with a
- * systemd before 254 beside it.
+ * systemd before 254 beside it. Of a container that does not run, by the unit, which may
+ * have lines of others too.
  */
 void logs_passed_to(char *out, size_t size, const struct logs_drivers *d, const char *pod,
 		    const char *container)
@@ -108,8 +109,8 @@ void logs_passed_to(char *out, size_t size, const struct logs_drivers *d, const 
 	if (own)
 		snprintf(out, size, "_SYSTEMD_CGROUP=%s", own);
 	else
-		snprintf(out, size, "_SYSTEMD_CGROUP=/podd/%s/c-%s + _SYSTEMD_UNIT=%s.pod.service",
-			 pod, container, pod);
+		snprintf(out, size, "_SYSTEMD_CGROUP=/podd/%s/c-%s + _SYSTEMD_UNIT=%s.pod.service + "
+				    "_SYSTEMD_UNIT=pod@%s.service", pod, container, pod, pod);
 }
 
 /**
