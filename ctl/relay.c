@@ -63,6 +63,7 @@ int relay_open(struct relay *out, bool interactive, struct err *err)
 	int r = 0;
 
 	out->room = false;
+	out->unread = -EBADF;
 	for (int fd = 0; fd < 3; fd++)
 		out->ends[fd] = (struct relay_end){ fd, -EBADF };
 	if (!interactive) {
@@ -88,6 +89,10 @@ int relay_open(struct relay *out, bool interactive, struct err *err)
  */
 void relay_passed(struct relay *r)
 {
+	struct relay_end *in = &r->ends[STDIN_FILENO];
+
+	if (in->pipe >= 0 && in->passed >= 0 && lseek(STDIN_FILENO, 0, SEEK_CUR) >= 0)
+		r->unread = take_fd(&in->passed);
 	for (int fd = 0; fd < 3; fd++)
 		if (r->ends[fd].passed != fd)
 			close_fd(&r->ends[fd].passed);
@@ -234,7 +239,12 @@ int relay_run(struct relay *r, struct conn *conn, json_t **reply, struct err *er
 
 void relay_close(struct relay *r)
 {
+	int n = 0;
+
 	relay_passed(r);
+	if (r->unread >= 0 && ioctl(r->unread, FIONREAD, &n) == 0 && n > 0)
+		(void)lseek(STDIN_FILENO, -(off_t)n, SEEK_CUR); /* it could be sought in before */
+	close_fd(&r->unread);
 	for (int fd = 0; fd < 3; fd++)
 		close_fd(&r->ends[fd].pipe);
 }

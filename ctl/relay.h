@@ -15,6 +15,7 @@
  * and the operator's shell reads again. Nor a file, which it could cut off, or open again
  * through /proc to read or to write; a socket, as a unit's output into the journal is; or
  * a device. For each of those the command gets a pipe instead, and podctl carries the bytes.
+ * What of a file nobody has read when the command is over is put back, for who reads next.
  */
 struct relay_end {
 	int passed; /* what the command gets: podctl's own, or owned and another number */
@@ -24,6 +25,7 @@ struct relay_end {
 struct relay {
 	struct relay_end ends[3]; /* standard input, output, error */
 	bool room;                /* the pipe of standard input takes more */
+	int unread;               /* its reading end, where a file gives what goes in; or -EBADF */
 };
 
 int relay_open(struct relay *out, bool interactive, struct err *err);
