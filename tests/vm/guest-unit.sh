@@ -248,6 +248,20 @@ stops_an_orphan() {  # stops_an_orphan LINE STATE: with that line in [Service]
 	systemctl daemon-reload && systemctl reset-failed $unit 2>/dev/null || true
 }
 
+# The next podd has failed (there is no file), and what ends its unit takes its time.
+stops_in_stop_post() {
+	mkdir -p /run/systemd/system/$unit.d
+	printf '[Service]\n%s\n' RestartSec=100ms 'ExecStopPost=sleep 5' >/run/systemd/system/$unit.d/slow.conf
+	systemctl daemon-reload && systemctl restart $unit && mv /etc/podd/tiny.pod /run/gone.pod &&
+		kill -KILL "$(show MainPID)" && until_show NRestarts 1 && until_show ExecMainStatus 2 &&
+		until_ok eval "pgrep -x sleep && shows SubState stop-post" && until_ok active pod-orphan@tiny && pgrep pod-pause || return 1
+	systemctl stop $unit
+	journalctl -u $unit -u pod-orphan@tiny -o cat | tail -n 12
+	mv /run/gone.pod /etc/podd/tiny.pod && rm -r /run/systemd/system/$unit.d && systemctl daemon-reload
+	systemctl reset-failed $unit 2>/dev/null || true
+	! pgrep -l 'podd|pod-pause' && [ ! -e /run/podd/tiny ] && ! active $unit pod-orphan@tiny
+}
+
 # The file asks for more time than its unit has, since systemd has not read it again: podd --stop
 # takes the time of the file, whichever unit runs it.
 stops_in_the_files_time() {
@@ -311,6 +325,7 @@ check "unit: restart makes the pod anew" restarts
 check "unit: a stop while systemd waits to start the next podd stops the pod" \
 	stops_an_orphan RestartSec=600 auto-restart
 check "unit: so it does when there will be no next podd" stops_an_orphan Restart=no failed
+check "unit: so it does when the next podd has failed just now" stops_in_stop_post
 check "unit: without a podd the stop has the time that the file gives" stops_in_the_files_time pod-orphan@tiny.service
 check "unit: so it has after a podd that hangs" stops_in_the_files_time $unit
 check "unit: starts again" starts
