@@ -37,7 +37,8 @@
  * so a container cloned like that sees itself in "/" and nothing of the host.
  *
  * Controllers are enabled on the way down as the limits need them, and memory
- * always, so that an OOM kill is told from any other SIGKILL. Enabling is best
+ * always, so that an OOM kill is told from any other SIGKILL; containers have a
+ * limit of tasks always, where they can (LIMIT_STANDARD). Enabling is best
  * effort: whether a limit holds is decided where it is written
  * (cgroup_limits_apply()), and there the missing controller has its name.
  *

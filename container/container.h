@@ -121,6 +121,7 @@ struct container_started {
 	const char *stage; /* on failure: which one, a static string */
 };
 
+int container_enter_directory(const char *dir, struct err *err);
 int container_spawn(struct container_started *out, const struct container_process *p,
 		    struct err *err);
 

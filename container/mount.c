@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/sys.h"
@@ -213,23 +211,4 @@ int mount_open_target(int *out, int root_fd, const char *path, mode_t type, stru
 		parent = fd;
 	}
 	return err_sys(err, "open '%s' in the root", path);
-}
-
-/**
- * mount_enter() - make a directory of the caller's root the working directory
- *
- * Mustn't: end up outside of the root, through a descriptor of that (CVE-2024-21626):
- * getcwd(2) says "(unreachable)" then.
- *
- * Return: 0, or -errno with @err filled (EXDEV: it is outside).
- */
-int mount_enter(const char *dir, struct err *err)
-{
-	char cwd[PATH_MAX];
-
-	if (chdir(dir) < 0 || syscall(SYS_getcwd, cwd, sizeof(cwd)) < 0)
-		return err_sys(err, "enter the directory '%s'", dir);
-	if (cwd[0] != '/')
-		return err_set(err, EXDEV, "the directory '%s' lies outside the root", dir);
-	return 0;
 }

@@ -27,7 +27,6 @@
 #include "container/identity.h"
 #include "container/labels.h"
 #include "container/landlock.h"
-#include "container/mount.h"
 #include "container/pidns.h"
 #include "container/rlimits.h"
 #include "container/user.h"
@@ -149,16 +148,33 @@ static void make_directory(const char *dir)
 	(void)mkdir(path, 0755);
 }
 
-/*
- * Should: change to WorkingDirectory= while still able to enter any directory.
+/**
+ * container_enter_directory() - make a directory of the caller's root the working directory
+ *
+ * Mustn't: end up outside of the root, through a descriptor of that (CVE-2024-21626):
+ * getcwd(2) says "(unreachable)" then.
+ *
+ * Return: 0, or -errno with @err filled (EXDEV: it is outside).
  */
+int container_enter_directory(const char *dir, struct err *err)
+{
+	char cwd[PATH_MAX];
+
+	if (chdir(dir) < 0 || syscall(SYS_getcwd, cwd, sizeof(cwd)) < 0)
+		return err_sys(err, "enter the directory '%s'", dir);
+	if (cwd[0] != '/')
+		return err_set(err, EXDEV, "the directory '%s' lies outside the root", dir);
+	return 0;
+}
+
+/* Should: change to WorkingDirectory= while still able to enter any directory. */
 static int enter_directory(struct start *s)
 {
 	const char *dir = s->p->cwd ? s->p->cwd : "/";
 
 	if (s->p->make_cwd && access(dir, F_OK) < 0 && errno == ENOENT)
 		make_directory(dir);
-	return mount_enter(dir, s->err);
+	return container_enter_directory(dir, s->err);
 }
 
 static int limit_capabilities(struct start *s)

@@ -121,6 +121,7 @@ static char *lines_next(struct lines *l)
 				return piece;
 			l->start = l->end;
 			cut = l->lost = true;
+			l->is_rest = false; /* that ends with the line */
 		}
 		if (!newline && lines_fill(l))
 			continue;
@@ -215,7 +216,8 @@ static bool has_member(char *members, const char *name)
 	return false;
 }
 
-/* One that is left out is no less: it may be what shuts a file to its members. */
+/* None is left out without a word: it may be what shuts a file to its members
+ * (CVE-2023-25173). */
 static int add_group(struct user_ids *out, gid_t gid, const char *name, struct err *err)
 {
 	for (size_t i = 0; i < out->group_n; i++)

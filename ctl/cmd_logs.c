@@ -90,15 +90,14 @@ static void tell_left_out(struct ctl *ctl, const struct logs_drivers *d, enum lo
 	json_object_foreach(d->drivers, name, ignored) {
 		if (logs_driver_of(d, name) != driver)
 			continue;
-		if (driver == LOG_JOURNALD)
+		if (driver == LOG_JOURNALD) {
 			fprintf(ctl->errors, "podctl: container '%s' logs to the journal: "
 					     "podctl logs -c %s %s\n", name, name, pod);
-		else
-			logs_passed_to(query, sizeof(query), d, pod, name);
-		if (driver != LOG_JOURNALD)
-			fprintf(ctl->errors, "podctl: container '%s' has LogDriver=passthrough: it "
-					     "writes where podd does, in a unit: journalctl %s\n",
-				name, query);
+			continue;
+		}
+		logs_passed_to(query, sizeof(query), d, pod, name);
+		fprintf(ctl->errors, "podctl: container '%s' has LogDriver=passthrough: it writes where "
+				     "podd does, in a unit: journalctl %s\n", name, query);
 	}
 }
 

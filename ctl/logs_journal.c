@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "cgroup/cgroup.h"
 #include "config/keys.h"
 #include "config/load.h"
 #include "ctl/pods.h"
@@ -36,10 +35,11 @@ static int ask_podd(struct logs_drivers *out, struct ctl *ctl, const char *pod, 
 	json_array_foreach(json_object_get(json_object_get(reply, "pod"), "containers"), i, c) {
 		const char *name = json_string_value(json_object_get(c, "name"));
 		json_t *driver = json_object_get(c, "log_driver"); /* none: a podd before 0.1 had it */
+		json_t *group = json_object_get(json_object_get(c, "cgroup"), "name");
 
 		if (name && driver &&
 		    (json_object_set(out->drivers, name, driver) < 0 ||
-		     json_object_set(out->pids, name, json_object_get(c, "pid")) < 0))
+		     (group && json_object_set(out->groups, name, group) < 0)))
 			return err_set(err, ENOMEM, "out of memory");
 	}
 	return 0;
@@ -71,8 +71,8 @@ int logs_drivers_find(struct logs_drivers *out, struct ctl *ctl, const char *pod
 	struct err no_podd;
 
 	out->drivers = json_object();
-	out->pids = json_object();
-	if (!out->drivers || !out->pids)
+	out->groups = json_object();
+	if (!out->drivers || !out->groups)
 		return err_set(err, ENOMEM, "out of memory");
 	if (ask_podd(out, ctl, pod, &no_podd) < 0 && pods_file(&ctl->paths, pod, path))
 		ask_file(out->drivers, path);
@@ -103,11 +103,10 @@ enum log_driver logs_driver_of(const struct logs_drivers *d, const char *contain
 void logs_passed_to(char *out, size_t size, const struct logs_drivers *d, const char *pod,
 		    const char *container)
 {
-	json_int_t pid = json_integer_value(json_object_get(d->pids, container));
-	cleanup_free char *own = pid > 0 ? cgroup_of_process((pid_t)pid) : NULL;
+	const char *group = json_string_value(json_object_get(d->groups, container));
 
-	if (own)
-		snprintf(out, size, "_SYSTEMD_CGROUP=%s", own);
+	if (group)
+		snprintf(out, size, "_SYSTEMD_CGROUP=%s", group);
 	else
 		snprintf(out, size, "_SYSTEMD_CGROUP=/podd/%s/c-%s + _SYSTEMD_UNIT=%s.pod.service + "
 				    "_SYSTEMD_UNIT=pod@%s.service", pod, container, pod, pod);
@@ -179,5 +178,5 @@ int logs_journal_show(const struct ctl *ctl, const struct logs_query *query, con
 void logs_drivers_done(struct logs_drivers *d)
 {
 	json_decref(take_ptr(d->drivers));
-	json_decref(take_ptr(d->pids));
+	json_decref(take_ptr(d->groups));
 }

@@ -17,7 +17,7 @@
  */
 struct logs_drivers {
 	json_t *drivers; /* names of containers to words of LogDriver=; NULL: nobody knows */
-	json_t *pids;	 /* of those that run */
+	json_t *groups;	 /* and to the control groups of those that run, as podd tells them */
 };
 
 int logs_drivers_find(struct logs_drivers *out, struct ctl *ctl, const char *pod, struct err *err);

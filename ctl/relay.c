@@ -136,7 +136,7 @@ static int carry_said(struct relay *r, int fd, size_t most, struct err *err)
 
 	if (more <= 0)
 		close_fd(&r->ends[fd].pipe);
-	return more == 0 || more == -EPIPE || more == 1 ? 0 :
+	return more >= 0 || more == -EPIPE ? 0 :
 	       err_set(err, -more, "write what the command says: %s", strerror(-more));
 }
 

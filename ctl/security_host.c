@@ -77,6 +77,7 @@ static bool is_place(const char *path, const char *place)
 	return is_below(path, place);
 }
 
+/* Of what is listed at @path, and below. */
 static unsigned worst_below(const char *path, bool read_only)
 {
 	unsigned worst = 0;
@@ -99,7 +100,7 @@ static unsigned worst_below(const char *path, bool read_only)
  */
 unsigned security_place(const char *path, bool read_only, const char **about)
 {
-	unsigned score = 0;
+	unsigned score = 0, below = worst_below(path, read_only);
 	size_t n = strlen(path);
 
 	*about = NULL;
@@ -109,8 +110,8 @@ unsigned security_place(const char *path, bool read_only, const char **about)
 		score = read_only ? places[i].ro : places[i].rw;
 		*about = places[i].about;
 	}
-	if (*about && worst_below(path, read_only) > score)
-		score = worst_below(path, read_only);
+	if (*about && below > score)
+		score = below;
 	if (n > 5 && strcmp(path + n - 5, ".sock") == 0 && score < 60) {
 		score = 60;
 		*about = "a socket of a service of the host; read-only does not shut it";
@@ -147,7 +148,6 @@ unsigned security_secret(const char *path, const char **about)
 static const char memory[] = "the host's memory", disk[] = "a disk, as it is";
 static const char disks[] = "disks, as they are", raw[] = "a disk, by its commands";
 static const char typed[] = "what is typed on the host", types[] = "types on the host";
-
 static const char console[] = "the host's screen and keyboard";
 
 /* By the beginning of the path. */

@@ -239,14 +239,18 @@ static json_t *limits(const struct cgroup *cg, const struct cgroup_limits *l)
 	return o;
 }
 
-static json_t *group(const struct cgroup *cg)
+/* @process: one that is in it, or 0. By that group's name journald files what it writes. */
+static json_t *group(const struct cgroup *cg, pid_t process)
 {
+	cleanup_free char *name = process > 0 ? cgroup_of_process(process) : NULL;
 	struct cgroup_stats stats;
 	char path[PATH_MAX];
 	json_t *o = json_object();
 
 	if (cgroup_path(cg, path, sizeof(path)) == 0)
 		json_object_set_new(o, "path", json_text_string(path));
+	if (name)
+		json_object_set_new(o, "name", json_text_string(name));
 	cgroup_stats(cg, &stats);
 	if (stats.memory_bytes != CGROUP_STAT_ABSENT)
 		json_object_set_new(o, "memory_bytes", json_integer((json_int_t)stats.memory_bytes));
@@ -325,7 +329,7 @@ static json_t *container_details(const struct pod *pod, unsigned i)
 	json_object_set_new(o, "restart_policy", json_string(policy[m->spec->restart.policy]));
 	json_object_set_new(o, "limits", limits(&m->cgroup, &m->spec->limits));
 	json_object_set_new(o, "oom_policy", json_string(member_oom_group(m) ? "kill" : "continue"));
-	json_object_set_new(o, "cgroup", group(&m->cgroup));
+	json_object_set_new(o, "cgroup", group(&m->cgroup, m->pid));
 	json_object_set_new(o, "log_driver",
 			    json_string(config_key_find(CONFIG_CONTAINER, "LogDriver")
 						->words[m->spec->log.driver]));
@@ -376,7 +380,7 @@ json_t *describe_inspect(const struct pod *pod)
 	json_object_set_new(o, "network", network(pod));
 	json_object_set_new(o, "user_namespace", user_namespace(&pod->pause.userns));
 	json_object_set_new(o, "limits", limits(&pod->cgroup, &pod->spec->limits));
-	json_object_set_new(o, "cgroup", group(&pod->cgroup));
+	json_object_set_new(o, "cgroup", group(&pod->cgroup, 0));
 	json_object_set_new(o, "pause_pid", json_integer(pod->pause.pid));
 	json_object_set_new(o, "loop", json_string(loop_backend(pod->loop) == LOOP_EPOLL ? "epoll" :
 											  "io_uring"));

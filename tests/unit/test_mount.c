@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* container/mount.h: walls that others stand in front of, each by itself. */
+/* Walls around a container's root that others stand in front of, each by itself. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +17,7 @@
 #include "base/child.h"
 #include "base/fd.h"
 #include "base/io.h"
+#include "container/container.h"
 #include "container/mount.h"
 
 struct place {
@@ -97,9 +98,9 @@ static int enter_from_outside(void *arg)
 
 	snprintf(outside, sizeof(outside), "%s/outside", p->path);
 	fd = open(outside, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fchdir(p->root) < 0 || chroot(".") < 0 || mount_enter("/inside", &err) < 0)
+	if (fd < 0 || fchdir(p->root) < 0 || chroot(".") < 0 || container_enter_directory("/inside", &err) < 0)
 		return 1;
-	if (fchdir(fd) < 0 || mount_enter(".", &err) != -EXDEV ||
+	if (fchdir(fd) < 0 || container_enter_directory(".", &err) != -EXDEV ||
 	    strcmp(err.msg, "the directory '.' lies outside the root") != 0)
 		return 2;
 	return 0;
