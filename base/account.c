@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/keyring.h"
+
 #define LINE_SIZE 4096
 
 /* Neither root nor "leave it as it is" (setresuid(2)); 16 bit programs take 65535 for that. */
@@ -45,7 +47,7 @@ struct account account_find(const char *passwd, const char *name)
 }
 
 /**
- * account_become() - be that user, with its own group alone, for good
+ * account_become() - be that user, with its own group and an empty keyring, for good
  *
  * All capabilities go with root's id (capabilities(7)), unless they were told to stay.
  *
@@ -53,6 +55,10 @@ struct account account_find(const char *passwd, const char *name)
  */
 int account_become(const struct account *who)
 {
+	int r = keyring_leave();
+
+	if (r < 0)
+		return r;
 	if (setgroups(0, NULL) < 0 || setresgid(who->gid, who->gid, who->gid) < 0 ||
 	    setresuid(who->uid, who->uid, who->uid) < 0)
 		return -errno;

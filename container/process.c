@@ -20,6 +20,7 @@
 #include "base/fault.h"
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/keyring.h"
 #include "base/sys.h"
 #include "container/audit.h"
 #include "container/container.h"
@@ -79,6 +80,17 @@ struct stage {
 static int set_limits(struct start *s)
 {
 	return rlimits_set(s->p->rlimits, s->err);
+}
+
+/*
+ * Should: leave podd's keyring to podd, and each program its own: ids do not count for who
+ * possesses one. As the host's root, whose quota of keys no container can use up.
+ */
+static int leave_keyring(struct start *s)
+{
+	int r = keyring_leave();
+
+	return r < 0 ? err_set(s->err, -r, "make a session keyring: %s", strerror(-r)) : 0;
 }
 
 /* Should: leave the host's ids and capabilities behind, before all that can wait. */
@@ -292,6 +304,7 @@ static int exec_program(struct start *s)
 /* In this order. */
 static const struct stage stages[] = {
 	{ "limits", set_limits, NULL },
+	{ "keyring", leave_keyring, NULL },
 	{ "user-namespace", enter_user_namespace, NULL },
 	{ "stdio", arrange_stdio, NULL },
 	{ "labels", set_labels, NULL },
@@ -378,6 +391,25 @@ static bool is_anonymous_pipe(int fd)
 	return fstatfs(fd, &fs) == 0 && fs.f_type == PIPEFS_MAGIC;
 }
 
+/*
+ * So that the program can open /dev/stdout by name, whoever it is. What is lent only in the
+ * direction that it has it: in a pipe of others is also what they have written.
+ */
+static void let_open(const struct start *s, int fd)
+{
+	const uid_t uid = userns_host_id(s->p->userns, s->ids.uid);
+	const gid_t gid = userns_host_id(s->p->userns, s->ids.gid);
+	const bool reads = (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY;
+
+	if (!is_anonymous_pipe(fd))
+		return;
+	/* Where this fails it still has the descriptor. */
+	if (!s->p->lent_stdio)
+		(void)!fchown(fd, uid, gid);
+	else if (fchown(fd, (uid_t)-1, gid) == 0)
+		(void)fchmod(fd, reads ? 0640 : 0620);
+}
+
 static int open_stdio(struct start *s)
 {
 	if (s->p->tty)
@@ -392,12 +424,8 @@ static int open_stdio(struct start *s)
 			return err_sys(s->err, "open '/dev/null'");
 		s->stdio[i] = s->null_fd;
 	}
-	/* So that the program can open /dev/stdout by name, whoever it is. */
 	for (int i = 0; i < 3; i++)
-		if (is_anonymous_pipe(s->stdio[i]) &&
-		    fchown(s->stdio[i], userns_host_id(s->p->userns, s->ids.uid),
-			   userns_host_id(s->p->userns, s->ids.gid)) < 0)
-			continue; /* it still has the descriptor */
+		let_open(s, s->stdio[i]);
 	return 0;
 }
 

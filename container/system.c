@@ -18,6 +18,7 @@
 #define NOSUID_NODEV (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 #define NO_ALL	     (NOSUID_NODEV | MOUNT_ATTR_NOEXEC)
 #define TTY_GROUP    5 /* in all images */
+#define PTS_MAX	     "256" /* of 3,072 that all pods of the host have (kernel.pty.max) */
 
 /* The standard nodes, Documentation/admin-guide/devices.txt. */
 static const struct {
@@ -111,7 +112,7 @@ static int add_dev(int root_fd, int shm_fd, const struct container_root_args *ar
 	const struct mount_fs pts_fs = {
 		.type = "devpts",
 		.attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
-		.options = { { "ptmxmode", "0666" }, { "mode", "0620" }, { "gid", tty } },
+		.options = { { "ptmxmode", "0666" }, { "mode", "0620" }, { "gid", tty }, { "max", PTS_MAX } },
 	};
 	static const struct mount_fs mqueue_fs = { .type = "mqueue", .attributes = NO_ALL };
 	cleanup_close int dev = -EBADF, target = -EBADF, shm = -EBADF;

@@ -56,6 +56,6 @@
 	OWN_CALL(migrate_pages, 0)                                                              \
 	OWN_CALL(add_key, 0)                                                                    \
 	OWN_CALL(request_key, 0)                                                                \
-	OWN_CALL(keyctl, 0)                                                                     \
+	OWN_CALL(keyctl, 0) /* but for base/keyring.c */                                        \
 	OWN_CALL(syslog, 0)                                                                     \
 	OWN_CALL(vhangup, CAPABILITY(SYS_TTY_CONFIG))

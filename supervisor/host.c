@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -18,6 +19,7 @@
 
 #include "base/child.h"
 #include "base/fd.h"
+#include "base/keyring.h"
 #include "base/sys.h"
 
 #ifdef __GLIBC__
@@ -140,9 +142,9 @@ static int clear_signals(struct err *err)
  *
  * All signals blocked (base/child.h asks for it; the loop takes them from a
  * signalfd), not dumpable (children in the pod share our memory for a moment:
- * nobody in there may trace them), and a mount namespace of our own, which gets
- * the host's mounts and gives none back: what a start mounts for a moment is
- * seen by nobody and cannot outlive us. Descriptors of directories have to be
+ * nobody in there may trace them), without the keys of who has started us, and in
+ * a mount namespace of our own, which gets the host's mounts and gives none back:
+ * what a start mounts for a moment is seen by nobody and cannot outlive us. Descriptors of directories have to be
  * opened after this.
  *
  * Return: 0 or -errno with @err filled; host_lacks() tells whose fault it is.
@@ -166,6 +168,9 @@ int host_prepare_process(struct err *err)
 	umask(022); /* containers inherit it */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return err_sys(err, "make podd not dumpable");
+	r = keyring_leave();
+	if (r < 0)
+		return err_set(err, -r, "make a session keyring: %s", strerror(-r));
 	if (unshare(CLONE_NEWNS) < 0)
 		return err_sys(err, "make podd's mount namespace");
 	if (sys_mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &slave) < 0)

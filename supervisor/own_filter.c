@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/bpf.h>
+#include <linux/keyctl.h>
 #include <linux/seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -209,26 +210,41 @@ static void put(struct code *c, const struct sock_filter *insns, size_t n)
 	c->n += n;
 }
 
-/* bpf(2), but not what cgroup/devices.c does with it. */
-static void put_bpf(struct code *c, uint32_t number)
-{
-	const struct sock_filter insns[] = {
-		EQUALS(number, 0, 5),
-		LOAD(FIRST_ARG),
-		EQUALS(BPF_PROG_LOAD, 1, 0),
-		EQUALS(BPF_PROG_ATTACH, 0, 1),
-		ALLOW,
-		REFUSE(EPERM),
-	};
-
-	put(c, insns, ARRAY_SIZE(insns));
-}
+/* What podd itself does with a call that it refuses, of the ABI that it is built for. */
+static const struct use {
+	uint32_t number;
+	uint32_t first_arg;
+} own_uses[] = {
+	{ SYS_bpf, BPF_PROG_LOAD }, /* cgroup/devices.c */
+	{ SYS_bpf, BPF_PROG_ATTACH },
+	{ SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING }, /* base/keyring.c, in each program's child */
+};
 
 /* One that is refused. */
 struct number {
 	uint32_t number;
-	bool is_bpf; /* of the ABI that podd is built for */
+	bool is_native; /* podd may make it, if it is among own_uses */
 };
+
+static void put_refusal(struct code *c, const struct number *call)
+{
+	const struct sock_filter skip = EQUALS(call->number, 0, 0), load = LOAD(FIRST_ARG),
+				 allow = ALLOW, refuse = REFUSE(EPERM);
+	const size_t begin = c->n;
+
+	put(c, &skip, 1);
+	for (size_t i = 0; call->is_native && i < ARRAY_SIZE(own_uses); i++) {
+		const struct sock_filter compare = EQUALS(own_uses[i].first_arg, 0, 1);
+
+		if (own_uses[i].number != call->number)
+			continue;
+		put(c, &load, 1);
+		put(c, &compare, 1);
+		put(c, &allow, 1);
+	}
+	put(c, &refuse, 1);
+	c->insns[begin].jf = (uint8_t)(c->n - begin - 1);
+}
 
 static int by_number(const void *a, const void *b)
 {
@@ -254,14 +270,8 @@ static void put_numbers(struct code *c, const struct number *numbers, size_t n)
 		put_numbers(c, numbers + half, n - half);
 		return;
 	}
-	for (size_t i = 0; i < n; i++) {
-		const struct sock_filter refuse[] = { EQUALS(numbers[i].number, 0, 1), REFUSE(EPERM) };
-
-		if (numbers[i].is_bpf)
-			put_bpf(c, numbers[i].number);
-		else
-			put(c, refuse, ARRAY_SIZE(refuse));
-	}
+	for (size_t i = 0; i < n; i++)
+		put_refusal(c, &numbers[i]);
 	put(c, &allow, 1);
 }
 
@@ -279,8 +289,7 @@ static void put_calls(struct code *c, uint32_t arch, uint64_t refused)
 			if (own_abis[i] != arch || number < 0 || !(refused & UINT64_C(1) << call) ||
 			    (x32 && refused & UINT64_C(1) << X32))
 				continue;
-			numbers[n++] = (struct number){ (uint32_t)number,
-							i == 0 && number == SYS_bpf };
+			numbers[n++] = (struct number){ (uint32_t)number, i == 0 };
 		}
 	qsort(numbers, n, sizeof(numbers[0]), by_number);
 	put_numbers(c, numbers, n);

@@ -2,6 +2,7 @@
 /* What a process in a container may do, told from inside. Static: it runs in any root. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/keyctl.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -119,17 +120,57 @@ static int abstract_socket(const char *what, const char *name)
 	return 0;
 }
 
-/* As many instances of inotify as there are, until stdin ends. */
-static int take_inotify(void)
+static int open_inotify(void)
+{
+	return inotify_init1(0);
+}
+
+static int open_terminal(void)
+{
+	return open("/dev/ptmx", O_RDWR | O_NOCTTY);
+}
+
+/* As many of what the kernel has a bounded number of as there are, until stdin ends. */
+static int take_all(int (*take_one)(void))
 {
 	int n = 0;
 
-	while (inotify_init1(0) >= 0)
+	while (take_one() >= 0)
 		n++;
 	printf("%d %s\n", n, strerrorname_np(errno));
 	fflush(stdout);
 	(void)getchar();
 	return 0;
+}
+
+/* The session keyring: its serial number, and what it has. "key": with one more of that name. */
+static int show_keys(const char *name)
+{
+	int32_t keys[64];
+	char about[256];
+	long n;
+
+	if (name && syscall(SYS_add_key, "user", name, "secret", 6, KEY_SPEC_SESSION_KEYRING) < 0)
+		return printf("%s\n", strerrorname_np(errno)) < 0;
+	printf("%ld", syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0));
+	n = syscall(SYS_keyctl, KEYCTL_READ, KEY_SPEC_SESSION_KEYRING, keys, sizeof(keys));
+	for (long i = 0; i < n / (long)sizeof(keys[0]); i++) {
+		long k = syscall(SYS_keyctl, KEYCTL_DESCRIBE, keys[i], about, sizeof(about));
+
+		printf(" %s", k < 0 ? strerrorname_np(errno) : strrchr(about, ';') + 1);
+	}
+	puts(n < 0 ? strerrorname_np(errno) : "");
+	return 0;
+}
+
+/* As who has logged in, and has a key that nobody else may have. */
+static int log_in(const char *name, char *argv[])
+{
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 ||
+	    syscall(SYS_add_key, "user", name, "secret", 6, KEY_SPEC_SESSION_KEYRING) < 0)
+		return 1;
+	(void)execvp(argv[0], argv);
+	return 1;
 }
 
 /* Whether PID 1's limits can be set by who takes that id. */
@@ -183,12 +224,19 @@ int main(int argc, char *argv[])
 		return 0;
 	}
 	if (argc == 2 && strcmp(argv[1], "inotify") == 0)
-		return take_inotify();
+		return take_all(open_inotify);
+	if (argc == 2 && strcmp(argv[1], "terminals") == 0)
+		return take_all(open_terminal);
+	if ((argc == 2 || argc == 3) && strcmp(argv[1], "keys") == 0)
+		return show_keys(argv[2]);
+	if (argc > 3 && strcmp(argv[1], "login") == 0)
+		return log_in(argv[2], argv + 3);
 	if (argc == 3 && strcmp(argv[1], "limit-init") == 0)
 		return limit_init((unsigned)strtoul(argv[2], NULL, 10));
 	if (argc == 2 && strcmp(argv[1], "trace-init") == 0)
 		return trace_init();
 	fprintf(stderr, "Usage: probe privileges | calls | call [i386:]NUMBER ARG... |\n"
-			"             abstract listen|connect NAME | inotify | mqueue NAME | limit-init ID | trace-init\n");
+			"             abstract listen|connect NAME | inotify | terminals | mqueue NAME |\n"
+			"             limit-init ID | trace-init | keys [NAME] | login NAME PROGRAM ARG...\n");
 	return 2;
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/keyctl.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -26,6 +27,7 @@
 #include "base/fd.h"
 #include "base/handed.h"
 #include "base/io.h"
+#include "base/keyring.h"
 #include "base/sys.h"
 #include "cgroup/cgroup.h"
 #include "container/mount.h"
@@ -97,6 +99,48 @@ static void mounts_of_the_host__all_capabilities_of_the_pod__cannot_be_changed(v
 	(void)state;
 	need_root();
 	assert_int_equal(in_child(mount_in_a_namespace_of_the_host, NULL), 0);
+}
+
+static long find_key(void)
+{
+	return syscall(SYS_keyctl, KEYCTL_SEARCH, KEY_SPEC_SESSION_KEYRING, "user", "podd-contract", 0);
+}
+
+/* Another id, in another user namespace: who possesses the keyring has its keys. */
+static int use_keys(void *arg)
+{
+	struct err err = { 0 };
+	char secret[8];
+	long key;
+
+	(void)arg;
+	if (userns_enter(&ns, &err) < 0 || setresuid(1000, 1000, 1000) < 0)
+		return 1;
+	key = find_key();
+	if (key < 0 || syscall(SYS_keyctl, KEYCTL_READ, key, secret, sizeof(secret)) != 6)
+		return 2;
+	if (keyring_leave() < 0 || find_key() >= 0 || errno != ENOKEY)
+		return 3;
+	/* Not by its number either. */
+	return syscall(SYS_keyctl, KEYCTL_READ, key, secret, sizeof(secret)) == -1 && errno == EACCES ? 0 : 4;
+}
+
+static int have_key(void *arg)
+{
+	if (keyring_leave() < 0 || syscall(SYS_add_key, "user", "podd-contract", "secret", 6,
+					   KEY_SPEC_SESSION_KEYRING) < 0)
+		return 5;
+	return in_child(use_keys, arg);
+}
+
+static void session_keyring__of_the_parent__used_in_another_user_namespace(void **state)
+{
+	(void)state;
+	need_root();
+	if (syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0) < 0 &&
+	    errno == ENOSYS)
+		skip();
+	assert_int_equal(in_child(have_key, NULL), 0);
 }
 
 static int be(void *arg)
@@ -400,6 +444,7 @@ int main(void)
 		cmocka_unit_test(create__range__found_again),
 		cmocka_unit_test(pidfd_getfd__program_that_may_not_be_read__refused),
 		cmocka_unit_test(mounts_of_the_host__all_capabilities_of_the_pod__cannot_be_changed),
+		cmocka_unit_test(session_keyring__of_the_parent__used_in_another_user_namespace),
 		cmocka_unit_test(clone_into_cgroup__from_within__refused),
 		cmocka_unit_test(overlay__idmapped_lower__ids_of_the_range),
 		cmocka_unit_test(file_system_ids__of_the_pod__owner_of_what_is_made),

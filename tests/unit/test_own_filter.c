@@ -4,6 +4,7 @@
 #include <linux/audit.h>
 #include <linux/bpf.h>
 #include <linux/capability.h>
+#include <linux/keyctl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -113,6 +114,16 @@ static void compile__bpf__only_what_filters_of_devices_take(void **state)
 	assert_int_equal(ask(own_filter_all(), AUDIT_ARCH_M68K, 1, 0), NONE);
 }
 
+static void compile__keyctl__only_an_empty_session_keyring(void **state)
+{
+	const uint32_t arch = seccomp_abi_native()->audit_arch;
+
+	(void)state;
+	for (uint64_t command = 0; command < 64; command++)
+		assert_int_equal(ask(own_filter_all(), arch, SYS_keyctl, command),
+				 command == KEYCTL_JOIN_SESSION_KEYRING ? SECCOMP_RET_ALLOW : REFUSED);
+}
+
 static void needed__default__nothing(void **state)
 {
 	struct container_spec run = { 0 };
@@ -210,6 +221,7 @@ int main(void)
 		cmocka_unit_test(compile__each_call__refused_in_each_abi),
 		cmocka_unit_test(compile__all_others__let_through),
 		cmocka_unit_test(compile__bpf__only_what_filters_of_devices_take),
+		cmocka_unit_test(compile__keyctl__only_an_empty_session_keyring),
 		cmocka_unit_test(needed__default__nothing),
 		cmocka_unit_test(needed__unconfined__all_but_what_the_kernel_refuses),
 		cmocka_unit_test(needed__profile__what_it_may_let_through),
