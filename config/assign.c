@@ -112,7 +112,8 @@ static void check_twice(struct loader *l, const char *name, struct config_pos la
 			struct config_pos pos)
 {
 	if (last.line && last.file == pos.file)
-		config_diags_add(l->diags, pos, "section [%s] is already on line %u", name, last.line);
+		config_diags_add(l->diags, pos,
+				 "section [%s] is already on line %u", name, last.line);
 }
 
 /* [Unit] and [Install]. */
@@ -197,7 +198,8 @@ static const char *specifier(struct loader *l, char c, struct config_pos pos)
 		return NULL;
 	default:
 		config_diags_add(l->diags, pos,
-				 "unknown specifier '%%%.*s' (there are %%d, %%i, %%n, %%H and %%%%)",
+				 "unknown specifier '%%%.*s' "
+				 "(there are %%d, %%i, %%n, %%H and %%%%)",
 				 c > ' ' && c < 0x7f, &c);
 		return NULL;
 	}

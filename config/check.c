@@ -40,7 +40,8 @@ static void check_required(struct loader *l, size_t i)
 
 	for (size_t k = 0; k < CONFIG_KEY_N; k++)
 		if (config_keys[k].required && !state->keys[k].set)
-			config_diags_add(l->diags, state->first, "container '%s': %s= is missing", name,
+			config_diags_add(l->diags, state->first,
+					 "container '%s': %s= is missing", name,
 					 config_keys[k].name);
 	if (image && assigned(state, CONFIG_CONTAINER, "Rootfs")->set)
 		config_diags_add(l->diags, assigned(state, CONFIG_CONTAINER, "Rootfs")->pos,
@@ -108,7 +109,8 @@ static void check_set(struct loader *l, const struct section_state *state, const
 	    assigned(&l->pod, CONFIG_POD, key)->bad)
 		return;
 	idset_format(of_pod, have, sizeof(have));
-	config_diags_add(l->diags, a->pos, "%s=: %u is not the pod's, which has %s", key, outside, have);
+	config_diags_add(l->diags, a->pos,
+			 "%s=: %u is not the pod's, which has %s", key, outside, have);
 }
 
 /* A cpuset that the group above does not have is without effect. */

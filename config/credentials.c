@@ -16,16 +16,19 @@ static int check_id(const struct config_value *v, const struct container_spec *r
 	if (v->s[n] != ':')
 		return config_value_bad(v, v->s, "'%s' is no ID:PATH", v->s);
 	if (n == 0 || n > NAME_MAX)
-		return config_value_bad(v, v->s, "the name of a credential has 1 to %d bytes", NAME_MAX);
+		return config_value_bad(v, v->s,
+					"the name of a credential has 1 to %d bytes", NAME_MAX);
 	if (config_is_word(id, n, ".") || config_is_word(id, n, "..") || memchr(id, '/', n))
 		return config_value_bad(v, v->s, "'%.*s' is no name of a file", (int)n, id);
 	for (size_t i = 0; i < n; i++)
 		if (id[i] <= ' ' || id[i] > '~')
-			return config_value_bad(v, id + i, "the name of a credential is printable ASCII "
+			return config_value_bad(v, id + i,
+						"the name of a credential is printable ASCII "
 						"without blanks");
 	for (size_t i = 0; i < run->credential_n; i++)
 		if (config_is_word(id, n, run->credentials[i].id))
-			return config_value_bad(v, id, "'%.*s' is already a credential", (int)n, id);
+			return config_value_bad(v, id,
+						"'%.*s' is already a credential", (int)n, id);
 	return 0;
 }
 
@@ -38,7 +41,8 @@ static int parse_credential(const struct config_value *v, void *member)
 	int r = check_id(v, run, n);
 
 	if (r == 0 && run->credential_n == CONTAINER_CREDENTIALS_MAX)
-		r = config_value_bad(v, v->s, "more than %d credentials", CONTAINER_CREDENTIALS_MAX);
+		r = config_value_bad(v, v->s,
+				     "more than %d credentials", CONTAINER_CREDENTIALS_MAX);
 	if (r == 0)
 		r = config_value_host_path(v, v->s + n + 1, strlen(v->s + n + 1), &source);
 	if (r < 0)

@@ -13,9 +13,9 @@ static int check_target(const struct config_value *v, const struct container_spe
 			const char *at, const char *path)
 {
 	static const char *const taken[] = { "/dev/pts", "/dev/shm", "/dev/mqueue", "/dev/fd",
-					     "/dev/stdin", "/dev/stdout", "/dev/stderr", "/dev/ptmx",
-					     "/dev/null", "/dev/zero", "/dev/full", "/dev/random",
-					     "/dev/urandom", "/dev/tty" };
+					     "/dev/stdin", "/dev/stdout", "/dev/stderr",
+					     "/dev/ptmx", "/dev/null", "/dev/zero", "/dev/full",
+					     "/dev/random", "/dev/urandom", "/dev/tty" };
 
 	if (strncmp(path, "/dev/", 5) != 0)
 		return config_value_bad(v, at, "'%s' is not below /dev", path);
@@ -32,7 +32,8 @@ static int check_target(const struct config_value *v, const struct container_spe
 	return 0;
 }
 
-static int read_options(const struct config_value *v, const char *s, struct container_device *device)
+static int read_options(const struct config_value *v, const char *s,
+			struct container_device *device)
 {
 	size_t n;
 	int r = 0;
@@ -44,8 +45,8 @@ static int read_options(const struct config_value *v, const char *s, struct cont
 		else if (config_is_word(s, n, "ro") || config_is_word(s, n, "rw"))
 			device->read_only = s[1] == 'o';
 		else
-			r = config_value_bad(v, s, "option '%.*s' is none of ro, rw, optional", (int)n,
-					     s);
+			r = config_value_bad(v, s, "option '%.*s' is none of ro, rw, optional",
+					     (int)n, s);
 		if (!s[n])
 			return r;
 	}
@@ -53,7 +54,8 @@ static int read_options(const struct config_value *v, const char *s, struct cont
 
 /* ------------------------------------------------------------- by class, by vendor and product */
 
-static const char sysfs_name[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+static const char sysfs_name[] =
+	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
 
 /* A name of sysfs: no path can come of it. */
 static int parse_name(const struct config_value *v, const char *at, size_t n, char **out)
@@ -75,7 +77,8 @@ static int parse_id(const struct config_value *v, const char *at, size_t n, uint
 /* "class:tty/ttyUSB*" */
 static int parse_class(const struct config_value *v, struct container_device *d, size_t *n)
 {
-	const char *at = v->s + strlen("class:"), *slash = at + strcspn(at, ":/"), *pattern = slash + 1;
+	const char *at = v->s + strlen("class:"), *slash = at + strcspn(at, ":/");
+	const char *pattern = slash + 1;
 	size_t pattern_n = *slash == '/' ? strcspn(pattern, ":/") : 0;
 
 	if (pattern_n == 0 || pattern[pattern_n] == '/')

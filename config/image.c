@@ -71,7 +71,9 @@ static int add_word(const struct config_value *v, const char *at, size_t n,
 		n = strlen(path);
 	}
 	added = snprintf(text + used, room, "%s%.*s", used ? " " : "", (int)n, at);
-	return added > 0 && (size_t)added < room ? 0 : config_value_bad(v, v->s, "the value is too long");
+	if (added <= 0 || (size_t)added >= room)
+		return config_value_bad(v, v->s, "the value is too long");
+	return 0;
 }
 
 /* Its words with one space between them and absolute paths; the keys are not opened. */

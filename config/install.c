@@ -86,7 +86,8 @@ int config_install_check(const char *key, struct config_pos pos, const struct co
 		return -EINVAL;
 	}
 	if (instance && k->good == is_alias && *value->s) {
-		config_diags_add(diags, pos, "%s=: an instance of a template has no other name", key);
+		config_diags_add(diags, pos,
+				 "%s=: an instance of a template has no other name", key);
 		return -EINVAL;
 	}
 	for (const char *at = value->s; *(at += strspn(at, BLANKS));) {

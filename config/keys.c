@@ -149,7 +149,8 @@ const struct config_key config_keys[] = {
 	  .about = "Time between the stop signal and SIGKILL." },
 	{ "UpdateSettleSec", CONFIG_POD, LIVE, &config_type_duration, "DURATION", OWN("1min"),
 	  .max = "1y", .unit = "seconds", .since = SINCE, POD_MEMBER(update_settle_ns),
-	  .about = "Time that a pod must run without a failure before an update's images are kept." },
+	  .about = "Time that a pod must run without a failure before an update's images "
+		   "are kept." },
 	{ "Limits", CONFIG_POD, LIVE, &config_type_choice, "strict|best-effort", limits_words,
 	  OWN("strict"), .since = SINCE, POD_MEMBER(limits_best_effort),
 	  .about = "Whether a limit that the host cannot set is an error or a warning." },
@@ -185,12 +186,14 @@ const struct config_key config_keys[] = {
 	  .since = SINCE, POD_MEMBER(network.dns),
 	  .about = "Name servers for the pod's resolv.conf; the host's if none is given." },
 
-	{ "Image", CONFIG_CONTAINER, RESTART, &config_type_image, "NAME|DIGEST|PATH", .since = SINCE,
-	  CONTAINER_MEMBER(image),
-	  .about = "Image in the store that makes up the root (podctl-image(1)); this or Rootfs=." },
+	{ "Image", CONFIG_CONTAINER, RESTART, &config_type_image, "NAME|DIGEST|PATH",
+	  .since = SINCE, CONTAINER_MEMBER(image),
+	  .about = "Image in the store that makes up the root (podctl-image(1)); "
+		   "this or Rootfs=." },
 	{ "Pull", CONFIG_CONTAINER, LIVE, &config_type_choice, "never|missing", pull_words,
 	  OWN("never"), .since = SINCE, CONTAINER_MEMBER(pull),
-	  .about = "Whether a start or reload fetches an image that is not in the store, or fails." },
+	  .about = "Whether a start or reload fetches an image that is not in the store, "
+		   "or fails." },
 	{ "Rootfs", CONFIG_CONTAINER, RESTART, &config_type_rootfs, "DIR[:DIR...]", .since = SINCE,
 	  CONTAINER_MEMBER(run.lowers),
 	  .about = "Directories of the host that make up the root, the topmost first; "
@@ -219,7 +222,8 @@ const struct config_key config_keys[] = {
 	  .min = "4K", .unit = "bytes", .since = SINCE, CONTAINER_MEMBER(run.writable_size_bytes),
 	  .about = "Room for writes to the root with Writable=tmpfs." },
 	{ "Volume", CONFIG_CONTAINER, RESTART, &config_type_volume,
-	  "SOURCE:TARGET[:ro|rw][,optional][,noidmap]", .list = true, .since = SINCE, CONTAINER_MEMBER(run),
+	  "SOURCE:TARGET[:ro|rw][,optional][,noidmap]", .list = true, .since = SINCE,
+	  CONTAINER_MEMBER(run),
 	  .about = "A file or directory of the host, put at a place in the container; "
 		   "./SOURCE is below the file's own directory." },
 	{ "Tmpfs", CONFIG_CONTAINER, RESTART, &config_type_tmpfs,
@@ -227,8 +231,8 @@ const struct config_key config_keys[] = {
 	  .about = "An empty directory in memory; mode 1777, half of the memory if not given." },
 	{ "Device", CONFIG_CONTAINER, RESTART, &config_type_device,
 	  "SOURCE[:TARGET][:ro|rw][,optional]", .list = true, .since = SINCE, CONTAINER_MEMBER(run),
-	  .about = "A device of the host that the container may open, at the same place if no TARGET "
-		   "below /dev is given; SOURCE is a path, class:SUBSYSTEM/PATTERN or "
+	  .about = "A device of the host that the container may open, at the same place if no "
+		   "TARGET below /dev is given; SOURCE is a path, class:SUBSYSTEM/PATTERN or "
 		   "usb:VENDOR:PRODUCT." },
 	{ "LoadCredential", CONFIG_CONTAINER, RESTART, &config_type_credential, "ID:PATH",
 	  .list = true, .since = SINCE, CONTAINER_MEMBER(run),
@@ -249,7 +253,8 @@ const struct config_key config_keys[] = {
 	RLIMIT_KEY(AS, size, "SIZE",
 		   "Address space of a process."),
 	RLIMIT_KEY(NPROC, count, "N",
-		   "Processes and threads of one user in the pod, whichever container they are in."),
+		   "Processes and threads of one user in the pod, "
+		   "whichever container they are in."),
 	RLIMIT_KEY(MEMLOCK, size, "SIZE",
 		   "Memory that a process may lock; 8M if not given."),
 	RLIMIT_KEY(SIGPENDING, count, "N",
@@ -264,7 +269,8 @@ const struct config_key config_keys[] = {
 		   "other than root." },
 	{ "DropCapability", CONFIG_CONTAINER, RESTART, &config_type_capabilities, "NAME...|all",
 	  .list = true, .since = SINCE, CONTAINER_MEMBER(run.capabilities.drop),
-	  .about = "Capabilities that a root has not; all: only those of AddCapability= are left." },
+	  .about = "Capabilities that a root has not; "
+		   "all: only those of AddCapability= are left." },
 	{ "NoNewPrivileges", CONFIG_CONTAINER, RESTART, &config_type_choice, "yes|no",
 	  new_privs_words, OWN("yes"), .since = SINCE, CONTAINER_MEMBER(run.allow_new_privs),
 	  .about = "Whether setuid files and capabilities of files give nothing." },
@@ -275,14 +281,15 @@ const struct config_key config_keys[] = {
 		   "records what is called." },
 	{ "Landlock", CONFIG_CONTAINER, RESTART, &config_type_choice, "auto|yes|no", landlock_words,
 	  OWN("auto"), .since = SINCE, CONTAINER_MEMBER(run.landlock),
-	  .about = "Whether Landlock (Linux 5.19) shuts off all files outside of the container's root; "
-		   "auto: if the kernel has it, and see LANDLOCK." },
+	  .about = "Whether Landlock (Linux 5.19) shuts off all files outside of the container's "
+		   "root; auto: if the kernel has it, and see LANDLOCK." },
 	{ "SELinuxContext", CONFIG_CONTAINER, RESTART, &config_type_label, "[-]CONTEXT",
 	  .since = SINCE, CONTAINER_MEMBER(run.labels[CONTAINER_LABEL_SELINUX]),
 	  .about = "SELinux context of the program; with -, an error is none." },
 	{ "AppArmorProfile", CONFIG_CONTAINER, RESTART, &config_type_label, "[-]PROFILE",
 	  .since = SINCE, CONTAINER_MEMBER(run.labels[CONTAINER_LABEL_APPARMOR]),
-	  .about = "AppArmor profile of the program, which must be loaded; with -, an error is none." },
+	  .about = "AppArmor profile of the program, which must be loaded; "
+		   "with -, an error is none." },
 	{ "StopSignal", CONFIG_CONTAINER, LIVE, &config_type_signal, "SIGNAL",
 	  .since = SINCE, CONTAINER_MEMBER(stop_signal),
 	  .about = "Signal that asks the program to end; the image's, or SIGTERM." },

@@ -35,7 +35,8 @@ struct config_key {
 	const char *unit;         /* of a bare number, or NULL */
 	unsigned restart_word;    /* number of a word that only a restart puts into force; or 0 */
 	uint64_t infinity;        /* what "infinity" is stored as; 0: it is refused */
-	uint64_t standard;        /* what the default is stored as, if not as if it had been said; or 0 */
+	uint64_t standard;        /* what the default is stored as, if not as if it had been said;
+				   * or 0 */
 	bool list;                /* assignments add up, an empty one starts over */
 	bool required;
 	bool told; /* an empty value is for the type to judge: no default that opens a wall */

@@ -26,7 +26,8 @@ static int parse_label(const struct config_value *v, void *member)
 		return config_value_bad(v, name, "a label has 1 to %d bytes", CONTAINER_LABEL_MAX);
 	for (size_t i = 0; i < n; i++)
 		if ((unsigned char)name[i] <= ' ' || name[i] == 0x7f)
-			return config_value_bad(v, name + i, "a blank or control character in a label");
+			return config_value_bad(v, name + i,
+						"a blank or control character in a label");
 	new.name = strdup(name);
 	if (!new.name)
 		return -ENOMEM;

@@ -57,7 +57,8 @@ static int read_huge(const struct config_value *v, const char *at, size_t n,
 	if (r < 0)
 		return r;
 	if (out->page_bytes < 4096 || out->page_bytes & (out->page_bytes - 1))
-		return config_value_bad(v, at, "'%.*s' is no size of a page: no power of two, or less "
+		return config_value_bad(v, at,
+					"'%.*s' is no size of a page: no power of two, or less "
 					"than 4K", (int)(colon - at), at);
 	n -= (size_t)(max - at);
 	out->max_bytes = LIMIT_MAX;
@@ -65,7 +66,8 @@ static int read_huge(const struct config_value *v, const char *at, size_t n,
 		return 0;
 	r = read_size(v, max, n, &out->max_bytes);
 	if (r == 0 && out->max_bytes % out->page_bytes)
-		return config_value_bad(v, max, "'%.*s' is no whole number of such pages", (int)n, max);
+		return config_value_bad(v, max, "'%.*s' is no whole number of such pages",
+					(int)n, max);
 	return r;
 }
 

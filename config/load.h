@@ -32,7 +32,8 @@ struct config_origins;
  */
 struct config_env {
 	const char *hostname; /* for %H; NULL: the name of this host */
-	/* Told of [Unit], its specifiers as they are, and of [Install], of a file with faults too. */
+	/* Told of [Unit], its specifiers as they are, and of [Install], of a file with faults
+	 * too. */
 	const struct config_sink *foreign; /* or NULL */
 	struct config_origins *origins; /* or NULL: gets each assignment that was right */
 };

@@ -199,7 +199,8 @@ static int read_volume_options(const struct config_value *v, const char *s,
 		else if (config_is_word(s, n, "idmap") || config_is_word(s, n, "noidmap"))
 			volume->no_idmap = s[0] == 'n';
 		else
-			r = config_value_bad(v, s, "option '%.*s' is none of ro, rw, optional, idmap, "
+			r = config_value_bad(v, s,
+					     "option '%.*s' is none of ro, rw, optional, idmap, "
 					     "noidmap", (int)n, s);
 		if (!s[n])
 			return r;

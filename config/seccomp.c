@@ -33,7 +33,8 @@ static int parse_seccomp(const struct config_value *v, void *member)
 	else if (strcmp(v->s, "unconfined") == 0)
 		new.mode = CONTAINER_SECCOMP_UNCONFINED;
 	else if (path[0] != '/' && strncmp(path, "./", 2) != 0)
-		return config_value_bad(v, path, "'%s' is none of default, unconfined, /FILE, ./FILE, "
+		return config_value_bad(v, path,
+					"'%s' is none of default, unconfined, /FILE, ./FILE, "
 					"audit:FILE", path);
 	else
 		r = config_value_host_path(v, path, strlen(path), &new.path);

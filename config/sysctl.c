@@ -73,7 +73,8 @@ static int read_sysctl(const struct config_value *v, const char *at, const char 
 	if (!*value || strlen(value) > SYSCTL_VALUE_MAX)
 		return config_value_bad(v, at, "a value has 1 to %d bytes", SYSCTL_VALUE_MAX);
 	if (strspn(value, VALUE_CHARS) != strlen(value))
-		return config_value_bad(v, at, "the value of '%.*s' has other characters than letters, "
+		return config_value_bad(v, at,
+					"the value of '%.*s' has other characters than letters, "
 					"digits, blanks and _-.,:", (int)strcspn(word, "="), word);
 	return 0;
 }

@@ -180,7 +180,8 @@ static int check_paths(const char *key, const struct config_text *line, size_t o
 		struct config_pos pos = config_text_pos(line, (size_t)(at - line->s));
 		int r = config_unit_word(word, &at);
 
-		if (r != -EINVAL && (*word == '/' || (*word == '%' && word[1] != '%')) && !has_dots(word))
+		if (r != -EINVAL && (*word == '/' || (*word == '%' && word[1] != '%')) &&
+		    !has_dots(word))
 			continue;
 		config_diags_add(diags, pos, "%s=: '%s' is no absolute path%s", key, word,
 				 has_dots(word) ? " without '..'" : "");

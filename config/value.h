@@ -40,9 +40,10 @@ extern const struct config_type config_type_size, config_type_duration, config_t
 	config_type_hostname, config_type_user, config_type_command, config_type_environment,
 	config_type_path, config_type_rootfs, config_type_volume, config_type_tmpfs,
 	config_type_image, config_type_policy, config_type_ifname, config_type_subnet,
-	config_type_address, config_type_dns, config_type_capabilities, config_type_seccomp, config_type_sysctl,
-	config_type_rlimit_size, config_type_rlimit_time, config_type_rlimit_count,
-	config_type_idset, config_type_huge, config_type_device, config_type_credential, config_type_label;
+	config_type_address, config_type_dns, config_type_capabilities, config_type_seccomp,
+	config_type_sysctl, config_type_rlimit_size, config_type_rlimit_time,
+	config_type_rlimit_count, config_type_idset, config_type_huge, config_type_device,
+	config_type_credential, config_type_label;
 
 /* At @at, which points into v->s. Return -EINVAL. */
 int config_value_bad(const struct config_value *v, const char *at, const char *fmt, ...)
@@ -58,7 +59,8 @@ uint64_t config_digest_string(const void *member, uint64_t h);
 uint64_t config_digest_strv(const void *member, uint64_t h);
 
 int config_word_next(const struct config_value *v, const char **p, const char **at, char **out);
-typedef int config_word_fn(const struct config_value *v, const char *at, const char *word, void *ctx);
+typedef int config_word_fn(const struct config_value *v, const char *at, const char *word,
+			   void *ctx);
 int config_each_word(const struct config_value *v, config_word_fn *fn, void *ctx);
 
 /* Whether the @n bytes at @s are @word. */
