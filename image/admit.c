@@ -42,7 +42,8 @@ int image_document_check(const struct digest *d, size_t max, const char *text, s
 	struct digest is;
 
 	if (n > max)
-		return err_set(err, EFBIG, "the document '%s' is larger than %zu bytes", d->hex, max);
+		return err_set(err, EFBIG, "the document '%s' is larger than %zu bytes",
+			       d->hex, max);
 	hash_bytes(&is, text, n);
 	return digest_equal(&is, d) ? 0 : err_set(err, EBADMSG, "the blob '%s' is damaged", d->hex);
 }
@@ -117,7 +118,8 @@ static void try_claim(struct admission *a, const struct digest *digest, struct i
 		return;
 	}
 	if (!means_image(a, &claim.digest, &path)) {
-		(void)err_set(&err, EACCES, "the signature is for another image, '" DIGEST_PREFIX "%s'",
+		(void)err_set(&err, EACCES,
+			      "the signature is for another image, '" DIGEST_PREFIX "%s'",
 			      claim.digest.hex);
 		reach(a, STAGE_OTHER_IMAGE, &err);
 		return;
@@ -133,10 +135,12 @@ static void try_signature(struct admission *a, const struct signature *s)
 	cleanup_free char *payload = NULL;
 	struct err err = { 0 };
 	size_t n = 0;
-	int r = a->args->read(a->args->ctx, &s->payload, SIGNATURE_DOCUMENT_MAX, &payload, &n, &err);
+	int r = a->args->read(a->args->ctx, &s->payload, SIGNATURE_DOCUMENT_MAX,
+			      &payload, &n, &err);
 
 	if (r == 0 && n != s->payload_size)
-		(void)err_set(&err, EBADMSG, "the payload '%s' has %zu bytes, its descriptor says %llu",
+		(void)err_set(&err, EBADMSG,
+			      "the payload '%s' has %zu bytes, its descriptor says %llu",
 			      s->payload.hex, n, (unsigned long long)s->payload_size);
 	if (err.code) {
 		reach(a, STAGE_BROKEN, &err);

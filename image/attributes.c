@@ -113,7 +113,8 @@ static size_t as_version_2(struct vfs_ns_cap_data *c, const unsigned char *value
 	memcpy(c, value, n);
 	if (n < XATTR_CAPS_SZ_3 || c->rootid != 0)
 		return n;
-	c->magic_etc = htole32(VFS_CAP_REVISION_2 | (le32toh(c->magic_etc) & VFS_CAP_FLAGS_EFFECTIVE));
+	c->magic_etc = htole32(VFS_CAP_REVISION_2 |
+			       (le32toh(c->magic_etc) & VFS_CAP_FLAGS_EFFECTIVE));
 	return XATTR_CAPS_SZ_2;
 }
 

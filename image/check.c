@@ -61,8 +61,8 @@ static int check_layer(const struct check *c, const struct image_descriptor *lay
 	root = openat(c->store->dirfd, root_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (blob < 0 || root < 0)
 		return err_sys(err, "open '%s'", blob < 0 ? blob_name : root_name);
-	return compare_layer(&(struct compare_args){ blob, layer->media, root, diff_id, c->marks_fd },
-			     err);
+	return compare_layer(&(struct compare_args){ blob, layer->media, root, diff_id,
+						     c->marks_fd }, err);
 }
 
 static int check_loaded(const struct check *c, const struct image *image, struct err *err)

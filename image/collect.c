@@ -111,7 +111,8 @@ static int sweep(struct collect *c, int dirfd, const char *kind, const json_t *k
 		if (!digest_parse_hex(&d, e->d_name) || json_object_get(keep, d.hex) ||
 		    fstatat(dirfd, d.hex, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
-		c->report->found(c->report->ctx, kind, &d, S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0);
+		c->report->found(c->report->ctx, kind, &d,
+				 S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0);
 		if (!c->report->dry_run)
 			r = drop(c, dirfd, &d, err);
 	}

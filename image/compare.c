@@ -145,8 +145,9 @@ static int add_directory(struct comparison *c, const char *path, struct director
 
 static int imply(struct comparison *c, const char *path, struct err *err)
 {
-	return add_directory(c, path, (struct directory){ .implied = true, .mode = TREE_IMPLIED_MODE },
-			     err);
+	return add_directory(c, path,
+			     (struct directory){ .implied = true, .mode = TREE_IMPLIED_MODE },
+							    err);
 }
 
 /* The directories on the way to a path. A tar has the files of one together. */
@@ -261,7 +262,9 @@ static int compare_link(int dir, const char *name, const struct layer_entry *e, 
 	if (n < 0)
 		return compare_differs(err, e->path, "its type");
 	target[n] = '\0';
-	return strcmp(target, e->link) == 0 ? 0 : compare_differs(err, e->path, "where the link leads");
+	if (strcmp(target, e->link) != 0)
+		return compare_differs(err, e->path, "where the link leads");
+	return 0;
 }
 
 static int compare_hard_link(const struct comparison *c, const struct stat *st,
@@ -447,7 +450,8 @@ static int write_marks(const struct comparison *c, struct err *err)
 	char line[DIGEST_HEX_LEN + PATH_MAX + 2];
 
 	for (size_t i = 0; i < c->opaque.n; i++) {
-		int n = snprintf(line, sizeof(line), "%s/%s", c->args->diff_id->hex, c->opaque.list[i]);
+		int n = snprintf(line, sizeof(line), "%s/%s",
+				 c->args->diff_id->hex, c->opaque.list[i]);
 		int r = io_write_all(c->args->marks_fd, line, (size_t)n + 1);
 
 		if (r < 0)
@@ -468,8 +472,9 @@ static int look_at(struct comparison *c, const char *dir, const struct dirent *d
 		return compare_differs(err, dir, "there is more in it");
 	if (d->d_type == DT_DIR && has_directory(c, path))
 		return find_strangers(c, path, err);
-	return d->d_type != DT_DIR && (paths_have(&c->files, path) || paths_have(&c->whiteouts, path)) ?
-		       0 : compare_differs(err, path, "it was not in the layer");
+	if (d->d_type != DT_DIR && (paths_have(&c->files, path) || paths_have(&c->whiteouts, path)))
+		return 0;
+	return compare_differs(err, path, "it was not in the layer");
 }
 
 static int find_strangers(struct comparison *c, const char *path, struct err *err)

@@ -182,7 +182,8 @@ static void end(struct downloads *all, struct download *d, bool whole)
 	if (!whole && !d->wrong && args->former_fd >= 0)
 		leftovers_give(args->former_fd, args->blobs_fd, &d->want->digest);
 	else if (!whole)
-		(void)unlinkat(args->blobs_fd, d->want->digest.hex, 0); /* or the job's end does it */
+		/* or the job's end does it */
+		(void)unlinkat(args->blobs_fd, d->want->digest.hex, 0);
 	d->want = NULL;
 }
 

@@ -97,11 +97,13 @@ static int add_signatures(json_t *manifests, const struct image *image,
 		r = image_store_read(&text, &n, image->store, &documents->list[i], err);
 		if (r < 0 || signature_manifest_parse(m, (struct image_bytes){ text, n }, NULL) < 0)
 			continue;
-		(void)json_array_append_new( /* short only without memory, and then json_dumps() is */
+		/* short only without memory, and then json_dumps() is */
+		(void)json_array_append_new(
 			manifests, json_pack("{s:s, s:s, s:I, s:{s:s}}", "mediaType",
 					     image_media_name(IMAGE_MEDIA_MANIFEST), "digest",
-					     digest_text(&documents->list[i], digest), "size", (json_int_t)n,
-					     "annotations", SIGNATURE_KIND, SIGNATURE_KIND_SIGS));
+					     digest_text(&documents->list[i], digest),
+					     "size", (json_int_t)n, "annotations",
+					     SIGNATURE_KIND, SIGNATURE_KIND_SIGS));
 	}
 	return r;
 }
@@ -119,9 +121,11 @@ static int put_index(struct archive *a, const struct image *image, const char *n
 		return err_sys(err, "look at the blob '%s'", image->id.hex);
 	index = json_pack("{s:i, s:s, s:[{s:s, s:s, s:I, s:o*}]}", "schemaVersion", 2, "mediaType",
 			  image_media_name(IMAGE_MEDIA_INDEX), "manifests", "mediaType",
-			  image_media_name(IMAGE_MEDIA_MANIFEST), "digest", digest_text(&image->id, id),
-			  "size", (json_int_t)st.st_size, "annotations",
-			  name || documents->n > 0 ? image_annotations(name, documents->n > 0) : NULL);
+			  image_media_name(IMAGE_MEDIA_MANIFEST), "digest",
+			  digest_text(&image->id, id), "size", (json_int_t)st.st_size,
+			  "annotations",
+			  name || documents->n > 0 ?
+				  image_annotations(name, documents->n > 0) : NULL);
 	if (add_signatures(json_object_get(index, "manifests"), image, documents, err) < 0)
 		return -err->code;
 	text = json_dumps(index, JSON_COMPACT);

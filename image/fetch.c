@@ -59,12 +59,13 @@ static int write_file(int dirfd, const char *name, const char *text, size_t n, s
 static int read_here(struct registry_document *out, const struct fetch *f,
 		     const struct image_descriptor *d, struct err *err)
 {
-	cleanup_close int fd =
-	    openat(f->args->store_blobs_fd, d->digest.hex, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	cleanup_close int fd = openat(f->args->store_blobs_fd, d->digest.hex,
+				      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	cleanup_free char *text = NULL;
 
 	if (fd < 0)
-		fd = openat(f->blobs_fd, d->digest.hex, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		fd = openat(f->blobs_fd, d->digest.hex,
+			    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return -ENOENT;
 	text = calloc(1, d->size + 1);
@@ -154,7 +155,8 @@ static int check_room(const struct fetch *f, const struct image_descriptor *list
 		largest = list[i].size > largest ? list[i].size : largest;
 	}
 	/* No sum overflows: all blobs together are bounded (want()). */
-	r = room_check_disk(f->args->layout_fd, need.packed_bytes - leftovers_bytes(f->former_fd, list, n) +
+	r = room_check_disk(f->args->layout_fd,
+			    need.packed_bytes - leftovers_bytes(f->former_fd, list, n) +
 			    largest + need.unpacked_bytes, &need, err);
 	return r < 0 ? r : room_check_budget(&f->room, &need, err);
 }
@@ -231,12 +233,15 @@ static int fetch_from(struct fetch *f, struct registry *r, struct err *err)
 	if (ret == 0)
 		ret = descend(f, r, &doc, err);
 	if (ret == 0 && f->args->unwanted && digest_equal(&doc.digest, f->args->unwanted))
-		ret = err_set(err, EALREADY, "it is the image '" DIGEST_PREFIX "%s'", doc.digest.hex);
+		ret = err_set(err, EALREADY, "it is the image '" DIGEST_PREFIX "%s'",
+			      doc.digest.hex);
 	/* Before its layers: an image that is not signed need not be fetched. */
 	if (ret == 0)
-		ret = fetch_signatures(&signatures, &more, &first.digest, f->args->needs_signature, err);
+		ret = fetch_signatures(&signatures, &more, &first.digest,
+				       f->args->needs_signature, err);
 	if (ret == 0 && !digest_equal(&doc.digest, &first.digest))
-		ret = fetch_signatures(&signatures, &more, &doc.digest, f->args->needs_signature, err);
+		ret = fetch_signatures(&signatures, &more, &doc.digest,
+				       f->args->needs_signature, err);
 	if (ret == 0 && f->args->needs_signature && signatures.n == 0)
 		ret = err_set(err, EACCES, "it is not signed");
 	if (ret == 0)

@@ -41,7 +41,8 @@ static int get_payloads(const struct fetch_signatures_args *args,
 
 	for (unsigned i = 0; i < m->n; i++) {
 		const struct signature *s = &m->list[i];
-		bool listed = has(args->store_blobs_fd, &s->payload) || has(args->blobs_fd, &s->payload);
+		bool listed = has(args->store_blobs_fd, &s->payload) ||
+			      has(args->blobs_fd, &s->payload);
 
 		for (unsigned k = 0; k < download.n && !listed; k++)
 			listed = digest_equal(&list[k].digest, &s->payload);
@@ -105,8 +106,9 @@ int fetch_signatures_list(json_t *manifests, const struct fetched_signatures *si
 		char digest[DIGEST_TEXT_SIZE], tag[DIGEST_HEX_LEN + 16];
 		json_t *entry = json_pack("{s:s, s:s, s:I, s:{s:s}}", "mediaType",
 					  image_media_name(d->media), "digest",
-					  digest_text(&d->digest, digest), "size", (json_int_t)d->size,
-					  "annotations", IMAGE_REF_NAME_ANNOTATION,
+					  digest_text(&d->digest, digest), "size",
+					  (json_int_t)d->size, "annotations",
+					  IMAGE_REF_NAME_ANNOTATION,
 					  signature_tag(tag, &signatures->list[i].image));
 
 		if (json_array_append_new(manifests, entry) < 0)

@@ -193,9 +193,11 @@ int generation_write(const struct generation *g, int lib_fd, const char *pod, st
 	int r;
 
 	if (!text)
-		return err_set(err, ENOMEM, "write the generations of pod '%s': out of memory", pod);
+		return err_set(err, ENOMEM,
+			       "write the generations of pod '%s': out of memory", pod);
 	if (lib_fd < 0) /* there is none, and none can be made */
-		return err_set(err, EROFS, "write the generations of pod '%s': %s", pod, strerror(EROFS));
+		return err_set(err, EROFS, "write the generations of pod '%s': %s",
+			       pod, strerror(EROFS));
 	dir = open_directory(lib_fd, err);
 	r = dir < 0 ? dir : io_replace_file_synced(dir, pod, text, strlen(text), err);
 	return r < 0 ? err_wrap(err, r, "write the generations of pod '%s'", pod) : 0;
@@ -270,7 +272,8 @@ struct generation_image *generation_find(const struct generation *g, const char 
 
 static bool is_one_of(const struct generation_image *m, const struct digest *d)
 {
-	return digest_equal(d, &m->now) || digest_equal(d, &m->before) || digest_equal(d, &m->trial);
+	return digest_equal(d, &m->now) || digest_equal(d, &m->before) ||
+	       digest_equal(d, &m->trial);
 }
 
 /**
@@ -453,7 +456,8 @@ int generation_marker_remove(int run_fd, struct err *err)
  */
 bool generation_on_trial(int runs_fd, const char *pod)
 {
-	cleanup_close int run_fd = openat(runs_fd, pod, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_close int run_fd = openat(runs_fd, pod,
+					  O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct generation_marker m;
 
 	return run_fd >= 0 && generation_marker_read(&m, run_fd) == 0 && !m.failed;

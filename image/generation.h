@@ -15,8 +15,9 @@
  *
  * A pod that uses images has a file var/lib/podd/generations/NAME: for each name
  * of an image the digest that the pod runs, the one before that, during an update
- * the one that is on trial, and the last one that the pod went back from. podd alone writes it (it holds the pod's lock),
- * in one step and through to the disk. So it is the one truth about an update:
+ * the one that is on trial, and the last one that the pod went back from. podd
+ * alone writes it (it holds the pod's lock), in one step and through to the disk.
+ * So it is the one truth about an update:
  *
  *	settled	a name means what the store says
  *	trial	a name means @trial while the marker is there, else @now

@@ -55,7 +55,8 @@ static int check_result(const struct import_result *r, const struct import_args 
 		if (!e->name[0])
 			continue;
 		if (image_ref_parse(&ref, e->name, err) < 0 || strcmp(ref.name, e->name) != 0 ||
-		    (ref.kind == IMAGE_REF_PATH && (!args->path || strcmp(args->path, e->name) != 0)))
+		    (ref.kind == IMAGE_REF_PATH &&
+		     (!args->path || strcmp(args->path, e->name) != 0)))
 			return err_set(err, EBADMSG, "the process that reads the image is broken");
 	}
 	return 0;
@@ -70,7 +71,8 @@ static int check_signed(const struct import_result *r, const struct image_writer
 	for (unsigned i = 0; r->signed_n <= IMPORT_IMAGES_MAX && i < r->signed_n; i++) {
 		const struct image_documents *docs = &r->signed_images[i].documents;
 
-		if (docs->n > IMAGE_DOCUMENTS_MAX || !digest_parse_hex(&d, r->signed_images[i].id.hex))
+		if (docs->n > IMAGE_DOCUMENTS_MAX ||
+		    !digest_parse_hex(&d, r->signed_images[i].id.hex))
 			return err_set(err, EBADMSG, "the process that reads the image is broken");
 		for (unsigned k = 0; k < docs->n; k++)
 			if (!digest_parse_hex(&d, docs->list[k].hex) ||
@@ -111,7 +113,8 @@ static int settle_path(struct import_result *r, struct err *err)
 	}
 	for (unsigned i = 0; several && i < r->n; i++)
 		if (is_path(r, i) && !has_name(r, &r->entries[i].id))
-			return err_set(err, EINVAL, "it holds several images, and not all have names; "
+			return err_set(err, EINVAL,
+				       "it holds several images, and not all have names; "
 				       "--select says which one to take");
 	for (unsigned i = 0; several && i < r->n; i++)
 		if (!is_path(r, i))

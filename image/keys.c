@@ -29,7 +29,8 @@ static int check_curve(EVP_PKEY *key, struct err *err)
 	int explicit = 0;
 
 	(void)EVP_PKEY_get_group_name(key, name, sizeof(name), NULL); /* else it stays empty */
-	(void)EVP_PKEY_get_int_param(key, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, &explicit);
+	(void)EVP_PKEY_get_int_param(key, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS,
+				     &explicit);
 	if (strcmp(name, CURVE) != 0 || explicit)
 		return err_set(err, EINVAL, "its curve is %s, not P-256",
 			       explicit || !*name ? "not one with a name" : name);
@@ -47,8 +48,8 @@ static int check_key(EVP_PKEY *key, struct err *err)
 		return 0;
 	case EVP_PKEY_RSA:
 		if (bits < IMAGE_KEY_BITS_MIN || bits > IMAGE_KEY_BITS_MAX)
-			return err_set(err, EINVAL, "an RSA key of %d bits; %d to %d are taken", bits,
-				       IMAGE_KEY_BITS_MIN, IMAGE_KEY_BITS_MAX);
+			return err_set(err, EINVAL, "an RSA key of %d bits; %d to %d are taken",
+				       bits, IMAGE_KEY_BITS_MIN, IMAGE_KEY_BITS_MAX);
 		return 0;
 	default:
 		return err_set(err, EINVAL, "it is neither ECDSA P-256 nor RSA nor Ed25519");

@@ -130,8 +130,8 @@ static int open_outer(struct layer_reader *l, int fd, enum image_media media, st
 		return archive_failure(l, l->outer, "open", err);
 	r = archive_read_next_header(l->outer, &entry);
 	l->empty = r == ARCHIVE_EOF;
-	return r == ARCHIVE_OK || r == ARCHIVE_EOF ? 0 :
-						     archive_failure(l, l->outer, "decompress", err);
+	return r == ARCHIVE_OK || r == ARCHIVE_EOF ?
+		       0 : archive_failure(l, l->outer, "decompress", err);
 }
 
 static int open_stream(struct layer_reader **out, int blob_fd, enum image_media media,
@@ -330,7 +330,8 @@ static uint64_t taken_by(struct archive_entry *e, uint64_t size)
 		if (at < 0 || n < 0 || (uint64_t)n > size)
 			return size; /* layer_data() refuses it */
 		if (n > 0)
-			taken += ((uint64_t)at % FS_BLOCK_BYTES + (uint64_t)n + FS_BLOCK_BYTES - 1) /
+			taken += ((uint64_t)at % FS_BLOCK_BYTES +
+				  (uint64_t)n + FS_BLOCK_BYTES - 1) /
 				 FS_BLOCK_BYTES * FS_BLOCK_BYTES;
 	}
 	return taken < size ? taken : size;

@@ -25,8 +25,9 @@
  * budget of the disk is about.
  *
  * An entry that comes out of here has a path that is relative, without ".."
- * or empty names; ids are in range, and times are those that file systems can hold. Whether the path leads through a
- * link is for whoever opens it to see to (image/tree.h).
+ * or empty names; ids are in range, and times are those that file systems can
+ * hold. Whether the path leads through a link is for whoever opens it to see to
+ * (image/tree.h).
  */
 struct layer_limits {
 	uint64_t bytes;	 /* of the uncompressed stream, and of the files as large as they claim */

@@ -40,7 +40,8 @@ static int for_each(int dirfd, entry_fn *fn, const void *arg, struct err *err)
 static void put_aside(int blobs_fd, const char *name, const void *former_fd)
 {
 	if (renameat(blobs_fd, name, *(const int *)former_fd, name) < 0)
-		(void)io_remove_tree(blobs_fd, name, NULL); /* or it is in the way again, and told */
+		/* or it is in the way again, and told */
+		(void)io_remove_tree(blobs_fd, name, NULL);
 }
 
 /**
@@ -54,7 +55,8 @@ int leftovers_put_aside(int *former_fd, int layout_fd, int blobs_fd, struct err 
 	cleanup_close int fd = -EBADF;
 	int r;
 
-	(void)io_remove_tree(layout_fd, "oci-layout", NULL); /* or it is in the way again, and told */
+	/* or it is in the way again, and told */
+	(void)io_remove_tree(layout_fd, "oci-layout", NULL);
 	(void)io_remove_tree(layout_fd, "index.json", NULL);
 	r = io_mkdir_path(layout_fd, FORMER, 0755, err);
 	if (r < 0)
@@ -123,7 +125,8 @@ uint64_t leftovers_bytes(int former_fd, const struct image_descriptor *wanted, u
  */
 int leftovers_take(int former_fd, int blobs_fd, const struct digest *d)
 {
-	cleanup_close int fd = openat(former_fd, d->hex, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	cleanup_close int fd = openat(former_fd, d->hex,
+				      O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1 ||

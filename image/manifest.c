@@ -197,7 +197,8 @@ static int choose(struct image_descriptor *out, const json_t *doc,
 		r = parse_descriptor(&d, entry, "index", err);
 		if (r < 0)
 			return r;
-		if (f > best_fit && (d.media == IMAGE_MEDIA_MANIFEST || d.media == IMAGE_MEDIA_INDEX)) {
+		if (f > best_fit &&
+		    (d.media == IMAGE_MEDIA_MANIFEST || d.media == IMAGE_MEDIA_INDEX)) {
 			best = entry;
 			best_fit = f;
 		}
@@ -254,7 +255,8 @@ static int parse_layers(struct image_manifest *out, const json_t *list, struct e
 		if (r < 0)
 			return r;
 		if (layer->media < IMAGE_MEDIA_TAR)
-			return err_set(err, EOPNOTSUPP, "manifest: layer %zu is of type '%.80s', which is "
+			return err_set(err, EOPNOTSUPP,
+				       "manifest: layer %zu is of type '%.80s', which is "
 				       "not supported", i + 1,
 				       json_string_value(json_object_get(entry, "mediaType")));
 	}
@@ -313,7 +315,8 @@ static int take_list(char ***out, const json_t *object, const char *name, struct
 		const char *s = json_string_value(entry);
 
 		if (!s || strlen(s) > STRING_MAX)
-			return err_set(err, EBADMSG, "config: %s has an entry that is no string of a "
+			return err_set(err, EBADMSG,
+				       "config: %s has an entry that is no string of a "
 				       "fitting length", name);
 		if (strv_push_copy(out, &n, s) < 0)
 			return err_set(err, ENOMEM, "config: out of memory");
@@ -343,7 +346,8 @@ static int check_env(char *const *env, struct err *err)
 {
 	for (; env && *env; env++)
 		if (!strchr(*env, '=') || **env == '=')
-			return err_set(err, EBADMSG, "config: Env has an entry that is not NAME=VALUE");
+			return err_set(err, EBADMSG,
+				       "config: Env has an entry that is not NAME=VALUE");
 	return 0;
 }
 
@@ -466,7 +470,8 @@ int image_check_pair(const struct image_manifest *manifest, const struct image_c
 		return err_set(err, EBADMSG, "the manifest has %u layers, the config %u",
 			       manifest->layer_n, config->layer_n);
 	if (config->os && strcmp(config->os, here->os) != 0)
-		return err_set(err, ENOEXEC, "the image is for %.40s, not %s", config->os, here->os);
+		return err_set(err, ENOEXEC, "the image is for %.40s, not %s",
+			       config->os, here->os);
 	if (config->architecture && strcmp(config->architecture, here->architecture) != 0)
 		return err_set(err, ENOEXEC, "the image is for %.40s, not %s", config->architecture,
 			       here->architecture);

@@ -59,7 +59,8 @@ static int add_image(struct image_pairs *pairs, const struct image_store *store,
 	if (image_load(&image, store, id, NULL) < 0)
 		return 0;
 	for (unsigned i = 0; r == 0 && i < image.manifest.layer_n; i++)
-		r = image_pairs_add(pairs, &image.manifest.layers[i], &image.config->diff_ids[i], err);
+		r = image_pairs_add(pairs, &image.manifest.layers[i],
+				    &image.config->diff_ids[i], err);
 	image_done(&image);
 	return r;
 }

@@ -20,7 +20,8 @@ static int each_line(const char *pod, char *text, image_pin_fn *fn, void *ctx, s
 		if (!*line)
 			continue;
 		if (!digest_parse(&id, line))
-			return err_set(err, EBADMSG, "pod '%s': a damaged file '" IMAGE_PINS_FILE "'", pod);
+			return err_set(err, EBADMSG,
+				       "pod '%s': a damaged file '" IMAGE_PINS_FILE "'", pod);
 		r = fn(ctx, pod, &id, err);
 	}
 	return r;

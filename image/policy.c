@@ -18,7 +18,8 @@ static int add_as(struct image_policy *p, const char *name, struct err *err)
 
 	if (p->as_n == ARRAY_SIZE(p->as))
 		return err_set(err, E2BIG, "more than %zu '" AS "'", ARRAY_SIZE(p->as));
-	if (image_ref_parse(&ref, name, NULL) < 0 || ref.kind != IMAGE_REF_NAME || ref.digest.hex[0])
+	if (image_ref_parse(&ref, name, NULL) < 0 || ref.kind != IMAGE_REF_NAME ||
+	    ref.digest.hex[0])
 		return err_set(err, EINVAL, "'%.200s' is no name of a repository", name);
 	p->as[p->as_n++] = name;
 	return 0;
@@ -105,7 +106,8 @@ static void join_lines(char *text)
 int image_policy_read(char out[IMAGE_POLICY_TEXT_MAX], int etc_fd, struct err *err)
 {
 	ssize_t n = etc_fd < 0 ? -ENOENT :
-				 io_read_file(etc_fd, IMAGE_POLICY_FILE, out, IMAGE_POLICY_TEXT_MAX, err);
+				 io_read_file(etc_fd, IMAGE_POLICY_FILE, out,
+					      IMAGE_POLICY_TEXT_MAX, err);
 
 	if (n == -ENOENT) {
 		snprintf(out, IMAGE_POLICY_TEXT_MAX, "any");
@@ -165,7 +167,8 @@ static int check_claim(const char *claimed, const struct image_ref *claim,
 		       const struct digest *digest, struct err *err)
 {
 	if (claim->kind != IMAGE_REF_NAME)
-		return err_set(err, EBADMSG, "the signature is for '%.200s', which is no name", claimed);
+		return err_set(err, EBADMSG, "the signature is for '%.200s', which is no name",
+			       claimed);
 	if (claim->digest.hex[0] && !digest_equal(&claim->digest, digest))
 		return err_set(err, EBADMSG, "the signature says two digests");
 	return 0;
@@ -194,12 +197,14 @@ int image_policy_match(const struct image_policy *policy, const struct image_ref
 	if (policy->as_n > 0 && matches_as(policy, &claim, tagged))
 		return 0;
 	if (policy->as_n > 0)
-		return err_set(err, EACCES, "the signature is for '%.200s', and the policy says 'as=%.200s'",
+		return err_set(err, EACCES,
+			       "the signature is for '%.200s', and the policy says 'as=%.200s'",
 			       claimed, policy->as[0]);
 	if (asked->kind == IMAGE_REF_DIGEST)
 		return 0;
 	if (asked->kind == IMAGE_REF_PATH)
-		return err_set(err, EACCES, "the signature is for '%.200s', and the image has no name but "
+		return err_set(err, EACCES,
+			       "the signature is for '%.200s', and the image has no name but "
 			       "its path; 'as=' in the policy says what is meant", claimed);
 	if (!claim_is(&claim, tagged, asked->name, pinned))
 		return err_set(err, EACCES, "the signature is for '%.200s', not '%.200s'", claimed,

@@ -77,8 +77,8 @@ int room_check_copy(int fd, uint64_t bytes, struct err *err)
 
 	if (r < 0 || bytes <= room)
 		return r;
-	return err_set(err, ENOSPC, "it has %llu MiB to be copied, and %llu MiB are free", mib(bytes),
-		       mib(room));
+	return err_set(err, ENOSPC, "it has %llu MiB to be copied, and %llu MiB are free",
+		       mib(bytes), mib(room));
 }
 
 /**
@@ -116,8 +116,8 @@ int room_check_budget(const struct room *room, const struct room_need *need, str
 	    sum(room->kept_bytes, bytes) <= room->budget_bytes)
 		return 0;
 	return err_set(err, EDQUOT,
-		       "it needs about %llu MiB (%llu MiB of blobs, about %llu MiB unpacked), and the "
-		       "image store's budget of %llu MiB has %llu MiB of what must stay",
+		       "it needs about %llu MiB (%llu MiB of blobs, about %llu MiB unpacked), "
+		       "and the image store's budget of %llu MiB has %llu MiB of what must stay",
 		       mib(bytes), mib(need->packed_bytes), mib(need->unpacked_bytes),
 		       mib(room->budget_bytes), mib(room->kept_bytes));
 }
@@ -151,7 +151,8 @@ int room_check_taken(const struct room *room, uint64_t claimed, uint64_t bytes, 
 
 	if (bytes == 0 || sum(kept, bytes) <= room->budget_bytes)
 		return 0;
-	return err_set(err, EDQUOT, "it takes %llu MiB, and the image store's budget of %llu MiB has "
-		       "%llu MiB of what must stay", mib(bytes), mib(room->budget_bytes),
-		       mib(kept));
+	return err_set(err, EDQUOT,
+		       "it takes %llu MiB, and the image store's budget of %llu MiB has "
+		       "%llu MiB of what must stay",
+		       mib(bytes), mib(room->budget_bytes), mib(kept));
 }

@@ -73,7 +73,8 @@ static void number_of(const struct source *s, const struct source_file *f, char 
 
 static int too_large(const struct unloading *u, struct err *err)
 {
-	return err_set(err, EFBIG, "archive: more than %llu bytes", (unsigned long long)u->bytes_max);
+	return err_set(err, EFBIG, "archive: more than %llu bytes",
+		       (unsigned long long)u->bytes_max);
 }
 
 static int copy_out(struct unloading *u, struct source_file *f, int fd, struct err *err)
@@ -96,7 +97,8 @@ static int copy_out(struct unloading *u, struct source_file *f, int fd, struct e
 		f->size += n;
 		r = io_write_all(fd, buf, n);
 		if (r < 0)
-			return err_set(err, -r, "copy '%s' of the archive: %s", f->name, strerror(-r));
+			return err_set(err, -r, "copy '%s' of the archive: %s",
+				       f->name, strerror(-r));
 	}
 	if (r == 0)
 		hash_end(&h, &f->digest);
@@ -108,7 +110,8 @@ static const char *link_target(const char *name, const char *link, char buf[PATH
 {
 	const char *slash = strrchr(name, '/');
 
-	if (strncmp(link, "../", 3) == 0 && slash && memchr(name, '/', (size_t)(slash - name)) == NULL)
+	if (strncmp(link, "../", 3) == 0 && slash &&
+	    memchr(name, '/', (size_t)(slash - name)) == NULL)
 		return link + 3;
 	snprintf(buf, PATH_MAX, "%.*s%s", slash ? (int)(slash - name + 1) : 0, name, link);
 	return buf;
@@ -140,7 +143,8 @@ static int take_entry(struct unloading *u, struct err *err)
 		return 0;
 	path = plain_name(path);
 	if (link || hard)
-		return add_file(u->s, path, hard ? plain_name(hard) : link_target(path, link, buf), err);
+		return add_file(u->s, path,
+				hard ? plain_name(hard) : link_target(path, link, buf), err);
 	if (archive_entry_filetype(u->entry) != AE_IFREG)
 		return err_set(err, EBADMSG, "archive: '%.200s' is no file", path);
 	r = check_size(u, path, err);
@@ -150,7 +154,8 @@ static int take_entry(struct unloading *u, struct err *err)
 		return r;
 	f = &u->s->files[u->s->file_n - 1];
 	number_of(u->s, f, number);
-	fd = openat(u->incoming_fd, number, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = openat(u->incoming_fd, number,
+		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_sys(err, "create a file for '%s' of the archive", f->name);
 	return copy_out(u, f, fd, err);
@@ -292,7 +297,8 @@ int source_read(char **out, size_t *n, const struct source *s, const char *name,
 	if (fd < 0)
 		return fd;
 	if (st.st_size > IMAGE_DOCUMENT_MAX)
-		return err_set(err, EFBIG, "'%.200s' is larger than %u bytes", name, IMAGE_DOCUMENT_MAX);
+		return err_set(err, EFBIG, "'%.200s' is larger than %u bytes",
+			       name, IMAGE_DOCUMENT_MAX);
 	text = calloc(1, (size_t)st.st_size + 1);
 	if (!text)
 		return err_set(err, ENOMEM, "read '%.200s': out of memory", name);
@@ -329,8 +335,9 @@ int source_media(enum image_media *out, const struct source *s, const char *name
 
 static int wrong_digest(struct err *err, const char *name, const struct digest *is)
 {
-	return err_set(err, EBADMSG, "'%.200s' has the digest " DIGEST_PREFIX "%s: it is damaged", name,
-		       is->hex);
+	return err_set(err, EBADMSG,
+		       "'%.200s' has the digest " DIGEST_PREFIX "%s: it is damaged",
+		       name, is->hex);
 }
 
 static int copy_blob(const struct source *s, const char *name, const struct digest *want,
@@ -343,7 +350,8 @@ static int copy_blob(const struct source *s, const char *name, const struct dige
 
 	if (from < 0)
 		return from;
-	to = openat(blobs_fd, want->hex, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	to = openat(blobs_fd, want->hex,
+		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (to < 0)
 		return errno == EEXIST ? 0 : err_sys(err, "create a blob");
 	r = hash_copy(&is, from, to, err);

@@ -73,7 +73,8 @@ void image_stores_close(struct image_stores *stores)
 static int read_whole(char **out, size_t *n, const struct image_store *store, const char *name,
 		      struct err *err)
 {
-	cleanup_close int fd = openat(store->dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	cleanup_close int fd = openat(store->dirfd, name,
+				      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	cleanup_free char *text = NULL;
 	struct stat st;
 	ssize_t r;
@@ -116,7 +117,8 @@ int image_store_read(char **out, size_t *n, const struct image_store *store,
 /* Whether there are any: its own list is the first thing that a store gets. */
 static bool has_blobs(const struct image_store *store)
 {
-	int fd = openat(store->dirfd, "blobs/sha256", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = openat(store->dirfd, "blobs/sha256",
+			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *d = NULL;
 
@@ -133,7 +135,8 @@ static bool has_blobs(const struct image_store *store)
 static int no_index(json_t **out, const struct image_store *store, struct err *err)
 {
 	if (store->dirfd >= 0 && has_blobs(store))
-		return err_set(err, EBADMSG, "'index.json' in the image store '%s': it is gone, but not "
+		return err_set(err, EBADMSG,
+			       "'index.json' in the image store '%s': it is gone, but not "
 			       "the blobs", store->path);
 	*out = json_pack("{s:i, s:[]}", "schemaVersion", 2, "manifests");
 	return *out ? 0 : err_set(err, ENOMEM, "read the image store: out of memory");
@@ -201,7 +204,8 @@ static bool entry_is(const json_t *entry, const struct image_ref *ref, struct di
 {
 	const json_t *annotations = json_object_get(entry, "annotations");
 	const char *text = json_string_value(json_object_get(entry, "digest"));
-	const char *name = json_string_value(json_object_get(annotations, IMAGE_REF_NAME_ANNOTATION));
+	const char *name =
+		json_string_value(json_object_get(annotations, IMAGE_REF_NAME_ANNOTATION));
 	const char *index = json_string_value(json_object_get(annotations, IMAGE_INDEX_ANNOTATION));
 	struct digest chosen_from = { "" };
 
@@ -210,7 +214,8 @@ static bool entry_is(const json_t *entry, const struct image_ref *ref, struct di
 	if (index)
 		(void)digest_parse(&chosen_from, index); /* else it stays empty */
 	if (ref->digest.hex[0])
-		return digest_equal(digest, &ref->digest) || digest_equal(&chosen_from, &ref->digest);
+		return digest_equal(digest, &ref->digest) ||
+		       digest_equal(&chosen_from, &ref->digest);
 	return name && strcmp(name, ref->name) == 0;
 }
 
@@ -273,9 +278,11 @@ static int load_documents(struct image *image, struct err *err)
 	int r = image_store_read(&manifest, &n, image->store, &image->id, err);
 
 	if (r == 0)
-		r = image_manifest_parse(&image->manifest, (struct image_bytes){ manifest, n }, err);
+		r = image_manifest_parse(&image->manifest,
+					 (struct image_bytes){ manifest, n }, err);
 	if (r == 0)
-		r = image_store_read(&config, &n, image->store, &image->manifest.config.digest, err);
+		r = image_store_read(&config, &n, image->store,
+				     &image->manifest.config.digest, err);
 	if (r == 0)
 		r = image_config_parse(&image->config, (struct image_bytes){ config, n }, err);
 	return r < 0 ? r : image_check_pair(&image->manifest, image->config, err);
@@ -320,8 +327,8 @@ int image_find(struct image *out, const struct image_stores *stores, const char 
 		return image_load(out, store, &id, err);
 	if (r != -ENOENT)
 		return r;
-	return err_set(err, ENOENT, "image '%.200s' is not in the store '%s'; see podctl image", text,
-		       stores->list[0].path);
+	return err_set(err, ENOENT, "image '%.200s' is not in the store '%s'; see podctl image",
+		       text, stores->list[0].path);
 }
 
 /**

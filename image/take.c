@@ -53,7 +53,8 @@ static int open_blob(const struct take *t, const struct digest *d, struct err *e
 	if (r < 0)
 		return r;
 	if (!digest_equal(&is, d))
-		return err_set(err, EBADMSG, "the blob '%s' in the store is damaged; see podctl image fsck",
+		return err_set(err, EBADMSG,
+			       "the blob '%s' in the store is damaged; see podctl image fsck",
 			       d->hex);
 	if (lseek(fd, 0, SEEK_SET) < 0)
 		return err_sys(err, "read the blob '%s'", d->hex);
@@ -75,7 +76,8 @@ static int take_blob(struct take *t, const char *name, const struct image_descri
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(err, "look at the blob '%s'", d->digest.hex);
 	if ((uint64_t)st.st_size != d->size)
-		return err_set(err, EBADMSG, "the blob '%s' has %lld bytes, its descriptor says %llu",
+		return err_set(err, EBADMSG,
+			       "the blob '%s' has %lld bytes, its descriptor says %llu",
 			       d->digest.hex, (long long)st.st_size, (unsigned long long)d->size);
 	t->progress->done_bytes += d->size;
 	return 0;
@@ -91,8 +93,8 @@ static int read_blob(struct take *t, const char *name, const struct image_descri
 	int r;
 
 	if (d->size > IMAGE_DOCUMENT_MAX)
-		return err_set(err, EFBIG, "the document '%s' is larger than %u bytes", d->digest.hex,
-			       IMAGE_DOCUMENT_MAX);
+		return err_set(err, EFBIG, "the document '%s' is larger than %u bytes",
+			       d->digest.hex, IMAGE_DOCUMENT_MAX);
 	r = take_blob(t, name, d, err);
 	if (r < 0)
 		return r;
@@ -260,8 +262,8 @@ static int take_layers(struct take *t, const struct image_manifest *m, const str
 	t->left = t->args->limits.layers;
 	for (unsigned i = 0; r == 0 && i < m->layer_n; i++) {
 		t->progress->layer = i + 1;
-		r = take_layer(t, names ? names[i] : blob_name(&m->layers[i].digest, buf), &m->layers[i],
-			       &c->diff_ids[i], err);
+		r = take_layer(t, names ? names[i] : blob_name(&m->layers[i].digest, buf),
+			       &m->layers[i], &c->diff_ids[i], err);
 		if (r < 0)
 			r = err_wrap(err, r, "layer %u", i + 1);
 	}
@@ -339,7 +341,8 @@ static int take_manifest(struct take *t, const struct image_descriptor *d,
 	if (r == 0)
 		r = image_manifest_parse(m, (struct image_bytes){ text, n }, err);
 	if (r == 0)
-		r = read_blob(t, blob_name(&m->config.digest, buf), &m->config, &config_text, &n, err);
+		r = read_blob(t, blob_name(&m->config.digest, buf), &m->config,
+			      &config_text, &n, err);
 	if (r == 0)
 		r = image_config_parse(&c, (struct image_bytes){ config_text, n }, err);
 	if (r == 0)
@@ -374,14 +377,15 @@ static int take_descriptor(struct take *t, struct image_descriptor d, const char
 			return err_set(err, ELOOP, "more than %d indexes in each other", depth);
 		r = read_blob(t, blob_name(&d.digest, buf), &d, &text, &n, err);
 		if (r == 0)
-			r = image_index_choose(&d, (struct image_bytes){ text, n }, &image_platform_here,
-					       err);
+			r = image_index_choose(&d, (struct image_bytes){ text, n },
+					       &image_platform_here, err);
 		if (r < 0)
 			return r;
 		chosen = true;
 	}
 	if (d.media != IMAGE_MEDIA_MANIFEST)
-		return err_set(err, EOPNOTSUPP, "it is no image, but something of another media type");
+		return err_set(err, EOPNOTSUPP,
+			       "it is no image, but something of another media type");
 	return take_manifest(t, &d, chosen ? &first : NULL, said, err);
 }
 
@@ -431,8 +435,8 @@ static int take_named(struct take *t, const json_t *manifests, unsigned *taken, 
 	if (t->args->select && *taken == 0)
 		return err_set(err, ENOENT, "nothing in it has the name '%.200s'", t->args->select);
 	if (*taken > 1 && (t->args->path || t->args->name) && t->args->name)
-		return err_set(err, EINVAL, "it holds %u images; --select says which one gets the name",
-			       *taken);
+		return err_set(err, EINVAL,
+			       "it holds %u images; --select says which one gets the name", *taken);
 	return r;
 }
 
@@ -533,7 +537,8 @@ static int describe_layers(struct take *t, const json_t *list, char **names,
 
 		names[i] = (char *)json_string_value(entry);
 		if (!names[i])
-			return err_set(err, EBADMSG, "'manifest.json' lists a layer that is no string");
+			return err_set(err, EBADMSG,
+				       "'manifest.json' lists a layer that is no string");
 		r = source_media(&media, &t->source, names[i], err);
 		if (r == 0)
 			r = describe_file(t, names[i], media, &m->layers[m->layer_n++], err);
@@ -642,7 +647,8 @@ static int take_docker_archive(struct take *t, struct err *err)
 	if (taken == 0)
 		return err_set(err, ENOENT, "nothing in it has the name '%.200s'", t->args->select);
 	return taken > 1 && t->args->name ?
-		       err_set(err, EINVAL, "it holds %u images; --select says which one gets the name",
+		       err_set(err, EINVAL,
+			       "it holds %u images; --select says which one gets the name",
 			       taken) : 0;
 }
 
@@ -667,7 +673,8 @@ int take_images(struct take *t, struct err *err)
 	else if (r == 0 && t->source.archive && source_has(&t->source, "manifest.json"))
 		r = take_docker_archive(t, err);
 	else if (r == 0)
-		r = err_set(err, EBADMSG, "it is neither an OCI layout nor what docker save writes");
+		r = err_set(err, EBADMSG,
+			    "it is neither an OCI layout nor what docker save writes");
 	source_done(&t->source);
 	image_pairs_done(&t->known);
 	return r;

@@ -18,7 +18,8 @@ struct take {
 	struct room_need need;	  /* of the images so far */
 	uint64_t unpacked_bytes;  /* of these */
 	struct layer_limits left; /* of what the image may still unpack */
-	struct image_pairs known; /* of the layers so far, and of the store's images once asked for */
+	struct image_pairs known; /* of the layers so far, and of the store's images once asked
+				   * for */
 	bool store_known;
 	struct import_result *result;
 	const json_t *manifests; /* of a layout's index.json, or NULL */

@@ -25,14 +25,16 @@ static bool has_policy(const struct take *t)
 static int read_from(int dirfd, const struct digest *d, size_t max, char **out, size_t *n,
 		     struct err *err)
 {
-	cleanup_close int fd = openat(dirfd, d->hex, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	cleanup_close int fd = openat(dirfd, d->hex,
+				      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	cleanup_free char *text = NULL;
 	struct stat st;
 
 	if (fd < 0)
 		return errno == ENOENT ? -ENOENT : err_sys(err, "open the blob '%s'", d->hex);
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_size > max)
-		return err_set(err, EFBIG, "the document '%s' is larger than %zu bytes", d->hex, max);
+		return err_set(err, EFBIG, "the document '%s' is larger than %zu bytes",
+			       d->hex, max);
 	text = calloc(1, (size_t)st.st_size + 1);
 	if (!text)
 		return err_set(err, ENOMEM, "read '%s': out of memory", d->hex);
@@ -79,8 +81,8 @@ static int keep_document(struct take *t, const struct digest *d, struct err *err
 	r = read_document(t, d, IMAGE_DOCUMENT_MAX, &text, &n, err);
 	if (r < 0)
 		return r;
-	fd = openat(t->w->job_blobs_fd, d->hex, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		    0644);
+	fd = openat(t->w->job_blobs_fd, d->hex,
+		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return err_sys(err, "create a blob");
 	r = io_write_all(fd, text, n);

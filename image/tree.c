@@ -59,8 +59,8 @@ static int refuse(struct err *err, int code, const char *path)
 	case EXDEV:
 		return err_set(err, code, "entry '%.200s': its path leads through a link", path);
 	case ENOTDIR:
-		return err_set(err, code, "entry '%.200s': its path leads through what is no directory",
-			       path);
+		return err_set(err, code,
+			       "entry '%.200s': its path leads through what is no directory", path);
 	default:
 		return err_set(err, code, "entry '%.200s': open its directory: %s", path,
 			       strerror(code));

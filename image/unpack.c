@@ -45,7 +45,9 @@ static int remember_opaque(void *ctx, const char *path, struct err *err)
 	const struct unpack *u = ctx;
 	int r = io_write_all(u->args->opaque_fd, path, strlen(path) + 1);
 
-	return r < 0 ? err_set(err, -r, "write the list of opaque directories: %s", strerror(-r)) : 0;
+	if (r < 0)
+		return err_set(err, -r, "write the list of opaque directories: %s", strerror(-r));
+	return 0;
 }
 
 static int count_implied(void *ctx, struct err *err)
@@ -80,7 +82,8 @@ static int set_xattrs(struct unpack *u, int fd, const struct layer_entry *e, str
 
 	while (layer_xattr(u->reader, &name, &value, &n))
 		if (unpack_keeps_xattr(name) && fsetxattr(fd, name, value, n, 0) < 0)
-			return err_sys(err, "entry '%.200s': set the attribute '%.80s'", e->path, name);
+			return err_sys(err, "entry '%.200s': set the attribute '%.80s'",
+				       e->path, name);
 	return 0;
 }
 
@@ -202,7 +205,8 @@ static int put_directory(struct unpack *u, const struct layer_entry *e, struct e
 	}
 	fd = tree_open(&u->tree, e->path, O_RDONLY | O_DIRECTORY);
 	if (fd < 0)
-		return err_set(err, -fd, "entry '%.200s': it is there twice, and not as a directory",
+		return err_set(err, -fd,
+			       "entry '%.200s': it is there twice, and not as a directory",
 			       e->path);
 	r = set_xattrs(u, fd, e, err);
 	return r < 0 ? r : remember_directory(u, e, err);
@@ -243,8 +247,9 @@ static int put_hard_link(struct unpack *u, int dir, const char *name, const stru
 	tree_init(&other, u->args->root_fd);
 	from = tree_parent(&other, e->link, false, &target, err);
 	if (from < 0)
-		r = err_set(err, -from, "entry '%.200s': a hard link to '%.200s', which is not in the "
-			    "layer", e->path, e->link);
+		r = err_set(err, -from,
+			    "entry '%.200s': a hard link to '%.200s', which is not in the layer",
+			    e->path, e->link);
 	else if (tree_is_whiteout(from, target))
 		r = err_set(err, EBADMSG, "entry '%.200s': a hard link to a whiteout", e->path);
 	else if (linkat(from, target, dir, name, 0) < 0)
@@ -398,7 +403,8 @@ static int mark(const struct tree *t, const char *path, struct err *err)
 	cleanup_close int fd = tree_open(t, path, O_RDONLY | O_DIRECTORY);
 
 	if (fd < 0)
-		return err_set(err, -fd, "open the opaque directory '%.200s': %s", path, strerror(-fd));
+		return err_set(err, -fd, "open the opaque directory '%.200s': %s",
+			       path, strerror(-fd));
 	if (fsetxattr(fd, OPAQUE_XATTR, "y", 1, 0) < 0)
 		return err_sys(err, "mark the opaque directory '%.200s'", path);
 	return 0;

@@ -34,7 +34,8 @@
 static int drop_bounding(unsigned kept, struct err *err)
 {
 	for (unsigned cap = 0; cap < 64; cap++)
-		if ((cap >= 32 || !(kept & (1u << cap))) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 &&
+		if ((cap >= 32 || !(kept & (1u << cap))) &&
+		    prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 &&
 		    errno != EINVAL) /* past the kernel's last one */
 			return err_sys(err, "drop capability %u", cap);
 	return 0;
@@ -237,7 +238,8 @@ static int outcome(const struct worker_args *args, int status, struct worker_pro
 	if (WIFEXITED(status) && p->err.code > 0 && p->err.code < 4096)
 		return err_set(err, p->err.code, "%s", p->err.msg);
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
-		return err_set(err, ETIME, "it takes more than %u s of CPU time", args->limits.cpu_seconds);
+		return err_set(err, ETIME, "it takes more than %u s of CPU time",
+			       args->limits.cpu_seconds);
 	if (WIFSIGNALED(status))
 		return err_set(err, EIO, "the process that reads the image was killed by signal %d",
 			       WTERMSIG(status));

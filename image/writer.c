@@ -56,7 +56,8 @@ static int wait_for_lock(struct image_writer *w, struct err *err)
 
 static int take_lock(struct image_writer *w, struct err *err)
 {
-	w->lock_fd = openat(w->store.dirfd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	w->lock_fd = openat(w->store.dirfd, "lock",
+			    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (w->lock_fd < 0)
 		return err_sys(err, "open 'lock'");
 	if (flock(w->lock_fd, LOCK_EX | LOCK_NB) == 0)
@@ -99,8 +100,8 @@ static int write_layout(struct image_writer *w, struct err *err)
 	if (has(w, "oci-layout"))
 		return 0;
 	if (!has(w, "index.json"))
-		r = io_replace_file_synced(w->store.dirfd, "index.json", NO_IMAGES, strlen(NO_IMAGES),
-					   err);
+		r = io_replace_file_synced(w->store.dirfd, "index.json",
+					   NO_IMAGES, strlen(NO_IMAGES), err);
 	if (r < 0)
 		return r;
 	return io_replace_file_synced(w->store.dirfd, "oci-layout", LAYOUT, strlen(LAYOUT), err);
@@ -124,7 +125,8 @@ void image_writer_keep_leftovers(struct image_writer *w)
 	if (unlinkat(w->tmp_fd, INCOMING, AT_REMOVEDIR) == 0) /* there is nothing in it */
 		return;
 	if (image_writer_drop_leftovers(w, NULL) == 0)
-		(void)renameat(w->tmp_fd, INCOMING, w->tmp_fd, IMAGE_WRITER_LEFTOVERS); /* or it goes */
+		/* or it goes */
+		(void)renameat(w->tmp_fd, INCOMING, w->tmp_fd, IMAGE_WRITER_LEFTOVERS);
 }
 
 /**
@@ -313,7 +315,8 @@ static int for_each_digest(struct image_writer *w, int dirfd, place_fn *fn, stru
 static int mark_layer(struct image_writer *w, const struct digest *d, struct err *err)
 {
 	cleanup_close int dir = openat(w->job_layers_fd, d->hex, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	cleanup_close int root = openat(dir, "root", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_close int root = openat(dir, "root",
+					O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	cleanup_close int opaque = openat(dir, "opaque", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (root < 0 || opaque < 0)
@@ -375,7 +378,8 @@ static bool is_on_disk(const struct image_writer *w, const json_t *index)
 {
 	json_auto_t *now = NULL;
 
-	return has(w, "index.json") && image_store_index(&now, &w->store, NULL) == 0 && json_equal(now, index);
+	return has(w, "index.json") && image_store_index(&now, &w->store, NULL) == 0 &&
+	       json_equal(now, index);
 }
 
 static int write_list(const struct image_writer *w, const char *text, struct err *err)
@@ -401,7 +405,8 @@ int image_writer_replace_index(struct image_writer *w, const json_t *index, stru
 	if (is_on_disk(w, index)) /* by whoever was killed before its name was, maybe */
 		return sync_directory(w->store.dirfd, "images", err);
 	if (strlen(text) > IMAGE_DOCUMENT_MAX)
-		return err_set(err, EFBIG, "the image store is full: 'index.json' would be larger than "
+		return err_set(err, EFBIG,
+			       "the image store is full: 'index.json' would be larger than "
 			       "%u bytes", IMAGE_DOCUMENT_MAX);
 	fault_kill("image-index");
 	r = write_list(w, text, err);
@@ -439,13 +444,15 @@ static json_t *new_entry(const struct image_entry *e)
 	char id[DIGEST_TEXT_SIZE], index[DIGEST_TEXT_SIZE];
 	json_t *entry = json_pack("{s:s, s:s, s:I, s:{}}", "mediaType",
 				  image_media_name(IMAGE_MEDIA_MANIFEST), "digest",
-				  digest_text(&e->id, id), "size", (json_int_t)e->size, "annotations");
+				  digest_text(&e->id, id), "size", (json_int_t)e->size,
+				  "annotations");
 	json_t *annotations = json_object_get(entry, "annotations");
 
 	if (!entry)
 		return NULL;
 	if (e->name[0])
-		(void)json_object_set_new(annotations, IMAGE_REF_NAME_ANNOTATION, json_string(e->name));
+		(void)json_object_set_new(annotations, IMAGE_REF_NAME_ANNOTATION,
+					  json_string(e->name));
 	if (e->index.hex[0])
 		(void)json_object_set_new(annotations, IMAGE_INDEX_ANNOTATION,
 					  json_string(digest_text(&e->index, index)));
@@ -505,7 +512,8 @@ static int claim_name(json_t *manifests, const struct image_entry *entry, bool m
 	if (i < 0 || *already)
 		return 0;
 	if (!move)
-		return err_set(err, EEXIST, "the name '%.200s' is that of another image; --replace takes "
+		return err_set(err, EEXIST,
+			       "the name '%.200s' is that of another image; --replace takes "
 			       "it from that", entry->name);
 	take_name(manifests, (size_t)i);
 	return 0;

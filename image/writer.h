@@ -14,11 +14,11 @@
  * Theory of operation
  *
  * One writer at a time (flock on the file "lock", which keeps some room free for
- * the list of images, too). It works in tmp, which
- * whoever comes next empties; only the layout of a pull that failed or was killed is kept
- * there for the next pull, until that, an import or a prune takes it. Putting in place: opaque directories are marked,
- * everything is on the disk (syncfs), blobs and layers get their names, the
- * directories of these names are on the disk, and at last index.json is
+ * the list of images, too). It works in tmp, which whoever comes next empties; only
+ * the layout of a pull that failed or was killed is kept there for the next pull,
+ * until that, an import or a prune takes it. Putting in place: opaque directories
+ * are marked, everything is on the disk (syncfs), blobs and layers get their names,
+ * the directories of these names are on the disk, and at last index.json is
  * replaced. A power cut before the last step leaves files that no image uses;
  * `podctl image prune` takes them.
  */
