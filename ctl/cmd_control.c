@@ -31,8 +31,9 @@ static int stop_without_podd(struct ctl *ctl, const char *pod)
 	}
 	/* By hand or by a script of another service manager it is stopped for good. */
 	if (access("/run/systemd/system", F_OK) == 0)
-		fprintf(ctl->errors, "podctl: pod '%s': its podd is gone: if a unit of systemd is about to start "
-			"the next one, only 'systemctl stop' keeps it from that\n", pod);
+		fprintf(ctl->errors,
+			"podctl: pod '%s': its podd is gone: if a unit of systemd is about to "
+			"start the next one, only 'systemctl stop' keeps it from that\n", pod);
 	args[n] = file;
 	if (!pods_file(&ctl->paths, pod, file)) /* podd can do without, but for the name */
 		snprintf(file, sizeof(file), "%s" CONFIG_DIR "/%s.pod", ctl->paths.root, pod);
@@ -113,8 +114,8 @@ static int pause_or_unpause(struct ctl *ctl, int argc, char **argv, const char *
 	code = ctl_positional(ctl, argc, argv, 1, 2);
 	if (code)
 		return code;
-	return command(ctl, argv[optind], method, json_pack("{s:s*}", "container", argv[optind + 1]),
-		       true);
+	return command(ctl, argv[optind], method,
+		       json_pack("{s:s*}", "container", argv[optind + 1]), true);
 }
 
 /* podctl pause */

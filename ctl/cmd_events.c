@@ -33,8 +33,9 @@ static int ask(struct conn *conn, const struct query *q, struct err *err)
 	if (r < 0)
 		return r;
 	return conn_send(conn,
-			 json_pack("{s:s, s:b, s:{s:I, s:b}}", "method", "io.podd.Pod.Events", "more", 1,
-				   "parameters", "since", q->since, "follow", q->follow),
+			 json_pack("{s:s, s:b, s:{s:I, s:b}}", "method", "io.podd.Pod.Events",
+				   "more", 1, "parameters",
+				   "since", q->since, "follow", q->follow),
 			 NULL, 0, err);
 }
 

@@ -15,12 +15,14 @@ static void found(void *ctx, const char *kind, const char *name, const struct er
 {
 	struct listing *l = ctx;
 
-	(void)json_array_append_new(l->list, json_pack("{s:s, s:s, s:s*}", "kind", kind, "name", name,
-						       "failure", failed ? failed->msg : NULL));
+	(void)json_array_append_new(
+		l->list, json_pack("{s:s, s:s, s:s*}", "kind", kind, "name", name,
+				   "failure", failed ? failed->msg : NULL));
 	if (failed)
 		(void)ctl_fail(l->ctl, CTL_FAILED, failed);
 	else if (!l->ctl->json)
-		fprintf(l->ctl->out, "%s %s %s\n", l->dry_run ? "would remove" : "removed", kind, name);
+		fprintf(l->ctl->out, "%s %s %s\n",
+			l->dry_run ? "would remove" : "removed", kind, name);
 	l->failed |= failed != NULL;
 }
 
@@ -36,7 +38,8 @@ static int collect(struct ctl *ctl, struct listing *l)
 		return ctl_fail(ctl, CTL_FAILED, &err);
 	r = gc_run(&paths, &report, &err);
 	paths_close(&paths);
-	document = json_pack("{s:i, s:b, s:O}", "version", 1, "dry_run", l->dry_run, "found", l->list);
+	document = json_pack("{s:i, s:b, s:O}", "version", 1,
+			     "dry_run", l->dry_run, "found", l->list);
 	if (ctl->json)
 		ctl_print_json(ctl, document);
 	if (r < 0)

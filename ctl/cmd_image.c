@@ -19,7 +19,8 @@ int cmd_image(struct ctl *ctl, int argc, char **argv)
 	int n = 0;
 
 	if (!args)
-		return ctl_fail(ctl, CTL_FAILED, &(struct err){ .code = ENOMEM, .msg = "out of memory" });
+		return ctl_fail(ctl, CTL_FAILED,
+				&(struct err){ .code = ENOMEM, .msg = "out of memory" });
 	args[n++] = (char *)"podctl image";
 	/* Those that came before "image" are for it as well. */
 	if (ctl->root) {

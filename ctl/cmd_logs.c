@@ -96,8 +96,9 @@ static void tell_left_out(struct ctl *ctl, const struct logs_drivers *d, enum lo
 			continue;
 		}
 		logs_passed_to(query, sizeof(query), d, pod, name);
-		fprintf(ctl->errors, "podctl: container '%s' has LogDriver=passthrough: it writes where "
-				     "podd does, in a unit: journalctl %s\n", name, query);
+		fprintf(ctl->errors,
+			"podctl: container '%s' has LogDriver=passthrough: it writes where "
+			"podd does, in a unit: journalctl %s\n", name, query);
 	}
 }
 

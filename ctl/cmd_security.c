@@ -136,7 +136,8 @@ static json_t *rows_json(const struct security *s, const struct security_subject
 
 		if (row->pos.line)
 			(void)json_object_update_new(o, json_pack( /* short only without memory */
-				"{s:o, s:i}", "file", json_text_string(s->diags.files[row->pos.file]),
+				"{s:o, s:i}",
+				"file", json_text_string(s->diags.files[row->pos.file]),
 				"line", row->pos.line));
 		(void)json_array_append_new(list, o); /* as above */
 	}
@@ -148,10 +149,10 @@ static void print_json(const struct security *s)
 	const struct security_report *r = &s->report;
 	json_t *containers = json_array();
 	json_auto_t *document = json_pack(
-		"{s:i, s:s, s:o, s:f, s:s, s:o, s:o}", "version", SECURITY_VERSION, "name",
-		s->spec->name, "file", json_text_string(s->path), "exposure", r->pod.exposure / 10.0,
-		"level", security_level(r->pod.exposure), "rows", rows_json(s, &r->pod), "containers",
-		containers);
+		"{s:i, s:s, s:o, s:f, s:s, s:o, s:o}", "version", SECURITY_VERSION,
+		"name", s->spec->name, "file", json_text_string(s->path),
+		"exposure", r->pod.exposure / 10.0, "level", security_level(r->pod.exposure),
+		"rows", rows_json(s, &r->pod), "containers", containers);
 
 	for (size_t i = 0; i < r->container_n; i++)
 		(void)json_array_append_new( /* short only without memory */
@@ -187,8 +188,10 @@ static int read_threshold(const char *text, unsigned *out)
 int cmd_security(struct ctl *ctl, int argc, char **argv)
 {
 	enum { OPT_THRESHOLD = CTL_OPT_FIRST };
-	static const struct option longs[] = { { "threshold", required_argument, NULL, OPT_THRESHOLD },
-					       CTL_COMMON_OPTIONS };
+	static const struct option longs[] = {
+		{ "threshold", required_argument, NULL, OPT_THRESHOLD },
+		CTL_COMMON_OPTIONS
+	};
 	__attribute__((cleanup(security_done))) struct security s = {
 		.ctl = ctl, .threshold = SECURITY_ROW_MAX,
 	};

@@ -70,7 +70,8 @@ static json_t *list_entry(struct ctl *ctl, const char *pod)
 		conn_close(&conn);
 	}
 	if (r < 0)
-		return json_pack("{s:s, s:s}", "name", pod, "state", state_without_podd(ctl, pod, r));
+		return json_pack("{s:s, s:s}", "name", pod,
+				 "state", state_without_podd(ctl, pod, r));
 	containers = json_object_get(status, "containers");
 	json_array_foreach(containers, i, c) {
 		const char *state = json_string_value(json_object_get(c, "state"));

@@ -58,8 +58,8 @@ static const char *path_to_load(char buf[PATH_MAX], const char *path)
 	if (n < tail || strcmp(path + n - tail, end) != 0)
 		return path;
 	for (unsigned i = 0; i == 0 || has_own(buf); i++)
-		if (snprintf(buf, PATH_MAX, "%.*s@instance%.*u.pod", (int)(n - tail), path, i > 0, i) >=
-		    PATH_MAX)
+		if (snprintf(buf, PATH_MAX, "%.*s@instance%.*u.pod", (int)(n - tail), path,
+			     i > 0, i) >= PATH_MAX)
 			return path;
 	return buf;
 }
@@ -75,9 +75,12 @@ static bool verify(struct ctl *ctl, const char *path, json_t *files)
 
 	if (ctl->json)
 		(void)json_array_append_new( /* as above */
-			files, json_pack("{s:o, s:b, s:o, s:o, s:o*}", "path", json_text_string(path),
-					 "ok", ok, "errors", faults_json(&diags, false), "warnings",
-					 faults_json(&diags, true), "failure", ok || diags.total ? NULL : json_text_string(err.msg)));
+			files, json_pack("{s:o, s:b, s:o, s:o, s:o*}",
+					 "path", json_text_string(path), "ok", ok,
+					 "errors", faults_json(&diags, false),
+					 "warnings", faults_json(&diags, true),
+					 "failure",
+					 ok || diags.total ? NULL : json_text_string(err.msg)));
 	else
 		print_faults(ctl, &diags, &err);
 	if (ok)

@@ -63,7 +63,8 @@ static bool is_locked(int dirfd)
 static int nobody_listens(int dirfd, const char *pod, struct err *err)
 {
 	if (is_locked(dirfd))
-		return err_set(err, ECONNREFUSED, "pod '%s' is not running yet: podd is starting it, or "
+		return err_set(err, ECONNREFUSED,
+			       "pod '%s' is not running yet: podd is starting it, or "
 			       "pulls its images", pod);
 	return err_set(err, ECONNREFUSED, "pod '%s' is not running: its podd is gone", pod);
 }
@@ -160,7 +161,8 @@ int conn_reopen(struct conn *c, const struct paths *paths, struct err *err)
 		r = conn_open(c, paths, pod, err);
 	}
 	if (r == -ECONNREFUSED)
-		return err_set(err, ECONNREFUSED, "pod '%s': podd ended, and no other one came", pod);
+		return err_set(err, ECONNREFUSED,
+			       "pod '%s': podd ended, and no other one came", pod);
 	return r;
 }
 

@@ -34,7 +34,8 @@ static int ask_podd(struct logs_drivers *out, struct ctl *ctl, const char *pod, 
 		return r;
 	json_array_foreach(json_object_get(json_object_get(reply, "pod"), "containers"), i, c) {
 		const char *name = json_string_value(json_object_get(c, "name"));
-		json_t *driver = json_object_get(c, "log_driver"); /* none: a podd before 0.1 had it */
+		/* none: a podd before 0.1 had it */
+		json_t *driver = json_object_get(c, "log_driver");
 		json_t *group = json_object_get(json_object_get(c, "cgroup"), "name");
 
 		if (name && driver &&
@@ -54,8 +55,9 @@ static void ask_file(json_t *out, const char *path)
 
 	config_diags_done(&diags);
 	for (size_t i = 0; ok && i < spec->container_n; i++)
-		ok = json_object_set_new(out, spec->containers[i].run.name,
-					 json_string(driver_words()[spec->containers[i].log.driver])) == 0;
+		ok = json_object_set_new(
+			     out, spec->containers[i].run.name,
+			     json_string(driver_words()[spec->containers[i].log.driver])) == 0;
 	pod_spec_free(spec);
 }
 
@@ -108,8 +110,9 @@ void logs_passed_to(char *out, size_t size, const struct logs_drivers *d, const 
 	if (group)
 		snprintf(out, size, "_SYSTEMD_CGROUP=%s", group);
 	else
-		snprintf(out, size, "_SYSTEMD_CGROUP=/podd/%s/c-%s + _SYSTEMD_UNIT=%s.pod.service + "
-				    "_SYSTEMD_UNIT=pod@%s.service", pod, container, pod, pod);
+		snprintf(out, size,
+			 "_SYSTEMD_CGROUP=/podd/%s/c-%s + _SYSTEMD_UNIT=%s.pod.service + "
+			 "_SYSTEMD_UNIT=pod@%s.service", pod, container, pod, pod);
 }
 
 /**

@@ -10,12 +10,15 @@
 static bool fill_standard_files(void)
 {
 	for (int fd = 0; fd < 3; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) != fd)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) != fd)
 			return false;
 	return true;
 }
 
 int main(int argc, char **argv)
 {
-	return fill_standard_files() ? ctl_main(&ctl_podctl, argc, argv, stdout, stderr) : CTL_FAILED;
+	if (!fill_standard_files())
+		return CTL_FAILED;
+	return ctl_main(&ctl_podctl, argc, argv, stdout, stderr);
 }

@@ -82,7 +82,8 @@ static void judge_network(struct judge *j)
 		unsigned score;
 		const char *word, *about;
 	} modes[] = {
-		[NETNS_BRIDGE] = { 2, "bridge", "reaches the other pods and what the host reaches" },
+		[NETNS_BRIDGE] = { 2, "bridge",
+				   "reaches the other pods and what the host reaches" },
 		[NETNS_NONE] = { 0, "none", "no network" },
 		[NETNS_HOST] = { 40, "host", "the host's ports, services on its loopback and "
 					     "abstract sockets" },
@@ -145,7 +146,8 @@ static void judge_sysctls(struct judge *j)
 			break;
 		}
 		/* A word in quotes is not found as it is. */
-		add(j, "Sysctl", score, pos.line ? pos : said(j, CONFIG_POD, "Sysctl"), about, "%s", *s);
+		add(j, "Sysctl", score, pos.line ? pos : said(j, CONFIG_POD, "Sysctl"),
+		    about, "%s", *s);
 	}
 }
 
@@ -177,8 +179,9 @@ static void judge_user(struct judge *j)
 		const char *about;
 	} chances[] = {
 		[NO_ROOT] = { 0, 0, "no capability from the start" },
-		[MAYBE_ROOT] = { 5, 1, "no capability from the start, unless the image's passwd gives "
-				       "that name the id 0; RunAsNonRoot=yes rules that out" },
+		[MAYBE_ROOT] = { 5, 1,
+				 "no capability from the start, unless the image's passwd gives "
+				 "that name the id 0; RunAsNonRoot=yes rules that out" },
 		[SURELY_ROOT] = { 20, 4, "the program has a root's capabilities and files" },
 	};
 	const struct pod_container *c = j->container;
@@ -213,7 +216,8 @@ static void judge_writable(struct judge *j)
 		unsigned score;
 		const char *word, *about;
 	} kinds[] = {
-		[CONTAINER_WRITABLE_TMPFS] = { 1, "tmpfs", "writes to its root, gone with the pod" },
+		[CONTAINER_WRITABLE_TMPFS] = { 1, "tmpfs",
+					       "writes to its root, gone with the pod" },
 		[CONTAINER_WRITABLE_DISK] = { 4, "yes", "writes to its root, which stay, "
 							"and can fill the disk" },
 		[CONTAINER_WRITABLE_NO] = { 0, "no", "its root is read-only" },
@@ -282,11 +286,13 @@ static void judge_capabilities(struct judge *j)
 	static const unsigned own[] = { [NO_ROOT] = 0, [MAYBE_ROOT] = 1, [SURELY_ROOT] = 3 };
 	static const unsigned host[] = { [NO_ROOT] = 0, [MAYBE_ROOT] = 3, [SURELY_ROOT] = 10 };
 	enum root_chance chance = root_chance(&j->container->run);
-	unsigned kept = c->drop == CAPABILITY_ALL ? 0 : has_host_ids(j) ? host[chance] : own[chance];
+	unsigned kept = c->drop == CAPABILITY_ALL ? 0 :
+			has_host_ids(j) ? host[chance] : own[chance];
 	char dropped[256] = "";
 
 	if (c->add == CAPABILITY_ALL)
-		add(j, "AddCapability", has_host_ids(j) ? 100 : 50, of_container(j, "AddCapability"),
+		add(j, "AddCapability", has_host_ids(j) ? 100 : 50,
+		    of_container(j, "AddCapability"),
 		    has_host_ids(j) ? "whatever the host's root may do" :
 				      "all that is possible in the pod's own namespaces", "all");
 	for (unsigned i = 0; i < 64 && c->add != CAPABILITY_ALL; i++)
@@ -294,8 +300,8 @@ static void judge_capabilities(struct judge *j)
 			judge_capability(j, i, short_name(i));
 	for (unsigned i = 0; i < 64 && c->drop != CAPABILITY_ALL; i++)
 		if (c->drop & (UINT64_C(1) << i))
-			snprintf(dropped + strlen(dropped), sizeof(dropped) - strlen(dropped), "%s%s",
-				 *dropped ? " " : "", short_name(i));
+			snprintf(dropped + strlen(dropped), sizeof(dropped) - strlen(dropped),
+				 "%s%s", *dropped ? " " : "", short_name(i));
 	add(j, "DropCapability", kept, of_container(j, "DropCapability"),
 	    kept ? "a root keeps the default capabilities that are not named" :
 		   "no capability by default", "%s",
@@ -319,19 +325,21 @@ static void judge_profile(struct judge *j, struct config_pos pos, unsigned all)
 	struct security_profile profile;
 	unsigned score;
 
-	security_profile_look(&profile, run->seccomp.path, container_bounding_set(&run->capabilities));
+	security_profile_look(&profile, run->seccomp.path,
+			      container_bounding_set(&run->capabilities));
 	score = 5 + 3 * profile.beyond;
 	if (!profile.refuses)
 		add(j, "SeccompProfile", all, pos,
 		    "all system calls that this profile does not name, or it cannot be read", "%s",
 		    run->seccomp.path);
 	else if (profile.beyond == 0)
-		add(j, "SeccompProfile", 5, pos, "no system call that podd's own list has not", "%s",
-		    run->seccomp.path);
+		add(j, "SeccompProfile", 5, pos,
+		    "no system call that podd's own list has not",
+		    "%s", run->seccomp.path);
 	else
 		add(j, "SeccompProfile", score < all ? score : all, pos,
-		    "these system calls, which podd's own list refuses or bounds", "%s: %s", run->seccomp.path,
-		    profile.calls);
+		    "these system calls, which podd's own list refuses or bounds",
+		    "%s: %s", run->seccomp.path, profile.calls);
 }
 
 static void judge_seccomp(struct judge *j)
@@ -362,7 +370,8 @@ static void judge_landlock(struct judge *j)
 
 	add(j, "Landlock", wanted ? 0 : has_host_ids(j) ? 8 : 3, of_container(j, "Landlock"),
 	    wanted ? "files outside of its root have a second wall" :
-	    run->landlock == CONTAINER_LANDLOCK_NO ? "the mounts are the one wall around its files" :
+	    run->landlock == CONTAINER_LANDLOCK_NO ?
+	    "the mounts are the one wall around its files" :
 	    "no second wall: it may mount or trace, or call all of the kernel", "%s",
 	    words[run->landlock]);
 }
@@ -456,12 +465,15 @@ static void judge_volume(struct judge *j, size_t nth)
 
 	if (!about) {
 		score = v->read_only ? 1 : 5;
-		about = v->read_only ? "reads a place of the host" : "writes to a place of the host";
+		about = v->read_only ? "reads a place of the host" :
+				       "writes to a place of the host";
 	}
 	if (v->no_idmap && !has_host_ids(j)) /* the pod's root is none there */
 		score = score - score / 4;
-	add(j, "Volume", score, config_origin_nth(j->origins, j->container->run.name, "Volume", nth),
-	    about, "%s%s%s:%s:%s%s", v->source, leads_to(v->source, real), real_or_none(v->source, real),
+	add(j, "Volume", score,
+	    config_origin_nth(j->origins, j->container->run.name, "Volume", nth),
+	    about, "%s%s%s:%s:%s%s",
+	    v->source, leads_to(v->source, real), real_or_none(v->source, real),
 	    v->target, v->read_only ? "ro" : "rw", v->no_idmap ? ",noidmap" : "");
 }
 
@@ -472,7 +484,8 @@ static void judge_device(struct judge *j, size_t nth)
 	const char *about;
 	unsigned score = security_device(d->source, real, d->read_only, &about);
 
-	add(j, "Device", score, config_origin_nth(j->origins, j->container->run.name, "Device", nth),
+	add(j, "Device", score,
+	    config_origin_nth(j->origins, j->container->run.name, "Device", nth),
 	    about, "%s%s%s:%s", d->source, leads_to(d->source, real), real_or_none(d->source, real),
 	    d->read_only ? "ro" : "rw");
 }
@@ -532,9 +545,11 @@ static const struct {
 	{ RLIMIT_AS, "LimitAS", UINT64_MAX, 0, "" },
 	{ RLIMIT_NPROC, "LimitNPROC", UINT64_MAX, 0, "" },
 	{ RLIMIT_MEMLOCK, "LimitMEMLOCK", 64 << 20, 2, "memory that cannot be reclaimed" },
-	{ RLIMIT_SIGPENDING, "LimitSIGPENDING", 1 << 20, 1, "signals queued in the kernel's memory" },
+	{ RLIMIT_SIGPENDING, "LimitSIGPENDING", 1 << 20, 1,
+	  "signals queued in the kernel's memory" },
 	{ RLIMIT_MSGQUEUE, "LimitMSGQUEUE", 64 << 20, 1, "messages in the kernel's memory" },
-	{ RLIMIT_RTPRIO, "LimitRTPRIO", 0, 10, "real-time priority: others on its CPUs can starve" },
+	{ RLIMIT_RTPRIO, "LimitRTPRIO", 0, 10,
+	  "real-time priority: others on its CPUs can starve" },
 };
 
 static const char *number_text(char text[24], uint64_t n)
@@ -624,7 +639,8 @@ int security_judge(struct security_report *out, const struct pod_spec *spec,
 		j.container = &spec->containers[i];
 		s->name = j.container->run.name;
 		judge_container(&j);
-		s->exposure = (unsigned)(SECURITY_ROW_MAX * (1 - left_shut(&out->pod) * left_shut(s)) + 0.5);
+		s->exposure = (unsigned)(SECURITY_ROW_MAX *
+					 (1 - left_shut(&out->pod) * left_shut(s)) + 0.5);
 		most = s->exposure > most ? s->exposure : most;
 	}
 	out->pod.exposure = most;

@@ -24,8 +24,10 @@ __asm__(".section .rodata\n"
 
 static bool lets_through(const char *action)
 {
-	return action && (strcmp(action, "SCMP_ACT_ALLOW") == 0 || strcmp(action, "SCMP_ACT_LOG") == 0 ||
-			  strcmp(action, "SCMP_ACT_TRACE") == 0 || strcmp(action, "SCMP_ACT_NOTIFY") == 0);
+	return action && (strcmp(action, "SCMP_ACT_ALLOW") == 0 ||
+			  strcmp(action, "SCMP_ACT_LOG") == 0 ||
+			  strcmp(action, "SCMP_ACT_TRACE") == 0 ||
+			  strcmp(action, "SCMP_ACT_NOTIFY") == 0);
 }
 
 static bool names_one_of(const json_t *names, uint64_t capabilities)
@@ -60,7 +62,8 @@ static const json_t *nth_name(const json_t *rule, size_t nth)
 	const json_t *names = json_object_get(rule, "names");
 	size_t n = json_array_size(names);
 
-	return nth < n ? json_array_get(names, nth) : nth == n ? json_object_get(rule, "name") : NULL;
+	return nth < n ? json_array_get(names, nth) :
+	       nth == n ? json_object_get(rule, "name") : NULL;
 }
 
 static bool has_name(const json_t *rule, const char *call)
@@ -75,7 +78,8 @@ static bool has_name(const json_t *rule, const char *call)
 
 static bool same_number(const json_t *a, const json_t *b, const char *key)
 {
-	return json_integer_value(json_object_get(a, key)) == json_integer_value(json_object_get(b, key));
+	return json_integer_value(json_object_get(a, key)) ==
+	       json_integer_value(json_object_get(b, key));
 }
 
 static bool same_arg(const json_t *a, const json_t *b)
@@ -83,7 +87,8 @@ static bool same_arg(const json_t *a, const json_t *b)
 	const char *x = json_string_value(json_object_get(a, "op"));
 	const char *y = json_string_value(json_object_get(b, "op"));
 
-	return x && y && strcmp(x, y) == 0 && same_number(a, b, "index") && same_number(a, b, "value") &&
+	return x && y && strcmp(x, y) == 0 &&
+	       same_number(a, b, "index") && same_number(a, b, "value") &&
 	       same_number(a, b, "valueTwo");
 }
 
@@ -124,7 +129,8 @@ static bool allows_args(const json_t *own, const json_t *args)
 	return true;
 }
 
-static bool own_allows(const json_t *own, const char *call, const json_t *args, uint64_t capabilities)
+static bool own_allows(const json_t *own, const char *call, const json_t *args,
+		       uint64_t capabilities)
 {
 	const json_t *rule;
 	size_t i;
@@ -142,7 +148,8 @@ static void add_call(struct security_profile *out, const char *call)
 
 	if (out->told == out->beyond++ &&
 	    used + 1 + strlen(call) + ROOM_FOR_MORE <= sizeof(out->calls)) {
-		snprintf(out->calls + used, sizeof(out->calls) - used, "%s%s", used ? " " : "", call);
+		snprintf(out->calls + used, sizeof(out->calls) - used, "%s%s",
+			 used ? " " : "", call);
 		out->told++;
 	}
 }
@@ -220,7 +227,8 @@ static void compare(struct security_profile *out, const json_t *profile, const j
 		for (size_t k = 0; (name = nth_name(rule, k)); k++) {
 			const char *call = json_string_value(name);
 
-			if (call && !own_allows(own, call, json_object_get(rule, "args"), capabilities) &&
+			if (call &&
+			    !own_allows(own, call, json_object_get(rule, "args"), capabilities) &&
 			    !is_repeated(rules, i, call))
 				add_call(out, call);
 		}
@@ -237,10 +245,12 @@ static void compare(struct security_profile *out, const json_t *profile, const j
  */
 void security_profile_look(struct security_profile *out, const char *path, uint64_t capabilities)
 {
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO is no file */
+	/* a FIFO is no file */
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	json_auto_t *profile = fd < 0 ? NULL : json_loadfd(fd, 0, NULL);
-	json_auto_t *own = json_loadb(security_own_profile,
-				      (size_t)(security_own_profile_end - security_own_profile), 0, NULL);
+	json_auto_t *own =
+		json_loadb(security_own_profile,
+			   (size_t)(security_own_profile_end - security_own_profile), 0, NULL);
 	const char *action = json_string_value(json_object_get(profile, "defaultAction"));
 
 	*out = (struct security_profile){ .refuses = action && !lets_through(action) };

@@ -71,7 +71,8 @@ void text_put_foreign(FILE *out, const char *text, size_t n)
 	n -= n > 0 && text[n - 1] == '\r';
 	for (size_t i = 0; i < n;) {
 		size_t colour = colour_length(text + i, n - i);
-		size_t take = colour ? colour : plain_length((const unsigned char *)text + i, n - i);
+		size_t take = colour ? colour :
+			      plain_length((const unsigned char *)text + i, n - i);
 
 		painted |= colour > 0;
 		if (take == 0)

@@ -61,7 +61,8 @@ static int count_set(struct image_usage *u, const json_t *set, const json_t *but
 	int r = 0;
 
 	json_object_foreach((json_t *)set, hex, value)
-		if (r == 0 && digest_parse_hex(&id, hex) && is_here(u->w, &id) && !is_kept(but, &id))
+		if (r == 0 && digest_parse_hex(&id, hex) && is_here(u->w, &id) &&
+		    !is_kept(but, &id))
 			r = image_usage_add(u, &id, err);
 	return r;
 }

@@ -40,7 +40,8 @@ static int read_document(void *ctx, const struct digest *d, size_t max, char **o
 	if (r == 0)
 		r = image_document_check(d, max, text, *n, err);
 	if (r == -EBADMSG)
-		r = err_set(err, EBADMSG, "the blob '%s' is damaged; see podctl image fsck", d->hex);
+		r = err_set(err, EBADMSG, "the blob '%s' is damaged; see podctl image fsck",
+			    d->hex);
 	if (r == 0)
 		*out = take_ptr(text);
 	return r;
@@ -57,7 +58,9 @@ static int check_image(struct image_store *store, const struct digest *id, struc
 
 	if (r == 0)
 		r = image_manifest_parse(m, (struct image_bytes){ text, n }, err);
-	return r < 0 ? r : read_document(store, &m->config.digest, IMAGE_DOCUMENT_MAX, &config, &n, err);
+	if (r < 0)
+		return r;
+	return read_document(store, &m->config.digest, IMAGE_DOCUMENT_MAX, &config, &n, err);
 }
 
 static int find_store(struct image_store **out, struct question *q, const struct image_ref *ref,
@@ -161,7 +164,8 @@ int cmd_image_admit(struct ctl *ctl, int argc, char **argv)
 		code = ctl_open(ctl);
 	if (code)
 		return code;
-	if (admit_images(&ctl->paths, argv[optind], argv + optind + 1, argc - optind - 1, &err) == 0)
+	if (admit_images(&ctl->paths, argv[optind], argv + optind + 1,
+			 argc - optind - 1, &err) == 0)
 		return CTL_OK;
 	fprintf(ctl->out, "%s\n", err.msg);
 	return CTL_FAILED;

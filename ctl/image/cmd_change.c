@@ -170,8 +170,9 @@ static void print_end(struct change *c)
 	char size[16];
 
 	if (c->ctl->json) {
-		doc = json_pack("{s:i, s:b, s:O, s:I}", "version", PRUNE_VERSION, "dry_run", c->dry_run,
-				"removed", c->removed, "bytes", (json_int_t)c->freed_bytes);
+		doc = json_pack("{s:i, s:b, s:O, s:I}", "version", PRUNE_VERSION,
+				"dry_run", c->dry_run, "removed", c->removed,
+				"bytes", (json_int_t)c->freed_bytes);
 		ctl_print_json(c->ctl, doc);
 	} else if (c->freed_bytes > 0) {
 		fprintf(c->ctl->out, "%s of blobs %s\n", size_text(size, c->freed_bytes),
@@ -209,7 +210,8 @@ static int refuse_needed_name(const struct change *c, const char *name, struct e
 
 	if (c->force || !pods)
 		return 0;
-	return err_set(err, EBUSY, "the name '%.200s' is that of an image of pod '%s'; --force removes "
+	return err_set(err, EBUSY,
+		       "the name '%.200s' is that of an image of pod '%s'; --force removes "
 		       "it all the same", name, first_of(pods));
 }
 
@@ -222,7 +224,8 @@ static int refuse_needed_names(const struct change *c, const struct digest *id, 
 	int r = 0;
 
 	json_array_foreach(json_object_get(c->index, "manifests"), i, e)
-		if (r == 0 && image_index_name(e) && image_index_digest(e, &d) && digest_equal(&d, id))
+		if (r == 0 && image_index_name(e) && image_index_digest(e, &d) &&
+		    digest_equal(&d, id))
 			r = refuse_needed_name(c, image_index_name(e), err);
 	return r;
 }
@@ -235,7 +238,8 @@ static int refuse_used(const struct change *c, const struct digest *id, const ch
 	if (c->force)
 		return 0;
 	if (pods)
-		return err_set(err, EBUSY, "image '%.200s' is that of pod '%s'; --force removes it all the "
+		return err_set(err, EBUSY,
+			       "image '%.200s' is that of pod '%s'; --force removes it all the "
 			       "same", text, first_of(pods));
 	if (c->uses.unreadable[0])
 		return refuse_unread(c, text, err);
@@ -329,7 +333,8 @@ static int drop_unused(struct change *c, bool all, struct err *err)
 	json_t *manifests = json_object_get(c->index, "manifests");
 
 	if (all && c->uses.unreadable[0])
-		return err_set(err, EBUSY, "'%.400s' cannot be read, and its pod may need any image",
+		return err_set(err, EBUSY,
+			       "'%.400s' cannot be read, and its pod may need any image",
 			       c->uses.unreadable);
 	for (size_t i = json_array_size(c->uses.warnings) ? 0 : json_array_size(manifests);
 	     i-- > 0;) {
@@ -359,10 +364,12 @@ static int drop_leftovers(struct change *c, struct err *err)
 /* podctl image prune */
 int cmd_image_prune(struct ctl *ctl, int argc, char **argv)
 {
-	static const struct option longs[] = { { "all", no_argument, NULL, OPT_ALL },
-					       { "keep-bytes", required_argument, NULL, OPT_KEEP_BYTES },
-					       { "dry-run", no_argument, NULL, OPT_DRY_RUN },
-					       CTL_COMMON_OPTIONS };
+	static const struct option longs[] = {
+		{ "all", no_argument, NULL, OPT_ALL },
+		{ "keep-bytes", required_argument, NULL, OPT_KEEP_BYTES },
+		{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
+		CTL_COMMON_OPTIONS
+	};
 	bool all = false, dry_run = false, sized = false;
 	uint64_t keep = 0;
 	struct change change;

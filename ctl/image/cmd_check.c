@@ -206,7 +206,8 @@ static int rebuild(struct fsck *f, const struct err *damage, struct err *err)
 	if (r < 0)
 		return r;
 	f->rebuilt = f->damaged = true;
-	(void)err_set(&told, damage->code, "%s; %sin a new one are %u images with %u names: all other "
+	(void)err_set(&told, damage->code,
+		      "%s; %sin a new one are %u images with %u names: all other "
 		      "names are lost, and what is known of signatures", damage->msg,
 		      was_there ? "it is 'index.json.damaged' now, and " : "", found.images,
 		      found.names);
@@ -260,8 +261,9 @@ static void print_fsck(struct fsck *f)
 	json_auto_t *doc = NULL;
 
 	if (f->ctl->json) {
-		doc = json_pack("{s:i, s:O, s:i, s:b, s:b}", "version", CHECK_VERSION, "images",
-				f->images, "unused", f->unused, "repaired", f->repair, "rebuilt", f->rebuilt);
+		doc = json_pack("{s:i, s:O, s:i, s:b, s:b}", "version", CHECK_VERSION,
+				"images", f->images, "unused", f->unused,
+				"repaired", f->repair, "rebuilt", f->rebuilt);
 		ctl_print_json(f->ctl, doc);
 		return;
 	}

@@ -104,7 +104,8 @@ static int take_name(struct ctl *ctl, struct import_args *args)
 	static struct image_ref ref; /* until the process ends: the name is borrowed */
 	struct err err;
 
-	if (image_ref_parse(&ref, optarg, &err) < 0 || ref.kind != IMAGE_REF_NAME || ref.digest.hex[0])
+	if (image_ref_parse(&ref, optarg, &err) < 0 || ref.kind != IMAGE_REF_NAME ||
+	    ref.digest.hex[0])
 		return ctl_usage_error(ctl, "'%s' is no name for an image", optarg);
 	args->name = ref.name;
 	return 0;

@@ -26,7 +26,8 @@ static json_t *list_of(char *const *strings)
 	json_t *list = json_array();
 
 	for (; strings && *strings; strings++)
-		(void)json_array_append_new(list, json_text_string(*strings)); /* out of memory only */
+		/* out of memory only */
+		(void)json_array_append_new(list, json_text_string(*strings));
 	return list;
 }
 
@@ -65,11 +66,13 @@ static void add_row(struct table *t, const json_t *f)
 		pod = json_string_value(value);
 		snprintf(pods + n, sizeof(pods) - n, "%s%s", n ? "," : "", pod);
 	}
-	text_clean(created, sizeof(created), json_string_value(json_object_get(f, "created")) ?: "-");
+	text_clean(created, sizeof(created),
+		   json_string_value(json_object_get(f, "created")) ?: "-");
 	table_add(t, "%s", name ? name : "-");
 	table_add(t, "%.*s", SHORT_DIGITS,
 		  json_string_value(json_object_get(f, "digest")) + strlen(DIGEST_PREFIX));
-	table_add(t, "%s", size_text(size, (uint64_t)json_integer_value(json_object_get(f, "size"))));
+	table_add(t, "%s",
+		  size_text(size, (uint64_t)json_integer_value(json_object_get(f, "size"))));
 	table_add(t, "%lld", (long long)json_integer_value(json_object_get(f, "layers")));
 	table_add(t, "%.10s", created);
 	table_add(t, "%s", *pods ? pods : "-");
@@ -104,7 +107,9 @@ static int list_store(struct ctl *ctl, const struct image_store *store, const st
 
 static void print_list(struct ctl *ctl, json_t *images)
 {
-	static const char *const titles[] = { "NAME", "DIGEST", "SIZE", "LAYERS", "CREATED", "PODS" };
+	static const char *const titles[] = {
+		"NAME", "DIGEST", "SIZE", "LAYERS", "CREATED", "PODS"
+	};
 	struct table t = { .columns = ARRAY_SIZE(titles), .state_column = -1 };
 	json_auto_t *doc = NULL;
 	const json_t *f;
@@ -165,9 +170,11 @@ static json_t *layers_json(const struct image *image)
 		const struct image_descriptor *l = &image->manifest.layers[i];
 
 		(void)json_array_append_new( /* as above */
-			list, json_pack("{s:s, s:s, s:I, s:s}", "digest", digest_text(&l->digest, blob),
-					"diff_id", digest_text(&image->config->diff_ids[i], diff_id), "size",
-					(json_int_t)l->size, "media_type", image_media_name(l->media)));
+			list, json_pack("{s:s, s:s, s:I, s:s}",
+					"digest", digest_text(&l->digest, blob), "diff_id",
+					digest_text(&image->config->diff_ids[i], diff_id),
+					"size", (json_int_t)l->size,
+					"media_type", image_media_name(l->media)));
 	}
 	return list;
 }
@@ -199,9 +206,10 @@ static json_t *inspection(const struct image *image, const struct uses *uses, st
 	const struct image_config *c = image->config;
 	char id[DIGEST_TEXT_SIZE], config[DIGEST_TEXT_SIZE];
 
-	return json_pack("{s:i, s:s, s:s, s:o, s:s, s:b, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
-			 "s:o, s:o, s:o, s:o}",
-			 "version", LIST_VERSION, "digest", digest_text(&image->id, id), "config_digest",
+	return json_pack("{s:i, s:s, s:s, s:o, s:s, s:b, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+			 "s:o, s:o, s:o, s:o, s:o}",
+			 "version", LIST_VERSION, "digest", digest_text(&image->id, id),
+			 "config_digest",
 			 digest_text(&image->manifest.config.digest, config), "names",
 			 names_of(image, err), "store", image->store->path, "writable",
 			 image->store->writable, "size", (json_int_t)blobs_size(image), "created",
@@ -276,5 +284,7 @@ int cmd_image_inspect(struct ctl *ctl, int argc, char **argv)
 		code = ctl_open(ctl);
 	if (code)
 		return code;
-	return inspect(ctl, argv[optind], policy, &err) < 0 ? ctl_fail(ctl, CTL_FAILED, &err) : CTL_OK;
+	if (inspect(ctl, argv[optind], policy, &err) < 0)
+		return ctl_fail(ctl, CTL_FAILED, &err);
+	return CTL_OK;
 }

@@ -217,8 +217,8 @@ static int take_number(struct ctl *ctl, unsigned *out, long min, long max, const
 	long n;
 
 	if (ctl_count(optarg, &n) < 0 || n < min || n > max)
-		return ctl_usage_error(ctl, "'%s' is no number of %s from %ld to %ld", optarg, what, min,
-				       max);
+		return ctl_usage_error(ctl, "'%s' is no number of %s from %ld to %ld",
+				       optarg, what, min, max);
 	*out = (unsigned)n;
 	return 0;
 }

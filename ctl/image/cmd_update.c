@@ -68,8 +68,10 @@ static int list_names(json_t *names, const json_t *status, struct err *err)
 			continue;
 		(void)json_array_append_new(names, json_string(ref.name)); /* short: no memory */
 	}
-	return json_array_size(names) > 0 ?
-		       0 : err_set(err, ENOENT, "no container has an image by a name that could move");
+	if (json_array_size(names) == 0)
+		return err_set(err, ENOENT,
+			       "no container has an image by a name that could move");
+	return 0;
 }
 
 /* What is not tried again unasked. */
@@ -134,7 +136,8 @@ static int fetch_one(struct request *q, struct pull *p, const char *name, struct
 		return tell_failed(q, name);
 	if (r < 0)
 		return r;
-	(void)json_array_append_new(q->images, json_sprintf("%s@%s", name, digest_text(&id, digest)));
+	(void)json_array_append_new(q->images,
+				    json_sprintf("%s@%s", name, digest_text(&id, digest)));
 	return 0;
 }
 
@@ -220,7 +223,8 @@ static int wait_outcome(struct request *q, json_int_t since, json_t **out, struc
 		r = conn_reopen(&q->conn, &q->ctl->paths, err);
 	} while (r == 0);
 	if (r == -ESRCH)
-		return err_set(err, ESRCH, "pod '%s' has ended during the trial: it will start with its "
+		return err_set(err, ESRCH,
+			       "pod '%s' has ended during the trial: it will start with its "
 			       "former images", q->pod);
 	return r;
 }
@@ -254,8 +258,8 @@ static int print_outcome(struct request *q, json_t *answer, const char *result, 
 	if (q->ctl->json)
 		ctl_print_json(q->ctl, answer);
 	else if (back)
-		fprintf(q->ctl->errors, "podctl: pod '%s' went back to its former images: %s\n", q->pod,
-			text_clean(clean, sizeof(clean), reason ? reason : "?"));
+		fprintf(q->ctl->errors, "podctl: pod '%s' went back to its former images: %s\n",
+			q->pod, text_clean(clean, sizeof(clean), reason ? reason : "?"));
 	else
 		fprintf(q->ctl->out, "%s: %s\n", q->pod, result);
 	return back ? CTL_FAILED : CTL_OK;
@@ -271,8 +275,9 @@ static int run(struct request *q, json_t *answer, struct err *err)
 	if (!q->ctl->json)
 		print_images(q->ctl, json_object_get(answer, "images"));
 	if (!result || strcmp(result, "unchanged") == 0 || q->no_wait)
-		return print_outcome(q, answer, result && strcmp(result, "back") == 0 ? "going back" :
-						result ? result : "?", NULL);
+		return print_outcome(q, answer,
+				     result && strcmp(result, "back") == 0 ? "going back" :
+				     result ? result : "?", NULL);
 	back = strcmp(result, "back") == 0;
 	r = wait_outcome(q, json_integer_value(json_object_get(answer, "seq")), &event, err);
 	if (r < 0)
@@ -297,8 +302,9 @@ static int fetch_all(struct request *q, struct err *err)
 		r = list_names(names, pod, err);
 	if (!q->retry)
 		list_failed(q->failed, pod);
-	return r < 0 ? r :
-		       fetch(q, names, json_string_value(json_object_get(pod, "image_policy")), err);
+	if (r < 0)
+		return r;
+	return fetch(q, names, json_string_value(json_object_get(pod, "image_policy")), err);
 }
 
 static int update(struct request *q)
@@ -355,12 +361,14 @@ static int settle(struct request *q)
 /* podctl image update */
 int cmd_image_update(struct ctl *ctl, int argc, char **argv)
 {
-	static const struct option longs[] = { { "back", no_argument, NULL, OPT_BACK },
-					       { "no-wait", no_argument, NULL, OPT_NO_WAIT },
-					       { "retry", no_argument, NULL, OPT_RETRY },
-					       { "settle", no_argument, NULL, OPT_SETTLE },
-					       { "authfile", required_argument, NULL, OPT_AUTHFILE },
-					       CTL_COMMON_OPTIONS };
+	static const struct option longs[] = {
+		{ "back", no_argument, NULL, OPT_BACK },
+		{ "no-wait", no_argument, NULL, OPT_NO_WAIT },
+		{ "retry", no_argument, NULL, OPT_RETRY },
+		{ "settle", no_argument, NULL, OPT_SETTLE },
+		{ "authfile", required_argument, NULL, OPT_AUTHFILE },
+		CTL_COMMON_OPTIONS
+	};
 	struct request q = { .ctl = ctl };
 	int c, code;
 

@@ -15,8 +15,9 @@ static const char *digits_of(const char *text)
 {
 	if (strncmp(text, DIGEST_PREFIX, strlen(DIGEST_PREFIX)) == 0)
 		text += strlen(DIGEST_PREFIX);
-	return strlen(text) >= DIGITS_MIN && strspn(text, "0123456789abcdef") == strlen(text) ? text :
-												NULL;
+	if (strlen(text) < DIGITS_MIN || strspn(text, "0123456789abcdef") != strlen(text))
+		return NULL;
+	return text;
 }
 
 static int find_by_digits(struct found *out, const json_t *index, const char *digits,
@@ -30,7 +31,8 @@ static int find_by_digits(struct found *out, const json_t *index, const char *di
 		if (!image_index_digest(e, &d) || strncmp(d.hex, digits, strlen(digits)) != 0)
 			continue;
 		if (found.hex[0] && !digest_equal(&found, &d))
-			return err_set(err, ENOTUNIQ, "'%s' is the beginning of more than one image's digest",
+			return err_set(err, ENOTUNIQ,
+				       "'%s' is the beginning of more than one image's digest",
 				       digits);
 		found = d;
 	}
@@ -158,8 +160,8 @@ int find_changeable(struct found *out, const json_t *index, const struct image_s
 
 		if (!store->writable && image_store_index(&other, store, NULL) == 0 &&
 		    find_entry(&there, other, text, NULL) == 0)
-			return err_set(err, EROFS, "image '%.200s' is in '%s', which is read-only", text,
-				       store->path);
+			return err_set(err, EROFS, "image '%.200s' is in '%s', which is read-only",
+				       text, store->path);
 	}
 	return r;
 }

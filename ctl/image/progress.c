@@ -74,8 +74,8 @@ static void draw(struct progress *p, const struct worker_progress *now)
 	char bar[BAR_WIDTH + 3] = "", done[16], all[16], rate[16], head[64], tail[64], line[192];
 	int used;
 
-	used = snprintf(head, sizeof(head), "%s %u/%u ", now->fetching ? "fetch" : "layer", now->layer,
-			now->layer_n);
+	used = snprintf(head, sizeof(head), "%s %u/%u ",
+			now->fetching ? "fetch" : "layer", now->layer, now->layer_n);
 	used += snprintf(tail, sizeof(tail), " %s/%s %s/s", size_text(done, now->done_bytes),
 			 size_text(all, now->total_bytes),
 			 size_text(rate, (uint64_t)((double)now->done_bytes / s)));

@@ -134,7 +134,8 @@ static void count_names(struct rebuild *b)
 }
 
 /**
- * rebuild_index() - put a damaged index.json aside, if there is one, and find out what may be in another
+ * rebuild_index() - put a damaged index.json aside, if there is one, and find out what may be
+ *                   in another
  * @out: how much was found
  * @index: receives it, the caller's, to be written and checked
  * @paths: for the pods' files of generations

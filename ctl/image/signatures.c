@@ -29,7 +29,8 @@ static bool with_key(char out[IMAGE_POLICY_TEXT_MAX], const struct image_policy 
 	int n = snprintf(out, IMAGE_POLICY_TEXT_MAX, "%s", policy->keys[key]);
 
 	for (unsigned i = 0; n < IMAGE_POLICY_TEXT_MAX && i < policy->as_n; i++)
-		n += snprintf(out + n, (size_t)(IMAGE_POLICY_TEXT_MAX - n), " as=%s", policy->as[i]);
+		n += snprintf(out + n, (size_t)(IMAGE_POLICY_TEXT_MAX - n),
+			      " as=%s", policy->as[i]);
 	return n < IMAGE_POLICY_TEXT_MAX;
 }
 
