@@ -92,7 +92,9 @@ static int pause_or_unpause(struct pod *pod, enum pod_event_type type, const cha
 	if (r < 0 && container)
 		return err_set(err, ESRCH, "container '%s' is %s", container,
 			       machine_state_name(pod->machine.containers[i].state));
-	return r < 0 ? err_set(err, ESRCH, "no container of pod '%s' is running", pod->spec->name) : 0;
+	if (r < 0)
+		return err_set(err, ESRCH, "no container of pod '%s' is running", pod->spec->name);
+	return 0;
 }
 
 static int freeze(void *ctx, const char *container, struct err *err)
@@ -129,8 +131,9 @@ static int send_signal(void *ctx, const char *container, int sig, struct err *er
 	}
 	if (sent)
 		return 0;
-	return container ? err_set(err, ESRCH, "container '%s' is not running", container) :
-			   err_set(err, ESRCH, "no container of pod '%s' is running", pod->spec->name);
+	if (container)
+		return err_set(err, ESRCH, "container '%s' is not running", container);
+	return err_set(err, ESRCH, "no container of pod '%s' is running", pod->spec->name);
 }
 
 static int reload(void *ctx, bool dry_run, struct err *err)
@@ -198,8 +201,9 @@ static int check_takes_session(const struct pod *pod, const struct member *m, st
 	if (m->pid == 0)
 		return err_set(err, ESRCH, "container '%s' is not running", name);
 	if (pod->machine.containers[m->index].paused)
-		return err_set(err, EBUSY, "container '%s' is paused: 'podctl unpause %s %s' lets it go "
-			       "on", name, pod->spec->name, name);
+		return err_set(err, EBUSY,
+			       "container '%s' is paused: 'podctl unpause %s %s' lets it go on",
+			       name, pod->spec->name, name);
 	if (cgroup_is_frozen(&m->cgroup))
 		return err_set(err, EBUSY, "container '%s' is frozen, not by podd", name);
 	return 0;

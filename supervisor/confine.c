@@ -106,9 +106,10 @@ static int refuse_calls(struct pod *pod, bool own_userns, struct err *err)
 	if (pod->refused_calls & ~inherited)
 		r = own_filter_load(pod->refused_calls, err);
 	if (inherited & needed) /* that podd knew other profiles */
-		say(SAY_WARNING, "pod '%s': the filter of the podd before this one refuses %s to a container "
-		    "that may call it, ignoring until podd is stopped and started", pod->spec->name,
-		    own_filter_name(lowest(inherited & needed)));
+		say(SAY_WARNING,
+		    "pod '%s': the filter of the podd before this one refuses %s to a container "
+		    "that may call it, ignoring until podd is stopped and started",
+		    pod->spec->name, own_filter_name(lowest(inherited & needed)));
 	pod->refused_calls |= inherited;
 	return r;
 }
@@ -123,7 +124,9 @@ int confine_self(struct pod *pod, struct err *err)
 	const bool own = pod->pause.userns.fd >= 0;
 	int r = refuse_calls(pod, own, err);
 
-	return r < 0 ? r : keep_capabilities(confine_capabilities(pod->spec, own), &pod->given_up, err);
+	if (r < 0)
+		return r;
+	return keep_capabilities(confine_capabilities(pod->spec, own), &pod->given_up, err);
 }
 
 static int check_given_up(const struct pod *pod, const struct container_capabilities *c,
@@ -133,8 +136,11 @@ static int check_given_up(const struct pod *pod, const struct container_capabili
 	const uint64_t lost = c->add & pod->given_up;
 	const char *name = lost ? capability_name(lowest(lost)) : NULL;
 
-	return lost ? err_set(err, EPERM, "give %s: podd gave it up when it began, as no container had "
-			      "it; stop the pod's podd and start it", name ? name : "a capability") : 0;
+	if (!lost)
+		return 0;
+	return err_set(err, EPERM,
+		       "give %s: podd gave it up when it began, as no container had "
+		       "it; stop the pod's podd and start it", name ? name : "a capability");
 }
 
 /* No filter can be taken off, and who is started by podd has it. */
@@ -142,9 +148,12 @@ static int check_calls(const struct pod *pod, const struct container_spec *run, 
 {
 	uint64_t lost = own_filter_needed(run, pod->pause.userns.fd >= 0) & pod->refused_calls;
 
-	return lost ? err_set(err, EPERM, "it could call %s, which podd refuses itself and all that it "
-			      "starts since it began, as no container could then; stop the pod's podd and "
-			      "start it", own_filter_name(lowest(lost))) : 0;
+	if (!lost)
+		return 0;
+	return err_set(err, EPERM,
+		       "it could call %s, which podd refuses itself and all that it "
+		       "starts since it began, as no container could then; stop the pod's podd "
+		       "and start it", own_filter_name(lowest(lost)));
 }
 
 static int check_container(const struct pod *pod, const struct container_spec *run, struct err *err)

@@ -71,7 +71,8 @@ static int check_units(const char *root, const char *path, struct err *err)
 	for (size_t n = strlen(path); n > 0; n = config_path_parent(path, n)) {
 		char unit[CONFIG_UNIT_NAME_MAX + 1];
 
-		if (config_mount_unit(unit, path, n) && has_unit(root, unit) && !is_mounted(path, n))
+		if (config_mount_unit(unit, path, n) && has_unit(root, unit) &&
+		    !is_mounted(path, n))
 			return refuse(err, path, n, unit);
 	}
 	return 0;
@@ -144,7 +145,8 @@ static int check_volume(bool *absent, const char *root, const struct container_s
 		return 0;
 	}
 	if (r < 0)
-		r = err_about(err, err_wrap(err, r, "volume '%s'", v->target), "Volume", (unsigned)i);
+		r = err_about(err, err_wrap(err, r, "volume '%s'", v->target),
+			      "Volume", (unsigned)i);
 	return r;
 }
 

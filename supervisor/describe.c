@@ -62,8 +62,10 @@ static json_t *last_exit(const struct pod *pod, unsigned i)
 /* What the file says and what that was when it was looked up; NULL: a Rootfs=. */
 static json_t *image(const struct pod_container *spec)
 {
-	return spec->image.name ? json_pack("{s:o, s:s}", "name", json_text_string(spec->image.name),
-					    "digest", spec->image.id) : NULL;
+	if (!spec->image.name)
+		return NULL;
+	return json_pack("{s:o, s:s}", "name", json_text_string(spec->image.name),
+			 "digest", spec->image.id);
 }
 
 /* In percent of the last 10 s; nothing where the kernel does not count. */
@@ -79,10 +81,11 @@ static json_t *pressure(const struct cgroup *cg)
 		if (!o)
 			o = json_object();
 		json_object_set_new(o, names[i],
-				    json_pack("{s:f, s:f, s:I, s:I}", "some_avg10", p.some_avg10 / 100.0,
-					      "full_avg10", p.full_avg10 / 100.0, "some_usec",
-					      (json_int_t)p.some_usec, "full_usec",
-					      (json_int_t)p.full_usec));
+				    json_pack("{s:f, s:f, s:I, s:I}",
+					      "some_avg10", p.some_avg10 / 100.0,
+					      "full_avg10", p.full_avg10 / 100.0,
+					      "some_usec", (json_int_t)p.some_usec,
+					      "full_usec", (json_int_t)p.full_usec));
 	}
 	return o;
 }
@@ -131,8 +134,9 @@ static json_t *warnings(const struct pod *pod)
 
 	add_missing(list, &pod->cgroup, &pod->spec->limits, pod->limits_missing);
 	if (pod->paths->log_in_run)
-		json_array_append_new(list, json_string("the logs are in memory, in 'run/podd/.log': "
-							"'var/log' is read-only"));
+		json_array_append_new(list,
+				      json_string("the logs are in memory, in 'run/podd/.log': "
+						  "'var/log' is read-only"));
 	for (unsigned i = 0; i < pod->member_n; i++) {
 		const struct member *m = pod->members[i];
 		struct log_lost lost = log_lost(&m->log);
@@ -160,15 +164,15 @@ json_t *describe_status(const struct pod *pod)
 
 	for (unsigned i = 0; i < pod->member_n; i++)
 		json_array_append_new(containers, container_status(pod, i));
-	return json_pack("{s:i, s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:o*, s:o*}", "version",
-			 DOCUMENT_VERSION,
-			 "name", json_text_string(pod->spec->name), "state",
-			 pod_state_name(pod->machine.state), "ready",
-			 pod_machine_is_ready(&pod->machine), "address",
-			 address_or_null(pod->lease.address), "started_at",
-			 describe_time(pod->started_realtime_ns), "containers", containers, "warnings",
-			 warnings(pod), "update", update_describe(pod), "pressure",
-			 pressure(&pod->cgroup));
+	return json_pack("{s:i, s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:o*, s:o*}",
+			 "version", DOCUMENT_VERSION,
+			 "name", json_text_string(pod->spec->name),
+			 "state", pod_state_name(pod->machine.state),
+			 "ready", pod_machine_is_ready(&pod->machine),
+			 "address", address_or_null(pod->lease.address),
+			 "started_at", describe_time(pod->started_realtime_ns),
+			 "containers", containers, "warnings", warnings(pod),
+			 "update", update_describe(pod), "pressure", pressure(&pod->cgroup));
 }
 
 /* -------------------------------------------------------------------- inspect */
@@ -253,11 +257,13 @@ static json_t *group(const struct cgroup *cg, pid_t process)
 		json_object_set_new(o, "name", json_text_string(name));
 	cgroup_stats(cg, &stats);
 	if (stats.memory_bytes != CGROUP_STAT_ABSENT)
-		json_object_set_new(o, "memory_bytes", json_integer((json_int_t)stats.memory_bytes));
+		json_object_set_new(o, "memory_bytes",
+				    json_integer((json_int_t)stats.memory_bytes));
 	if (stats.cpu_usec != CGROUP_STAT_ABSENT)
 		json_object_set_new(o, "cpu_usec", json_integer((json_int_t)stats.cpu_usec));
 	if (stats.throttled_usec != CGROUP_STAT_ABSENT)
-		json_object_set_new(o, "throttled_usec", json_integer((json_int_t)stats.throttled_usec));
+		json_object_set_new(o, "throttled_usec",
+				    json_integer((json_int_t)stats.throttled_usec));
 	if (stats.tasks != CGROUP_STAT_ABSENT)
 		json_object_set_new(o, "tasks", json_integer((json_int_t)stats.tasks));
 	return o;
@@ -269,14 +275,16 @@ static json_t *mounts(const struct container_spec *run)
 
 	for (size_t i = 0; i < run->volume_n; i++)
 		json_array_append_new(
-			a, json_pack("{s:s, s:o, s:o, s:b, s:b}", "type", "volume", "source",
-				     json_text_string(run->volumes[i].source), "target",
-				     json_text_string(run->volumes[i].target), "read_only",
-				     run->volumes[i].read_only, "idmap", !run->volumes[i].no_idmap));
+			a, json_pack("{s:s, s:o, s:o, s:b, s:b}", "type", "volume",
+				     "source", json_text_string(run->volumes[i].source),
+				     "target", json_text_string(run->volumes[i].target),
+				     "read_only", run->volumes[i].read_only,
+				     "idmap", !run->volumes[i].no_idmap));
 	for (size_t i = 0; i < run->tmpfs_n; i++)
-		json_array_append_new(a, json_pack("{s:s, s:o, s:I}", "type", "tmpfs", "target",
-						   json_text_string(run->tmpfs[i].target),
-						   "size_bytes", (json_int_t)run->tmpfs[i].size_bytes));
+		json_array_append_new(
+			a, json_pack("{s:s, s:o, s:I}", "type", "tmpfs",
+				     "target", json_text_string(run->tmpfs[i].target),
+				     "size_bytes", (json_int_t)run->tmpfs[i].size_bytes));
 	return a;
 }
 
@@ -285,9 +293,10 @@ static json_t *credentials(const struct container_spec *run)
 	json_t *a = json_array();
 
 	for (size_t i = 0; i < run->credential_n; i++)
-		json_array_append_new(a, json_pack("{s:o, s:o}", "id",
-						   json_text_string(run->credentials[i].id), "source",
-						   json_text_string(run->credentials[i].source)));
+		json_array_append_new(
+			a, json_pack("{s:o, s:o}",
+				     "id", json_text_string(run->credentials[i].id),
+				     "source", json_text_string(run->credentials[i].source)));
 	return a;
 }
 
@@ -328,7 +337,8 @@ static json_t *container_details(const struct pod *pod, unsigned i)
 	json_object_set_new(o, "stop_signal", json_integer(m->spec->stop_signal));
 	json_object_set_new(o, "restart_policy", json_string(policy[m->spec->restart.policy]));
 	json_object_set_new(o, "limits", limits(&m->cgroup, &m->spec->limits));
-	json_object_set_new(o, "oom_policy", json_string(member_oom_group(m) ? "kill" : "continue"));
+	json_object_set_new(o, "oom_policy",
+			    json_string(member_oom_group(m) ? "kill" : "continue"));
 	json_object_set_new(o, "cgroup", group(&m->cgroup, m->pid));
 	json_object_set_new(o, "log_driver",
 			    json_string(config_key_find(CONFIG_CONTAINER, "LogDriver")
@@ -382,7 +392,8 @@ json_t *describe_inspect(const struct pod *pod)
 	json_object_set_new(o, "limits", limits(&pod->cgroup, &pod->spec->limits));
 	json_object_set_new(o, "cgroup", group(&pod->cgroup, 0));
 	json_object_set_new(o, "pause_pid", json_integer(pod->pause.pid));
-	json_object_set_new(o, "loop", json_string(loop_backend(pod->loop) == LOOP_EPOLL ? "epoll" :
-											  "io_uring"));
+	json_object_set_new(o, "loop",
+			    json_string(loop_backend(pod->loop) == LOOP_EPOLL ? "epoll" :
+										"io_uring"));
 	return o;
 }

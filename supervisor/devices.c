@@ -31,7 +31,8 @@ static int find_path(struct container_nodes *out, const struct container_device 
 	if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
 		return err_set(err, EINVAL, "device '%s': it is no device node", d->source);
 	if (out->n == CONTAINER_DEVICES_MAX)
-		return err_set(err, E2BIG, "device '%s': more than %d", d->source, CONTAINER_DEVICES_MAX);
+		return err_set(err, E2BIG, "device '%s': more than %d",
+			       d->source, CONTAINER_DEVICES_MAX);
 	*node = (struct container_node){
 		.type = st.st_mode & S_IFMT,
 		.number = st.st_rdev,

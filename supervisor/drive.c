@@ -63,7 +63,8 @@ static void publish_pod(struct pod *pod)
 	if (pod->machine.state == POD_RUNNING && a)
 		snprintf(address, sizeof(address), " at %u.%u.%u.%u", a >> 24, a >> 16 & 255,
 			 a >> 8 & 255, a & 255);
-	say(pod->broken ? SAY_DEBUG : SAY_NOTICE, "pod '%s': %s%s", pod->spec->name, state, address);
+	say(pod->broken ? SAY_DEBUG : SAY_NOTICE, "pod '%s': %s%s",
+	    pod->spec->name, state, address);
 	if (pod->machine.state == POD_RUNNING)
 		notify_ready(pod);
 	else
@@ -343,7 +344,8 @@ void drive_member_exited(struct member *m, int wait_status, bool oom)
 	m->message[0] = '\0';
 	add_event(pod, &event);
 	if (WIFSIGNALED(wait_status))
-		say(pod->broken ? SAY_DEBUG : SAY_INFO, "pod '%s': container '%s': ended by signal %d%s",
+		say(pod->broken ? SAY_DEBUG : SAY_INFO,
+		    "pod '%s': container '%s': ended by signal %d%s",
 		    pod->spec->name, event.container, WTERMSIG(wait_status),
 		    oom ? ", out of memory" : "");
 	else
@@ -512,7 +514,8 @@ int drive_resume(struct pod *pod, struct err *err)
 	reload_point_machines(pod);
 	pod->broken = former->broken;
 	if (pod->broken)
-		(void)err_set(&pod->why, EIO, "pod '%s': its start failed, and podd was killed then",
+		(void)err_set(&pod->why, EIO,
+			      "pod '%s': its start failed, and podd was killed then",
 			      pod->spec->name);
 	for (unsigned i = 0; r == 0 && i < pod->machine.n; i++)
 		r = member_resume(pod->members[i], &former->members[i], err);

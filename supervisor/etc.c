@@ -50,7 +50,8 @@ void etc_resolv_copy(char *out, size_t size, const char *host_text, bool keep_lo
 		size_t n = strcspn(line, "\n") + (strchr(line, '\n') != NULL);
 		bool loopback;
 
-		if (used + n < size && (!is_nameserver(line, &loopback) || !loopback || keep_loopback)) {
+		if (used + n < size &&
+		    (!is_nameserver(line, &loopback) || !loopback || keep_loopback)) {
 			memcpy(out + used, line, n);
 			used += n;
 		}

@@ -26,12 +26,14 @@
  */
 int former_remove_disk(const struct pod *pod, struct err *err)
 {
-	cleanup_close int pods = openat(pod->paths->lib, "pods", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_close int pods = openat(pod->paths->lib, "pods",
+					O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	int r;
 
 	if (pods < 0)
-		return errno == ENOENT || pod->paths->lib < 0 ? 0 : err_sys(err, "open the directory 'pods'");
+		return errno == ENOENT || pod->paths->lib < 0 ?
+			       0 : err_sys(err, "open the directory 'pods'");
 	r = io_remove_tree(pods, pod->spec->name, err);
 	return r == -EROFS ? 0 : r; /* nobody has written there, nor will */
 }
@@ -50,7 +52,8 @@ static int check_unpopulated(const struct pod *pod, struct err *err)
 	r = events < 0 ? events : cgroup_events_populated(events, err);
 	if (r > 0) {
 		(void)cgroup_path(&group, path, sizeof(path)); /* "?" will do */
-		r = err_set(err, EBUSY, "cgroup '%s' is taken: processes live in it, which a 1 in its "
+		r = err_set(err, EBUSY,
+			    "cgroup '%s' is taken: processes live in it, which a 1 in its "
 			    "'cgroup.kill' would end", path);
 	}
 	cgroup_close(&group);
@@ -146,7 +149,8 @@ static int take_pause(struct pod *pod, struct err *err)
 
 	if (r < 0)
 		return r;
-	r = cgroup_root_follow(&pod->cgroups, pod->paths->tag, pod->spec->name, pod->pause.pid, err);
+	r = cgroup_root_follow(&pod->cgroups, pod->paths->tag, pod->spec->name,
+			       pod->pause.pid, err);
 	if (r == 0)
 		r = cgroup_pod_open(&group, &pod->cgroups, pod->spec->name, err);
 	if (r == 0)
@@ -184,7 +188,8 @@ static int look_at_living(struct pod *pod, struct err *err)
 	if (pod->stop_only)
 		go_by_record(pod);
 	else if (record_current(pod->pause.record)->definition != pod->definition)
-		return cannot_go_on(pod, "the file asks for another network, hostname or user namespace");
+		return cannot_go_on(pod, "the file asks for another network, hostname or user "
+					 "namespace");
 	pod->former = POD_FORMER_SAME;
 	pod->adopting = true;
 	return 0;

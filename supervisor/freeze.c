@@ -67,7 +67,8 @@ static void give_up(struct timer *timer)
 	(void)err_wrap(&err, -err.code, "pause container '%s'", name);
 	control_finish(pod->control, CONTROL_WAIT_PAUSE, name, &err);
 	control_finish(pod->control, CONTROL_WAIT_PAUSE, NULL, &err);
-	(void)drive_event(pod, &(struct pod_event){ .type = POD_EV_UNPAUSE, .container = m->index });
+	(void)drive_event(pod,
+			  &(struct pod_event){ .type = POD_EV_UNPAUSE, .container = m->index });
 }
 
 /**

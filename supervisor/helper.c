@@ -50,7 +50,8 @@ static void take_text(struct helper *h, const char *text, size_t n)
 		if (text[i] == '\n')
 			h->line_ended = true;
 		else if (h->line_n + 1 < sizeof(h->line)) /* strangers' words may be in it */
-			h->line[h->line_n++] = (unsigned char)text[i] < ' ' || text[i] == 0x7f ? '?' : text[i];
+			h->line[h->line_n++] =
+				(unsigned char)text[i] < ' ' || text[i] == 0x7f ? '?' : text[i];
 	}
 }
 

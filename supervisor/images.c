@@ -69,8 +69,8 @@ static int take_program(struct pod_container *c, const struct image_config *imag
 	if (r < 0)
 		return no_memory(err);
 	if (!c->entrypoint && !c->run.argv)
-		return err_set(err, EINVAL, "the image has neither Entrypoint nor Cmd, and the file no "
-			       "Exec=");
+		return err_set(err, EINVAL,
+			       "the image has neither Entrypoint nor Cmd, and the file no Exec=");
 	return 0;
 }
 

@@ -75,11 +75,13 @@ json_t *images_note_make(const struct pod_container *container, const struct ima
 
 	if (images_note_lowers(&lowers, image, NULL) < 0)
 		return NULL;
-	entry = json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:s?, s:s?, s:s?}", "name",
-			  container->run.name, "image", json_text_string(container->image.name),
+	entry = json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:s?, s:s?, s:s?}",
+			  "name", container->run.name,
+			  "image", json_text_string(container->image.name),
 			  "id", digest_text(&image->id, id), "lowers", list_of(lowers),
-			  "entrypoint", list_of(c->entrypoint), "cmd", list_of(c->cmd), "env", list_of(c->env),
-			  "cwd", c->cwd, "user", c->user, "stop_signal", c->stop_signal);
+			  "entrypoint", list_of(c->entrypoint), "cmd", list_of(c->cmd),
+			  "env", list_of(c->env), "cwd", c->cwd, "user", c->user,
+			  "stop_signal", c->stop_signal);
 	strv_free(lowers);
 	return entry;
 }

@@ -88,13 +88,16 @@ static void take_one(struct last_words *w, const char *name, int number)
 	fd = number;
 	(void)fcntl(fd, F_SETFD, FD_CLOEXEC); /* cannot fail: it is there */
 	if (!slot) {
-		say(SAY_WARNING, "descriptor '%s' of the service manager is unknown, ignoring", name);
+		say(SAY_WARNING, "descriptor '%s' of the service manager is unknown, ignoring",
+		    name);
 	} else if (*slot != -EBADF) { /* which of them is it? */
-		say(SAY_WARNING, "descriptor '%s' of the service manager came twice, ignoring", name);
+		say(SAY_WARNING, "descriptor '%s' of the service manager came twice, ignoring",
+		    name);
 		close_fd(slot);
 		*slot = SPOILT;
 	} else if (!(is_pipe_of(w, slot) ? is_read_end(fd) : is_sealed_memory(fd))) {
-		say(SAY_WARNING, "descriptor '%s' of the service manager is of another kind, ignoring",
+		say(SAY_WARNING,
+		    "descriptor '%s' of the service manager is of another kind, ignoring",
 		    name);
 		*slot = SPOILT;
 	} else {
@@ -112,7 +115,8 @@ static void take_one(struct last_words *w, const char *name, int number)
  */
 void last_words_take(struct last_words *w, int first_fd)
 {
-	cleanup_free char *names = getenv("LISTEN_FDNAMES") ? strdup(getenv("LISTEN_FDNAMES")) : NULL;
+	const char *said = getenv("LISTEN_FDNAMES");
+	cleanup_free char *names = said ? strdup(said) : NULL;
 	unsigned long long n = notify_number("LISTEN_FDS");
 	bool ours = n > 0 && notify_number("LISTEN_PID") == (unsigned long long)getpid();
 	char *rest = names;
@@ -177,8 +181,8 @@ static void end_log(struct log *log, const struct pod *pod, const char *name, bo
 			      "is above");
 	lost = log_lost(log);
 	if (lost.why)
-		say(SAY_WARNING, "pod '%s': container '%s': %s: last lines are dropped", pod->spec->name,
-		    name, log_lost_reason(&lost));
+		say(SAY_WARNING, "pod '%s': container '%s': %s: last lines are dropped",
+		    pod->spec->name, name, log_lost_reason(&lost));
 	log_close(log);
 }
 
@@ -228,15 +232,16 @@ static void tell_all(const struct last_words *w, const struct pod *pod, struct l
 		if (m->place >= POD_CONTAINERS_MAX || !memchr(m->name, '\0', sizeof(m->name)) ||
 		    !config_container_name_valid(m->name))
 			continue;
-		r = tell_log(w->logs[m->place], pod, shared, m, lived(&state->machine.containers[i]),
-			     &err);
+		r = tell_log(w->logs[m->place], pod, shared, m,
+			     lived(&state->machine.containers[i]), &err);
 		if (r < 0)
 			say(SAY_WARNING, "pod '%s': container '%s': what it wrote last is lost: %s",
 			    pod->spec->name, m->name, err.msg);
 		told += r > 0;
 	}
 	if (told > 0)
-		say(SAY_NOTICE, "pod '%s': its containers were killed: what they wrote last is in their logs",
+		say(SAY_NOTICE,
+		    "pod '%s': its containers were killed: what they wrote last is in their logs",
 		    pod->spec->name);
 }
 
@@ -255,12 +260,14 @@ void last_words_tell(const struct last_words *w, const struct pod *pod)
 	if (w->record_fd < 0)
 		return;
 	if (record_open(w->record_fd, &record, &err) < 0) {
-		say(SAY_WARNING, "pod '%s': what it wrote last is lost: %s", pod->spec->name, err.msg);
+		say(SAY_WARNING, "pod '%s': what it wrote last is lost: %s",
+		    pod->spec->name, err.msg);
 		return;
 	}
 	state = record_current(record);
 	if (state && log_shared_open(&shared, &err) < 0) {
-		say(SAY_WARNING, "pod '%s': what it wrote last is lost: %s", pod->spec->name, err.msg);
+		say(SAY_WARNING, "pod '%s': what it wrote last is lost: %s",
+		    pod->spec->name, err.msg);
 	} else if (state) {
 		shared.journal.run_dirfd = pod->paths->run;
 		tell_all(w, pod, &shared, state);
@@ -302,8 +309,9 @@ static int bring_in_line(int sock, const char *name, int given, int wanted, stru
 static void say_failure(int r, const struct err *err)
 {
 	if (r < 0)
-		say(SAY_WARNING, "%s, ignoring: what the pod writes last is lost if it is killed together "
-				 "with podd", err->msg);
+		say(SAY_WARNING,
+		    "%s, ignoring: what the pod writes last is lost if it is killed together "
+		    "with podd", err->msg);
 }
 
 static int keep_logs_of(int sock, const int given[LAST_WORDS_FDS], const struct pause *pause,
@@ -352,7 +360,8 @@ void last_words_keep_logs(const struct pause *pause, unsigned place)
 	cleanup_close int sock = has_store ? notify_store_open(&err) : -EBADF;
 
 	if (has_store)
-		say_failure(sock < 0 ? sock : keep_logs_of(sock, unknown, pause, place, &err), &err);
+		say_failure(sock < 0 ? sock : keep_logs_of(sock, unknown, pause, place, &err),
+			    &err);
 }
 
 /*

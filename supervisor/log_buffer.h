@@ -88,7 +88,8 @@ struct log_journal_state {
 	uint64_t entries;    /* sent */
 	uint64_t lost_lines; /* dropped and not told in the journal yet */
 	uint64_t lost_bytes;
-	uint64_t window_ns;	    /* boottime: LogRateLimitIntervalSec= counts from here; 0: never */
+	uint64_t window_ns;	    /* boottime: LogRateLimitIntervalSec= counts from here;
+				     * 0: never */
 	uint32_t window_n;	    /* entries since then */
 	uint32_t lost_errno;	    /* why the last one was dropped */
 	uint32_t ahead[CRI_STREAMS]; /* pieces of the tail that the journal has and the tail too */

@@ -39,7 +39,8 @@ static const char usage[] =
 	"Run one pod in the foreground, until SIGTERM or SIGINT stops it.\n"
 	"SIGHUP reads the file again, as podctl reload does.\n"
 	"\n"
-	"      --root DIR  keep everything under DIR: etc/podd, run/podd, var/lib/podd, var/log/podd\n"
+	"      --root DIR  keep everything under DIR: etc/podd, run/podd, var/lib/podd, "
+	"var/log/podd\n"
 	"      --stop      run nothing: stop what a podd that was killed has left of the pod\n"
 	"  -h, --help      show this text\n"
 	"      --version   show the version\n"
@@ -119,7 +120,8 @@ static int load(struct pod_spec **out, const char *file)
 	if (r < 0 && diags->n == 0)
 		say(SAY_ERR, "%s", err.msg);
 	else if (r < 0) /* the first fault is more than that there are some */
-		(void)err_set(&err, err.code, "%s", config_diags_line(diags, 0, line, sizeof(line)));
+		(void)err_set(&err, err.code, "%s",
+			      config_diags_line(diags, 0, line, sizeof(line)));
 	if (r < 0)
 		notify_failure(&err);
 	config_diags_done(diags);
@@ -141,7 +143,8 @@ static int load_to_stop(struct pod_spec **out, struct pod_spec **file, const cha
 		return EXIT_USAGE;
 	}
 	if (load(file, path) != 0)
-		say(SAY_NOTICE, "pod '%s': going by what is known of the pod that runs", (*out)->name);
+		say(SAY_NOTICE, "pod '%s': going by what is known of the pod that runs",
+		    (*out)->name);
 	return 0;
 }
 

@@ -233,7 +233,8 @@ static void on_killed(struct timer *timer)
 		return;
 	if (__atomic_load_n(&m->slot->state, __ATOMIC_ACQUIRE) != BOARD_EXITED) {
 		if (cgroup_events_populated(m->events_fd, NULL) > 0) { /* it hangs in the kernel */
-			loop_timer_set(m->host->loop, timer, clock_boottime_ns() + KILLED_TIMEOUT_NS);
+			loop_timer_set(m->host->loop, timer,
+				       clock_boottime_ns() + KILLED_TIMEOUT_NS);
 			return;
 		}
 		m->slot->wait_status = SIGKILL; /* as wait(2) has it */
@@ -411,7 +412,8 @@ static int build_root(struct member *m, struct err *err)
 	if (r == 0)
 		note_nodes(m, &nodes);
 	if (r == 0 && root.given_away)
-		say(SAY_WARNING, "container '%s': can write to '%s': no pod follows a link below it from "
+		say(SAY_WARNING,
+		    "container '%s': can write to '%s': no pod follows a link below it from "
 		    "now on", m->spec->run.name, root.given_away);
 	return r < 0 ? r : keep_root(m, &root, err);
 }
@@ -491,7 +493,8 @@ static int check_passthrough(struct err *err)
 {
 	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
 		if (isatty(fd))
-			return err_set(err, ENOTSUP, "LogDriver=passthrough: podd's %s is a terminal",
+			return err_set(err, ENOTSUP,
+				       "LogDriver=passthrough: podd's %s is a terminal",
 				       fd == STDOUT_FILENO ? "stdout" : "stderr");
 	return 0;
 }
@@ -586,7 +589,8 @@ int member_spawn(struct member *m, const char **stage, struct err *err)
 	fault_kill("slot-starting");
 	r = member_find_filter(&p.filter, m, err);
 	if (r == 0)
-		r = fault_at("spawn") ? fault_error("spawn", err) : container_spawn(&started, &p, err);
+		r = fault_at("spawn") ? fault_error("spawn", err) :
+					container_spawn(&started, &p, err);
 	fault_kill("spawned");
 	if (r < 0) {
 		__atomic_store_n(&m->slot->state, BOARD_FREE, __ATOMIC_RELEASE);

@@ -47,7 +47,8 @@ static void on_pulled(struct helper *h, int status, const char *last_line)
 			      WTERMSIG(status));
 	else if (status != 0)
 		(void)err_set(&m->why, EIO, "%s",
-			      *last_line ? without_program(last_line) : "pull its images: no answer");
+			      *last_line ? without_program(last_line) :
+					   "pull its images: no answer");
 	finish(pod);
 }
 

@@ -50,7 +50,8 @@ void notify_send(const char *text)
 {
 	struct sockaddr_un addr;
 	socklen_t n = find_socket(&addr);
-	cleanup_close int fd = n ? socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) : -EBADF;
+	cleanup_close int fd =
+		n ? socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) : -EBADF;
 
 	if (fd >= 0)
 		(void)sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&addr, n);
@@ -165,7 +166,8 @@ void notify_patience(const char *status, uint64_t patience_ns)
 {
 	char text[TEXT_SIZE], line[256];
 
-	(void)append(text, 0, "STATUS=%s\nEXTEND_TIMEOUT_USEC=%llu", one_line(line, sizeof(line), status),
+	(void)append(text, 0, "STATUS=%s\nEXTEND_TIMEOUT_USEC=%llu",
+		     one_line(line, sizeof(line), status),
 		     (unsigned long long)(patience_ns / NSEC_PER_USEC));
 	notify_send(text);
 }
@@ -177,7 +179,8 @@ void notify_failure(const struct err *err)
 {
 	char text[TEXT_SIZE], line[sizeof(err->msg)];
 
-	(void)append(text, 0, "STATUS=%s\nERRNO=%d", one_line(line, sizeof(line), err->msg), err->code);
+	(void)append(text, 0, "STATUS=%s\nERRNO=%d",
+		     one_line(line, sizeof(line), err->msg), err->code);
 	notify_send(text);
 }
 

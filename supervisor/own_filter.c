@@ -157,7 +157,8 @@ uint64_t own_filter_needed(const struct container_spec *run, bool own_userns)
 	bool any = container_filter_find(&filter, run, NULL) < 0 || filter.len == 0;
 	uint64_t needed = 0;
 
-	/* podd's own profile lets none through: tests/unit/test_own_filter has gone through them. */
+	/* podd's own profile lets none through: tests/unit/test_own_filter has gone through
+	 * them. */
 	if (run->seccomp.mode == CONTAINER_SECCOMP_DEFAULT && !container_filter_is_external(run))
 		return 0;
 	for (unsigned i = 0; i < CALL_N; i++) {
@@ -348,7 +349,8 @@ int own_filter_load(uint64_t refused, struct err *err)
 		.filter = insns,
 	};
 
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program) < 0)
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+		    &program) < 0)
 		return err_sys(err, "load podd's own seccomp filter");
 	return 0;
 }

@@ -261,7 +261,8 @@ static int open_binary(const char *path, struct err *err)
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(err, "open the pause '%s'", path);
 	if (st.st_mode & (S_IRGRP | S_IROTH))
-		return err_set(err, EPERM, "the pause '%s': others may read it, so that containers could "
+		return err_set(err, EPERM,
+			       "the pause '%s': others may read it, so that containers could "
 			       "trace it; chmod 711", path);
 	return take_fd(&fd);
 }

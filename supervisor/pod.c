@@ -54,7 +54,8 @@ static int open_dir(int parent, const char *name, struct err *err)
 		return r;
 	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
-		return err_sys(err, "open the directory '%s' in '%s'", name, io_path_of(parent, path));
+		return err_sys(err, "open the directory '%s' in '%s'",
+			       name, io_path_of(parent, path));
 	return fd;
 }
 
@@ -413,7 +414,9 @@ static int take_range(uint32_t *first, const struct pod *pod, struct err *err)
 		return r < 0 ? err_wrap(err, r, "keep the pod's ids in '%s/var/lib/podd'",
 					pod->paths->root) : 0;
 	r = userns_range_take(first, &registry, pod->spec->name, err);
-	return r < 0 ? err_wrap(err, r, "keep the pod's ids in '%s/run/podd'", pod->paths->root) : 0;
+	if (r < 0)
+		return err_wrap(err, r, "keep the pod's ids in '%s/run/podd'", pod->paths->root);
+	return 0;
 }
 
 static int make_userns(struct pod *pod, struct err *err)
@@ -545,8 +548,9 @@ static int begin_or_resume(struct pod *pod, struct err *err)
 	const char *root = pod->paths->root;
 
 	if (pod->paths->log_in_run)
-		say(SAY_NOTICE, "pod '%s': '%s/var/log' is read-only: logs go to '%s/run/podd/.log', in "
-				"memory", pod->spec->name, root, root);
+		say(SAY_NOTICE,
+		    "pod '%s': '%s/var/log' is read-only: logs go to '%s/run/podd/.log', in "
+		    "memory", pod->spec->name, root, root);
 	return pod->adopting ? drive_resume(pod, err) : drive_begin(pod, err);
 }
 
@@ -593,7 +597,8 @@ int pod_explain(const struct pod *pod, int r, struct err *err)
 
 	if (!pod->adopting && pod->cgroup.dirfd >= 0 &&
 	    cgroup_ooms(&pod->cgroup, &ooms, NULL) == 0 && ooms > 0)
-		return err_wrap(err, r, "out of memory: see MemoryMax= of the pod and its containers");
+		return err_wrap(err, r,
+				"out of memory: see MemoryMax= of the pod and its containers");
 	if (pod->pause.pidfd >= 0 && poll(&ended, 1, 0) > 0)
 		return err_wrap(err, r, "the pause has ended");
 	return r;
@@ -609,7 +614,8 @@ int pod_explain(const struct pod *pod, int r, struct err *err)
  * record; @spec is of names alone then (config_load_name()). What never ran is ended,
  * and traces of a dead one are removed: -ECANCELED then, and when there is nothing.
  *
- * @pod: all zero but @argv, @words, @stop_only and @file_to_stop; give it to pod_end() in the end, also after a failure
+ * @pod: all zero but @argv, @words, @stop_only and @file_to_stop; give it to pod_end() in
+ *	the end, also after a failure
  * @spec, @paths, @loop: borrowed as long as the pod lives; of @spec, the images are
  *	looked up here
  *
@@ -674,8 +680,8 @@ static void remove_kernel_objects(struct pod *pod)
 	if (pod->cgroup.dirfd >= 0 && !pod->hands_off) {
 		cgroup_close(&pod->cgroup);
 		note_failure(pod,
-			     cgroup_pod_remove(&pod->cgroups, pod->spec->name, POD_EMPTY_TIMEOUT_MS, &err),
-			     &err);
+			     cgroup_pod_remove(&pod->cgroups, pod->spec->name,
+					       POD_EMPTY_TIMEOUT_MS, &err), &err);
 	}
 	cgroup_root_close(&pod->cgroups);
 }

@@ -112,7 +112,8 @@ int record_open(int memfd, struct record **out, struct err *err)
 		return r;
 	if (rec->magic != RECORD_MAGIC ||
 	    (rec->version != RECORD_VERSION && rec->version != RECORD_VERSION_HOST_IDS)) {
-		r = err_set(err, EPROTO, "the pod's record has version %u, this podd knows %u and %u",
+		r = err_set(err, EPROTO,
+			    "the pod's record has version %u, this podd knows %u and %u",
 			    rec->version, RECORD_VERSION_HOST_IDS, RECORD_VERSION);
 		record_close(rec);
 		return r;

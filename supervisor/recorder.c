@@ -176,7 +176,8 @@ void recorder_end(struct recorder *r)
 	if (r->pid > 0 && poll(&gone, 1, END_TIMEOUT_MS) > 0)
 		(void)waitpid(r->pid, NULL, __WALL);
 	else if (r->pid > 0)
-		say(SAY_WARNING, "podd-seccomp (pid %d) still records and is left alone", (int)r->pid);
+		say(SAY_WARNING, "podd-seccomp (pid %d) still records and is left alone",
+		    (int)r->pid);
 	close_fd(&r->pidfd);
 	*r = (struct recorder){ .pid = 0 };
 }

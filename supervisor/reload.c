@@ -253,7 +253,8 @@ int reload_apply(struct pod *pod, struct pod_spec *spec_take, struct err *err)
 	int r = reload_check(pod, err);
 
 	if (r == 0 && plan_pod_definition(pod->spec) != plan_pod_definition(spec_take))
-		r = err_set(err, EXDEV, "the file asks for another network, hostname or user namespace");
+		r = err_set(err, EXDEV,
+			    "the file asks for another network, hostname or user namespace");
 	if (r == 0)
 		r = images_pin(spec_take, pod->run_fd, pod->paths, false, err);
 	if (r == 0)

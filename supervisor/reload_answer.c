@@ -237,7 +237,8 @@ static void fetched(struct pod *pod, const struct err *why)
 {
 	enum reload_kind kind = pod->reload.kind;
 	struct err err = { 0 };
-	int r = why ? err_set(&err, why->code, "reload: %s", why->msg) : check_busy(pod, kind, &err);
+	int r = why ? err_set(&err, why->code, "reload: %s", why->msg) :
+		check_busy(pod, kind, &err);
 
 	if (r == 0)
 		r = begin(pod, kind, false, &err);

@@ -99,7 +99,8 @@ static int take_node(const struct search *s, int dir, const char *subsystem)
 typedef int entry_fn(const struct search *s, int dir, const char *name, unsigned depth);
 
 /* @fn for each entry of a directory but "." and ".."; one that is not there has none. */
-static int each_entry(const struct search *s, int parent, const char *path, entry_fn *fn, unsigned depth)
+static int each_entry(const struct search *s, int parent, const char *path, entry_fn *fn,
+		      unsigned depth)
 {
 	int fd = openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);

@@ -43,7 +43,8 @@ bool uevent_is_of_a_node(const char *message, size_t n)
 	bool action = false, node = false;
 	uint32_t from = 0;
 
-	if (n > UDEV_PROPERTIES + sizeof(from) && memcmp(message, udev_prefix, sizeof(udev_prefix)) == 0)
+	if (n > UDEV_PROPERTIES + sizeof(from) &&
+	    memcmp(message, udev_prefix, sizeof(udev_prefix)) == 0)
 		memcpy(&from, message + UDEV_PROPERTIES, sizeof(from));
 	for (size_t i = from; i < n;) {
 		const char *text = message + i;

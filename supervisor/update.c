@@ -232,14 +232,16 @@ bool update_exited(struct member *m, int wait_status, bool oom)
 	const struct machine *c = &pod->machine.containers[m->index];
 	char reason[GENERATION_REASON_MAX], name[SIGNAL_NAME_SIZE];
 
-	if (!pod->update.on_trial || (c->state != MACHINE_RUNNING && c->state != MACHINE_STARTING) ||
+	if (!pod->update.on_trial ||
+	    (c->state != MACHINE_RUNNING && c->state != MACHINE_STARTING) ||
 	    pod->machine.state == POD_STOPPING)
 		return false;
 	if (wait_status == 0 && m->spec->restart.policy != RESTART_ALWAYS)
 		return false;
 	if (WIFSIGNALED(wait_status))
-		snprintf(reason, sizeof(reason), "container '%s' was ended by %s%s", m->spec->run.name,
-			 signal_name(WTERMSIG(wait_status), name), oom ? ", out of memory" : "");
+		snprintf(reason, sizeof(reason), "container '%s' was ended by %s%s",
+			 m->spec->run.name, signal_name(WTERMSIG(wait_status), name),
+			 oom ? ", out of memory" : "");
 	else
 		snprintf(reason, sizeof(reason), "container '%s' exited with status %d",
 			 m->spec->run.name, WEXITSTATUS(wait_status));
@@ -377,7 +379,8 @@ void update_check(struct pod *pod)
 	ready = is_ready(pod);
 	if (ready == (u->deadline_ns != 0))
 		return;
-	u->deadline_ns = ready ? timer_deadline(clock_boottime_ns(), pod->spec->update_settle_ns) : 0;
+	u->deadline_ns = ready ?
+			 timer_deadline(clock_boottime_ns(), pod->spec->update_settle_ns) : 0;
 	if (generation_marker_write(&(struct generation_marker){ .deadline_ns = u->deadline_ns },
 				    pod->run_fd, &err) < 0)
 		update_warn(pod, &err); /* then a next podd counts anew, or not at all */
@@ -461,7 +464,8 @@ static void come_back(struct pod *pod)
 /* Return: what the file says; SETTLED when there is nothing to do. */
 static enum generation_state state_of(const struct pod *pod)
 {
-	cleanup_free struct generation *g = images_used(pod->spec) ? update_file_read(pod, NULL) : NULL;
+	cleanup_free struct generation *g =
+		images_used(pod->spec) ? update_file_read(pod, NULL) : NULL;
 
 	return g ? g->state : GENERATION_SETTLED;
 }

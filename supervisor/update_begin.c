@@ -98,8 +98,9 @@ static int check_file(const struct pod *pod, struct err *err)
 		return r;
 	reload_plan(plan, pod, spec);
 	pod_spec_free(spec);
-	return plan->any ? err_set(err, EBUSY, "'%s' has changed: reload it first", pod->spec->path) :
-			   0;
+	if (plan->any)
+		return err_set(err, EBUSY, "'%s' has changed: reload it first", pod->spec->path);
+	return 0;
 }
 
 static int start_trial(struct pod *pod, struct err *err)
@@ -132,9 +133,10 @@ static json_t *document(const struct pod *pod, const struct generation *g, const
 
 		if (m->trial.hex[0]) /* too short only without memory */
 			(void)json_array_append_new(
-				images, json_pack("{s:o, s:s, s:s}", "name", json_text_string(m->name),
-						  "former", digest_text(&m->now, now), "new",
-						  digest_text(&m->trial, trial)));
+				images, json_pack("{s:o, s:s, s:s}",
+						  "name", json_text_string(m->name),
+						  "former", digest_text(&m->now, now),
+						  "new", digest_text(&m->trial, trial)));
 	}
 	return json_pack("{s:i, s:s, s:I, s:I, s:o}", "version", 1, "result", result, "settle_ms",
 			 (json_int_t)(pod->spec->update_settle_ns / NSEC_PER_MSEC), "seq",
@@ -248,7 +250,8 @@ static int check_busy(const struct pod *pod, struct err *err)
 	const struct update *u = &pod->update;
 
 	if (u->on_trial || u->failed)
-		return err_set(err, EBUSY, "an update is %s", u->failed ? "going back" : "on trial");
+		return err_set(err, EBUSY, "an update is %s",
+			       u->failed ? "going back" : "on trial");
 	if (admission_is_busy(&pod->admission))
 		return err_set(err, EBUSY, "its images are being looked at already");
 	return 0;
@@ -275,7 +278,8 @@ int update_begin(struct pod *pod, const json_t *images, bool back, struct err *e
 	if (ends && pod->update.on_trial)
 		update_fail(pod, "asked to");
 	if (ends) {
-		tell(pod, json_pack("{s:i, s:s, s:I}", "version", 1, "result", "back", "seq", seq), err);
+		tell(pod, json_pack("{s:i, s:s, s:I}", "version", 1, "result", "back", "seq", seq),
+		     err);
 		return 0;
 	}
 	r = check_busy(pod, err);

@@ -56,7 +56,8 @@ bool update_file_note(const struct pod *pod, struct generation *g)
 
 		if (image->name && image_ref_parse(&ref, image->name, NULL) == 0 &&
 		    !ref.digest.hex[0] && digest_parse(&id, image->id))
-			(void)generation_note(g, ref.name, &id, &changed); /* more than fit: the first */
+			/* more than fit: the first */
+			(void)generation_note(g, ref.name, &id, &changed);
 	}
 	return changed;
 }
@@ -96,10 +97,14 @@ static json_t *describe_images(const struct generation *g)
 
 		(void)json_array_append_new( /* too short only without memory */
 			images,
-			json_pack("{s:o, s:s, s:s*, s:s*, s:s*}", "name", json_text_string(m->name), "now",
-				  digest_text(&m->now, now), "before",
-				  m->before.hex[0] ? digest_text(&m->before, before) : NULL, "trial",
-				  m->trial.hex[0] ? digest_text(&m->trial, trial) : NULL, "failed",
+			json_pack("{s:o, s:s, s:s*, s:s*, s:s*}",
+				  "name", json_text_string(m->name),
+				  "now", digest_text(&m->now, now),
+				  "before",
+				  m->before.hex[0] ? digest_text(&m->before, before) : NULL,
+				  "trial",
+				  m->trial.hex[0] ? digest_text(&m->trial, trial) : NULL,
+				  "failed",
 				  m->failed.hex[0] ? digest_text(&m->failed, failed) : NULL));
 	}
 	return images;
@@ -110,7 +115,8 @@ static json_t *wall_time(uint64_t boottime_ns)
 {
 	uint64_t now_ns = clock_boottime_ns();
 
-	return describe_time(clock_realtime_ns() + (boottime_ns > now_ns ? boottime_ns - now_ns : 0));
+	return describe_time(clock_realtime_ns() +
+			     (boottime_ns > now_ns ? boottime_ns - now_ns : 0));
 }
 
 static const char *outcome_of(const struct generation *g)
@@ -126,9 +132,9 @@ static void add_trial(json_t *o, const struct update *u)
 
 	if (!u->on_trial || !at)
 		return;
-	(void)json_object_set_new(o, "settles_in_ms", /* both short only without memory */
-				  json_integer(at > now_ns ? (json_int_t)((at - now_ns) / NSEC_PER_MSEC) :
-							     0));
+	(void)json_object_set_new( /* both short only without memory */
+		o, "settles_in_ms",
+		json_integer(at > now_ns ? (json_int_t)((at - now_ns) / NSEC_PER_MSEC) : 0));
 	if (at != UINT64_MAX)
 		(void)json_object_set_new(o, "settles_at", wall_time(at));
 }
@@ -140,22 +146,25 @@ static void add_trial(json_t *o, const struct update *u)
  */
 json_t *update_describe(const struct pod *pod)
 {
-	cleanup_free struct generation *g = images_used(pod->spec) ? update_file_read(pod, NULL) : NULL;
+	cleanup_free struct generation *g =
+		images_used(pod->spec) ? update_file_read(pod, NULL) : NULL;
 	const struct update *u = &pod->update;
 	const char *reason = g && g->reason[0] ? g->reason : u->failed ? u->reason : NULL;
 	json_t *o;
 
 	if (!g)
 		return NULL;
-	o = json_pack("{s:s, s:s*, s:o, s:o*, s:o}", "state",
-		      u->failed ? "failed" : generation_state_name(g->state), "outcome", outcome_of(g),
-		      "since", describe_time(g->since_ns), "reason",
-		      reason ? json_text_string(reason) : NULL, "images", describe_images(g));
+	o = json_pack("{s:s, s:s*, s:o, s:o*, s:o}",
+		      "state", u->failed ? "failed" : generation_state_name(g->state),
+		      "outcome", outcome_of(g), "since", describe_time(g->since_ns),
+		      "reason", reason ? json_text_string(reason) : NULL,
+		      "images", describe_images(g));
 	add_trial(o, u);
 	if (u->blocked[0])
 		(void)json_object_update_new(
 			o, json_pack("{s:o, s:o*}", "blocked", json_text_string(u->blocked),
 				     "next_try_at",
-				     timer_is_set(&u->timer) ? wall_time(u->timer.deadline_ns) : NULL));
+				     timer_is_set(&u->timer) ?
+					     wall_time(u->timer.deadline_ns) : NULL));
 	return o;
 }

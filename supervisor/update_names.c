@@ -46,7 +46,8 @@ static int start(struct pod *pod, struct err *err)
 {
 	const char *root = pod->paths->root[0] ? pod->paths->root : "/";
 	char *const argv[] = { (char *)"podctl image", (char *)"--root", (char *)root,
-			       (char *)"update", (char *)"--settle", (char *)pod->spec->name, NULL };
+			       (char *)"update", (char *)"--settle",
+			       (char *)pod->spec->name, NULL };
 
 	return helper_start(&pod->update.helper, pod->loop, argv, settled, err);
 }

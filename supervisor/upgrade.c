@@ -108,8 +108,8 @@ static int find_binary(const struct pod *pod, char path[PATH_MAX], struct err *e
 /* The line that says that a podd can go on with pods of this record. */
 static const char *adopts(char line[UPGRADE_ADOPTS_SIZE], unsigned record_version)
 {
-	snprintf(line, UPGRADE_ADOPTS_SIZE, "podd adopts board %u, record %u, log %u\n", BOARD_VERSION,
-		 record_version, LOG_BUFFER_VERSION);
+	snprintf(line, UPGRADE_ADOPTS_SIZE, "podd adopts board %u, record %u, log %u\n",
+		 BOARD_VERSION, record_version, LOG_BUFFER_VERSION);
 	return line;
 }
 
@@ -191,7 +191,8 @@ static int ask_binary(const char *binary, const struct pod *pod, bool *inherits,
 	if (q.code)
 		return err_set(err, q.code, "execute '%s': %s", binary, strerror(q.code));
 	if (!strstr(answer, adopts(want, pod->pause.record->version)))
-		return err_set(err, ENOEXEC, "'%s' does not say that it can go on with this pod", binary);
+		return err_set(err, ENOEXEC,
+			       "'%s' does not say that it can go on with this pod", binary);
 	*inherits = strstr(answer, UPGRADE_INHERITS);
 	return 0;
 }

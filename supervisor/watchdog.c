@@ -30,7 +30,8 @@ void watchdog_begin(struct watchdog *w, struct loop *loop)
 
 	*w = (struct watchdog){ .timer.fn = on_timer, .loop = loop };
 	if (usec < 2 || usec > UINT64_MAX / NSEC_PER_USEC ||
-	    (getenv("WATCHDOG_PID") && notify_number("WATCHDOG_PID") != (unsigned long long)getpid()))
+	    (getenv("WATCHDOG_PID") &&
+	     notify_number("WATCHDOG_PID") != (unsigned long long)getpid()))
 		return;
 	w->period_ns = usec * NSEC_PER_USEC / 2;
 	on_timer(&w->timer);
