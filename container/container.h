@@ -48,7 +48,8 @@ struct container_node {
 	mode_t type;	    /* S_IFCHR or S_IFBLK */
 	dev_t number;
 	bool read_only;
-	bool by_kernel; /* its name is the kernel's: not made where the container has another thing */
+	bool by_kernel; /* its name is the kernel's: not made where the container has another
+			 * thing */
 };
 
 struct container_nodes {

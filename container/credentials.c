@@ -190,7 +190,9 @@ static int load_one(struct load *l)
 	if (!S_ISDIR(st.st_mode))
 		return err_set(l->err, EINVAL, "'%s' is neither a file nor a directory", c->source);
 	r = each_entry(from, copy_entry, l);
-	return r < 0 && !l->err->code ? err_set(l->err, -r, "list '%s': %s", c->source, strerror(-r)) : r;
+	if (r < 0 && !l->err->code)
+		return err_set(l->err, -r, "list '%s': %s", c->source, strerror(-r));
+	return r;
 }
 
 /**

@@ -27,7 +27,8 @@ bool container_filter_is_external(const struct container_spec *spec)
 
 /**
  * container_filter_find() - the filter for a container's program and for what is executed in it
- * @out: borrowed from @spec, or a constant; of length 0 only with SeccompProfile=unconfined and audit:
+ * @out: borrowed from @spec, or a constant; of length 0 only with SeccompProfile=unconfined
+ *	and audit:
  *
  * Return: 0; -ENOKEY with @err filled when its program was not compiled: nothing is
  * to be started without it.

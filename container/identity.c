@@ -82,9 +82,11 @@ static int check_held(uint64_t named, struct err *err)
 	named &= ~(data[0].permitted | (uint64_t)data[1].permitted << 32);
 	for (unsigned cap = 0; cap < 64; cap++)
 		if (named & (UINT64_C(1) << cap))
-			return err_set(err, EPERM, "give %s: podd does not have it itself "
+			return err_set(err, EPERM,
+				       "give %s: podd does not have it itself "
 				       "(CapabilityBoundingSet= of its unit?)",
-				       capability_name(cap) ? capability_name(cap) : "a capability");
+				       capability_name(cap) ? capability_name(cap) :
+							      "a capability");
 	return 0;
 }
 

@@ -23,10 +23,12 @@ static const struct {
 	const char *verb; /* before the name in it */
 } kinds[CONTAINER_LABEL_N] = {
 	/* selinux(8): the file system is mounted when there is a policy to ask. */
-	[CONTAINER_LABEL_SELINUX] = { "SELinuxContext", "SELinux", "fs/selinux/enforce", "exec", "" },
+	[CONTAINER_LABEL_SELINUX] = { "SELinuxContext", "SELinux",
+				      "fs/selinux/enforce", "exec", "" },
 	/* Linux 5.8 has the directory; before that, the one file is the first LSM's. */
 	[CONTAINER_LABEL_APPARMOR] = { "AppArmorProfile", "AppArmor",
-				       "module/apparmor/parameters/enabled", "apparmor/exec", "exec " },
+				       "module/apparmor/parameters/enabled",
+				       "apparmor/exec", "exec " },
 };
 
 /* Both signs are a letter or digit, and one that is "N" says no. */
@@ -66,8 +68,10 @@ int labels_check(struct labels *out, const struct container_spec *spec, int sys_
 			continue;
 		out->wanted[i] = is_in_force(sys_dirfd, kinds[i].sign);
 		if (!out->wanted[i] && !l->optional)
-			return err_about(err, err_set(err, EOPNOTSUPP, "%s=: the host has no %s in force",
-						      kinds[i].key, kinds[i].lsm), kinds[i].key, 0);
+			return err_about(err,
+					 err_set(err, EOPNOTSUPP,
+						 "%s=: the host has no %s in force",
+						 kinds[i].key, kinds[i].lsm), kinds[i].key, 0);
 	}
 	return 0;
 }

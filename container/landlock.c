@@ -75,7 +75,9 @@ static int add_rule(const struct ruleset *r, int fd, uint64_t rights)
 		return -errno;
 	if (!S_ISDIR(st.st_mode))
 		rule.allowed_access &= FS_OF_FILES;
-	return (int)syscall(SYS_landlock_add_rule, r->fd, RULE_PATH_BENEATH, &rule, 0) < 0 ? -errno : 0;
+	if ((int)syscall(SYS_landlock_add_rule, r->fd, RULE_PATH_BENEATH, &rule, 0) < 0)
+		return -errno;
+	return 0;
 }
 
 /* By the container's path; what is not there needs no rule. */
@@ -92,7 +94,9 @@ static int allow(const struct ruleset *r, const char *path, uint64_t rights)
 	if (fd < 0 && root >= 0 && errno == ENOENT)
 		return 0;
 	e = fd < 0 ? -errno : add_rule(r, fd, rights);
-	return e < 0 ? err_set(r->err, -e, "make a Landlock rule for '%s': %s", path, strerror(-e)) : 0;
+	if (e < 0)
+		return err_set(r->err, -e, "make a Landlock rule for '%s': %s", path, strerror(-e));
+	return 0;
 }
 
 static int allow_writable_mounts(const struct ruleset *r, const struct container_spec *spec)
@@ -123,7 +127,8 @@ static void allow_stdio(const struct ruleset *r, const int *stdio)
 		mode &= O_ACCMODE;
 		rights |= mode != O_WRONLY ? FS_READ_FILE : 0;
 		rights |= mode != O_RDONLY ? FS_WRITE_FILE | FS_TRUNCATE : 0;
-		(void)add_rule(r, stdio[i], rights); /* EBADFD: a pipe or socket, which needs none */
+		/* EBADFD: a pipe or socket, which needs none */
+		(void)add_rule(r, stdio[i], rights);
 	}
 }
 
@@ -147,8 +152,9 @@ int landlock_create(int *out, const struct landlock_args *args, struct err *err)
 	*out = -EBADF;
 	if (abi < LANDLOCK_ABI_MIN)
 		return spec && spec->landlock == CONTAINER_LANDLOCK_YES ?
-			       err_set(err, EOPNOTSUPP, "Landlock=yes: the kernel has no Landlock, or "
-				       "one before Linux 5.19") : 0;
+			       err_set(err, EOPNOTSUPP,
+				       "Landlock=yes: the kernel has no Landlock, or one before "
+				       "Linux 5.19") : 0;
 	attr.handled_access_fs = r.handled = rights_of(abi);
 	if (abi >= 6 && args->host_network)
 		attr.scoped = SCOPE_ABSTRACT_UNIX_SOCKET;

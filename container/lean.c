@@ -34,8 +34,8 @@ int container_lean_root(uint64_t shm_size_bytes, const struct userns *userns, st
 	const struct mount_fs shm_fs = {
 		.type = "tmpfs",
 		.attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
-		.options = { { "mode", "1777" }, { "size", size }, { "nr_inodes", inodes }, { "uid", owner },
-			     { "gid", owner } },
+		.options = { { "mode", "1777" }, { "size", size }, { "nr_inodes", inodes },
+			     { "uid", owner }, { "gid", owner } },
 	};
 	struct mount_attr private = { .propagation = MS_PRIVATE };
 	struct mount_attr read_only = { .attr_set = MOUNT_ATTR_RDONLY };
@@ -61,7 +61,8 @@ int container_lean_root(uint64_t shm_size_bytes, const struct userns *userns, st
 	r = mount_open_dir(&at, root, "shm", 0755, err);
 	if (r == 0)
 		r = mount_attach(shm, at, "/shm", err);
-	if (r == 0 && (chdir("/") < 0 || sys_mount_setattr(root, "", AT_EMPTY_PATH, &read_only) < 0))
+	if (r == 0 && (chdir("/") < 0 ||
+		       sys_mount_setattr(root, "", AT_EMPTY_PATH, &read_only) < 0))
 		r = err_sys(err, "make the pause's root read-only");
 	return r;
 }

@@ -186,7 +186,8 @@ int mount_open_target(int *out, int root_fd, const char *path, mode_t type, stru
 	char part[PATH_MAX];
 
 	if (strlen(path) >= sizeof(part))
-		return err_set(err, ENAMETOOLONG, "open '%.60s...' in the root: name too long", path);
+		return err_set(err, ENAMETOOLONG,
+			       "open '%.60s...' in the root: name too long", path);
 	for (const char *end = path; parent >= 0;) {
 		const char *name;
 		bool last;

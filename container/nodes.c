@@ -29,7 +29,7 @@
  * needs no word of what the one before it has made.
  */
 #define DEPTH_MAX   8
-#define ENTRIES_MAX 4096 /* a container may have filled it: what is beyond is closed by the filter */
+#define ENTRIES_MAX 4096 /* a container may have filled it: the filter closes what is beyond */
 #define MODE(node)  ((node)->read_only ? 0444 : 0666)
 
 struct sync {
@@ -58,7 +58,8 @@ static bool may_stay(const struct sync *s, const struct stat *st)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(standard); i++)
-		if (S_ISCHR(st->st_mode) && st->st_rdev == makedev(standard[i].major, standard[i].minor))
+		if (S_ISCHR(st->st_mode) &&
+		    st->st_rdev == makedev(standard[i].major, standard[i].minor))
 			return true;
 	for (size_t i = 0; i < s->nodes->n; i++)
 		if (s->nodes->nodes[i].number == st->st_rdev &&
@@ -133,8 +134,10 @@ static int add(int dev, const struct container_node *node, struct err *err)
 	if ((S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) && unlinkat(dir, name, 0) == 0 &&
 	    mknodat(dir, name, node->type | MODE(node), node->number) == 0)
 		return 0;
-	return node->by_kernel ? 0 : err_set(err, EEXIST, "make '%s': the container has another thing there",
-					     node->target);
+	if (node->by_kernel)
+		return 0;
+	return err_set(err, EEXIST, "make '%s': the container has another thing there",
+		       node->target);
 }
 
 static int sync_inside(void *arg)

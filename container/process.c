@@ -543,7 +543,8 @@ static int clone_program(struct start *s, uint64_t into_cgroup)
 	s->stage = clone_stage;
 	pid = child_spawn(&args, become_program, s);
 	if (pid == -EAGAIN)
-		return err_set(s->err, EAGAIN, "clone the process: TasksMax= of the container or the pod "
+		return err_set(s->err, EAGAIN,
+			       "clone the process: TasksMax= of the container or the pod "
 			       "is reached, or the host has no more processes");
 	return pid < 0 ? err_set(s->err, -pid, "clone the process: %s", strerror(-pid)) : 0;
 }
@@ -597,8 +598,9 @@ static bool runs_after_all(const struct start *s)
 			return true;
 		/* Ended already: as the program if the slot still says so. */
 		if (poll(&gone, 1, 1) > 0)
-			return s->p->slot && __atomic_load_n(&s->p->slot->state, __ATOMIC_ACQUIRE) !=
-						     BOARD_STARTING;
+			return s->p->slot &&
+			       __atomic_load_n(&s->p->slot->state, __ATOMIC_ACQUIRE) !=
+				       BOARD_STARTING;
 	}
 	return false;
 }

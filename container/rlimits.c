@@ -68,14 +68,17 @@ static bool has_sys_resource(void)
 static int refuse(unsigned i, rlim_t hard, rlim_t podds, struct err *err)
 {
 	if (hard == RLIM_INFINITY)
-		return err_set(err, EPERM, "%s=infinity: podd itself has a hard limit of %" PRIu64
-			       " and no CAP_SYS_RESOURCE to go beyond", limits[i].key, (uint64_t)podds);
+		return err_set(err, EPERM,
+			       "%s=infinity: podd itself has a hard limit of %" PRIu64
+			       " and no CAP_SYS_RESOURCE to go beyond",
+			       limits[i].key, (uint64_t)podds);
 	return err_set(err, EPERM, "%s=: %" PRIu64 " is above podd's own hard limit of %" PRIu64
 		       ", and it has no CAP_SYS_RESOURCE to go beyond", limits[i].key,
 		       (uint64_t)hard, (uint64_t)podds);
 }
 
-static int set_asked(unsigned i, const struct container_rlimit *asked, rlim_t podds, struct err *err)
+static int set_asked(unsigned i, const struct container_rlimit *asked, rlim_t podds,
+		     struct err *err)
 {
 	const struct rlimit l = { asked->soft, asked->hard };
 

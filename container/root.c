@@ -53,7 +53,8 @@ _Static_assert(sizeof("lowerdir=,upperdir=" OVERLAY_FD "/upper,workdir=" OVERLAY
 struct builder {
 	const struct container_root_args *args;
 	int lower_fds[LOWERS_MAX];
-	int volume_fds[CONTAINER_VOLUMES_MAX]; /* the sources, then detached; -EBADF: optional and not there */
+	/* the sources, then detached; -EBADF: optional and not there */
+	int volume_fds[CONTAINER_VOLUMES_MAX];
 	int overlay_fd;
 	int root_fd; /* == overlay_fd once it is attached */
 	int shm_fd;  /* the pod's, detached */
@@ -72,9 +73,11 @@ static int map_ids(const struct builder *b, int fd, unsigned flags, const char *
 	int r = userns_map_mount(b->args->userns, fd, flags);
 
 	if (r == -EINVAL)
-		return err_set(b->err, EINVAL, "the file system of '%s'%s cannot map ids on this kernel: "
+		return err_set(b->err, EINVAL,
+			       "the file system of '%s'%s cannot map ids on this kernel: "
 			       "%s does without, see podd.pod(5), USERS", path,
-			       flags & AT_RECURSIVE ? ", or one that is mounted below," : "", without);
+			       flags & AT_RECURSIVE ? ", or one that is mounted below," : "",
+			       without);
 	return r < 0 ? err_set(b->err, -r, "map the ids of '%s': %s", path, strerror(-r)) : 0;
 }
 
@@ -166,20 +169,23 @@ static int overlay_error(const struct builder *b)
 	char *const *lowers = b->args->spec->lowers;
 
 	if (errno == EINVAL && b->args->userns->fd >= 0)
-		return err_set(b->err, EINVAL, "mount the overlay: %s (layers with a pod's own ids need "
+		return err_set(b->err, EINVAL,
+			       "mount the overlay: %s (layers with a pod's own ids need "
 			       "Linux 5.19: see podd.pod(5), USERS)", strerror(EINVAL));
 	if (errno != ELOOP)
 		return err_sys(b->err, "mount the overlay");
 	for (unsigned i = 0; lowers[i]; i++)
 		for (unsigned j = 0; lowers[j]; j++)
 			if (i != j && is_within(lowers[i], lowers[j]))
-				return err_set(b->err, ELOOP, "mount the overlay: '%s' lies inside '%s'",
+				return err_set(b->err, ELOOP,
+					       "mount the overlay: '%s' lies inside '%s'",
 					       lowers[i], lowers[j]);
 	return err_set(b->err, ELOOP,
 		       b->args->spec->writable == CONTAINER_WRITABLE_DISK ?
 			       "mount the overlay: one of the root's directories, or of podd's own "
 			       "for Writable=yes, lies inside another" :
-			       "mount the overlay: one of the root's directories lies inside another");
+			       "mount the overlay: one of the root's directories "
+			       "lies inside another");
 }
 
 /* Of an image, as the topmost layer has it that says what it is like. */
@@ -202,7 +208,8 @@ static int root_directory(struct stat *out, const struct builder *b)
 /* The root directory that is seen is the upper one (overlayfs.rst, "Upper and Lower"). */
 static int own_upper(const struct builder *b, int dirfd)
 {
-	cleanup_close int fd = openat(dirfd, "upper", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_close int fd = openat(dirfd, "upper",
+				      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
 	int r = fd < 0 ? err_sys(b->err, "open the upper directory") : root_directory(&st, b);
 
@@ -317,7 +324,8 @@ static int enter_new_root(struct builder *b)
 {
 	int r;
 
-	if (setns(b->args->pause_pidfd, CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS) < 0)
+	if (setns(b->args->pause_pidfd,
+		  CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS) < 0)
 		return err_sys(b->err, "join the pod's namespaces");
 	if (unshare(CLONE_NEWNS) < 0)
 		return err_sys(b->err, "make a mount namespace");

@@ -38,8 +38,10 @@ enum container_device_by {
 };
 
 struct container_device {
-	char *source; /* absolute path on the host: a node, or a link to one; else as the file says */
-	char *target; /* absolute path in the container, below /dev; NULL: the kernel's name of each */
+	/* absolute path on the host: a node, or a link to one; else as the file says */
+	char *source;
+	/* absolute path in the container, below /dev; NULL: the kernel's name of each */
+	char *target;
 	bool read_only;
 	bool optional; /* one that is not there is no error */
 	enum container_device_by by;

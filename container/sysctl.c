@@ -54,13 +54,15 @@ static int write_one(int proc_fd, const char *sysctl, struct err *err)
 	int r;
 
 	if (at + (size_t)len >= sizeof(path))
-		return err_set(err, ENAMETOOLONG, "sysctl '%.*s': the name is too long", len, sysctl);
+		return err_set(err, ENAMETOOLONG, "sysctl '%.*s': the name is too long",
+			       len, sysctl);
 	for (int i = 0; i < len; i++)
 		path[at++] = sysctl[i] == '.' ? '/' : sysctl[i];
 	path[at] = '\0';
 	fd = sys_openat2(proc_fd, path, &how);
 	if (fd < 0 && errno == ENOENT)
-		return err_set(err, ENOENT, "sysctl '%.*s': the pod's namespaces have none of this name",
+		return err_set(err, ENOENT,
+			       "sysctl '%.*s': the pod's namespaces have none of this name",
 			       len, sysctl);
 	if (fd < 0 || fstatfs(fd, &fs) < 0)
 		return err_sys(err, "sysctl '%.*s'", len, sysctl);

@@ -80,7 +80,8 @@ static bool lines_fill(struct lines *l)
 	l->start = 0;
 	if (l->fd < 0)
 		return false;
-	n = l->seen < FILE_MAX_BYTES ? read(l->fd, l->buf + l->end, sizeof(l->buf) - 1 - l->end) : -1;
+	n = l->seen < FILE_MAX_BYTES ?
+		    read(l->fd, l->buf + l->end, sizeof(l->buf) - 1 - l->end) : -1;
 	l->lost |= n < 0;
 	if (n <= 0)
 		return false;
@@ -187,7 +188,8 @@ static int find_user(struct user_ids *out, char *name, size_t size, int root_fd,
 	if (r < 0)
 		return r;
 	while (!found && (line = lines_next(&l))) {
-		if (l.is_rest || split(line, f, 7) < 6 || !parse_id(f[2], &uid) || !parse_id(f[3], &gid))
+		if (l.is_rest || split(line, f, 7) < 6 ||
+		    !parse_id(f[2], &uid) || !parse_id(f[3], &gid))
 			continue;
 		if (strlen(f[0]) >= size || (numeric ? uid != want : strcmp(f[0], name) != 0))
 			continue;
@@ -260,7 +262,8 @@ static int find_groups(struct user_ids *out, const char *name, const char *group
 			r = add_group(out, gid, name, err);
 	}
 	if (r == 0 && l.lost)
-		r = err_set(err, EFBIG, "'/etc/group' in the root cannot be read whole: less than %d bytes, "
+		r = err_set(err, EFBIG,
+			    "'/etc/group' in the root cannot be read whole: less than %d bytes, "
 			    "and %d a name", FILE_MAX_BYTES, LINE_MAX_BYTES - 1);
 	lines_close(&l);
 	if (r < 0)
