@@ -50,7 +50,8 @@ struct table {
 	uint32_t default_action, number_bit;
 };
 
-static size_t emit_jump(struct seccomp_steps *p, unsigned test, uint32_t k, uint32_t yes, uint32_t no)
+static size_t emit_jump(struct seccomp_steps *p, unsigned test, uint32_t k, uint32_t yes,
+			uint32_t no)
 {
 	size_t at = p->n++; /* past the end: told by seccomp_lay_out() */
 
@@ -337,7 +338,8 @@ static int emit_numbers(struct seccomp_steps *p, const struct seccomp_profile *p
 	return r;
 }
 
-static int emit_abis(struct seccomp_steps *p, const struct seccomp_profile *profile, struct err *err)
+static int emit_abis(struct seccomp_steps *p, const struct seccomp_profile *profile,
+		     struct err *err)
 {
 	int r = 0;
 

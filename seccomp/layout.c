@@ -105,7 +105,9 @@ static size_t put_step(struct layout *l, uint32_t step)
 	if (BPF_OP(s->insn.code) != BPF_JA)
 		return put_jump(l, s);
 	/* Who leads here may as well lead there. */
-	return is_answer(&l->steps->at[s->yes]) ? put(l, l->steps->at[s->yes].insn) : l->place[s->yes];
+	if (is_answer(&l->steps->at[s->yes]))
+		return put(l, l->steps->at[s->yes].insn);
+	return l->place[s->yes];
 }
 
 /**
@@ -128,8 +130,9 @@ int seccomp_lay_out(struct seccomp_program *out, const struct seccomp_steps *ste
 	if (n <= SECCOMP_STEPS_MAX)
 		n = l->n;
 	if (n > BPF_MAXINSNS)
-		return err_set(err, E2BIG, "the program would have %zu instructions, and the kernel "
-			       "takes %d", n, BPF_MAXINSNS);
+		return err_set(err, E2BIG,
+			       "the program would have %zu instructions, and the kernel takes %d",
+			       n, BPF_MAXINSNS);
 	out->n = n;
 	for (size_t i = 0; i < n; i++)
 		out->insns[i] = l->insns[n - 1 - i];

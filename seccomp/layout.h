@@ -30,4 +30,5 @@ struct seccomp_steps {
 };
 
 int seccomp_reduce(struct seccomp_steps *steps, struct err *err);
-int seccomp_lay_out(struct seccomp_program *out, const struct seccomp_steps *steps, struct err *err);
+int seccomp_lay_out(struct seccomp_program *out, const struct seccomp_steps *steps,
+		    struct err *err);

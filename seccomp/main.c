@@ -59,8 +59,8 @@ const char *__asan_default_options(void)
 /* Nothing here asks for a privilege: a profile is a file that somebody got from somewhere. */
 static int give_up_privileges(rlim_t cpu_seconds, struct err *err)
 {
-	const struct rlimit memory = { MEMORY_BYTES, MEMORY_BYTES }, cpu = { cpu_seconds, cpu_seconds },
-			    none = { 0, 0 };
+	const struct rlimit memory = { MEMORY_BYTES, MEMORY_BYTES };
+	const struct rlimit cpu = { cpu_seconds, cpu_seconds }, none = { 0, 0 };
 
 	const struct account who = account_find("/etc/passwd", "podd-seccomp");
 	int r = geteuid() == 0 ? account_become(&who) : 0;
@@ -146,7 +146,8 @@ static int print_own_numbers(void)
 
 			if (n == SECCOMP_UNKNOWN)
 				return 1;
-			printf(" %" PRId64 ",", n < 0 ? -1 : (int64_t)((uint32_t)n | abi->number_bit));
+			printf(" %" PRId64 ",",
+			       n < 0 ? -1 : (int64_t)((uint32_t)n | abi->number_bit));
 		}
 		printf(" }, /* %s */\n", names[k]);
 	}

@@ -166,7 +166,8 @@ static int get_action(struct reader *r, const char *at, json_t *object, const ch
 {
 	bool given = get(object, key) != NULL;
 	uint64_t number = EPERM;
-	int e = get_word(r, at, get(object, action_key), "action", actions, ARRAY_SIZE(actions), out);
+	int e = get_word(r, at, get(object, action_key), "action",
+			 actions, ARRAY_SIZE(actions), out);
 
 	if (e == 0)
 		e = get_number(r, at, object, key, ERRNO_MAX, &number);
@@ -404,7 +405,8 @@ static int read_arg(struct reader *r, const char *at, json_t *v, struct seccomp_
 	if (e == 0)
 		e = get_number(r, at, v, "valueTwo", INT64_MAX, &two);
 	if (e == 0)
-		e = get_word(r, at, get(v, "op"), "operator", operators, ARRAY_SIZE(operators), &op);
+		e = get_word(r, at, get(v, "op"), "operator",
+			     operators, ARRAY_SIZE(operators), &op);
 	if (e < 0)
 		return e;
 	*out = (struct seccomp_arg){ .index = (unsigned)index, .op = (enum seccomp_op)op,
@@ -466,7 +468,8 @@ static int push_rule(struct reader *r, const char *name, const struct draft *d, 
 }
 
 /* One rule for each name; two args at one argument are two rules, as runc and crun have it. */
-static int add_call(struct reader *r, const char *at, json_t *v, const struct draft *d, bool applies)
+static int add_call(struct reader *r, const char *at, json_t *v, const struct draft *d,
+		    bool applies)
 {
 	const char *name, *nearest;
 	int e = get_string(r, at, v, &name);
@@ -516,8 +519,8 @@ static int read_names(struct reader *r, const char *where, json_t *rule, const s
 
 static int read_rule(struct reader *r, size_t index, json_t *v)
 {
-	static const char *const keys[] = { "names", "name", "action", "errnoRet", "args", "comment",
-					    "includes", "excludes", NULL };
+	static const char *const keys[] = { "names", "name", "action", "errnoRet", "args",
+					    "comment", "includes", "excludes", NULL };
 	struct draft d = { 0 };
 	bool applies = false;
 	json_t *args;
@@ -582,7 +585,8 @@ int seccomp_target_here(struct seccomp_target *out, uint64_t capabilities, struc
 					.capabilities = capabilities };
 	if (!out->native)
 		return err_set(err, ENOTSUP, "seccomp: no table for this architecture");
-	if (uname(&u) < 0 || sscanf(u.release, "%u.%u", &out->kernel_major, &out->kernel_minor) != 2)
+	if (uname(&u) < 0 ||
+	    sscanf(u.release, "%u.%u", &out->kernel_major, &out->kernel_minor) != 2)
 		return err_set(err, EINVAL, "read the kernel's version");
 	return 0;
 }
@@ -598,7 +602,9 @@ int seccomp_target_here(struct seccomp_target *out, uint64_t capabilities, struc
 int seccomp_profile_parse(struct seccomp_profile **out, const char *text, size_t n,
 			  const struct seccomp_target *target, struct err *err)
 {
-	struct reader r = { .profile = calloc(1, sizeof(*r.profile)), .target = target, .err = err };
+	struct reader r = {
+		.profile = calloc(1, sizeof(*r.profile)), .target = target, .err = err
+	};
 	json_t *root = NULL;
 	int e = 0;
 

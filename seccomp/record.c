@@ -165,8 +165,9 @@ static json_t *allow(const char *name, json_t *args)
 
 static json_t *masked(unsigned index, uint32_t mask, uint32_t value)
 {
-	return json_pack("{s:i, s:I, s:I, s:s}", "index", index, "value", (json_int_t)mask, "valueTwo",
-			 (json_int_t)value, "op", "SCMP_CMP_MASKED_EQ");
+	return json_pack("{s:i, s:I, s:I, s:s}", "index", index,
+			 "value", (json_int_t)mask, "valueTwo", (json_int_t)value,
+			 "op", "SCMP_CMP_MASKED_EQ");
 }
 
 static void add_values(json_t *rules, const struct values *v)
