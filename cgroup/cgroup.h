@@ -136,7 +136,8 @@ int cgroup_container_create(struct cgroup *out, const struct cgroup *pod, const 
 int cgroup_container_open(struct cgroup *out, const struct cgroup *pod, const char *container,
 			  struct err *err);
 void cgroup_containers_prune(const struct cgroup *pod,
-			     bool (*stays)(const char *container, const void *ctx), const void *ctx);
+			     bool (*stays)(const char *container, const void *ctx),
+			     const void *ctx);
 int cgroup_container_remove(const struct cgroup *pod, const char *container, unsigned timeout_ms,
 			    struct err *err);
 void cgroup_close(struct cgroup *cg);

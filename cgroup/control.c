@@ -99,7 +99,8 @@ static bool held_back(const struct cgroup *cg, const char *controller, char *pat
 			ssize_t n = io_read_file(fd, "cgroup.procs", text, sizeof(text), NULL);
 
 			(void)cgroup_path(&(struct cgroup){ fd }, path, size); /* "?" will do */
-			return (n > 0 || n == -EFBIG) && faccessat(fd, "cgroup.events", F_OK, 0) == 0;
+			return (n > 0 || n == -EFBIG) &&
+			       faccessat(fd, "cgroup.events", F_OK, 0) == 0;
 		}
 		up = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		close_fd(&fd);

@@ -190,5 +190,7 @@ int cgroup_devices_allow(const struct cgroup *cg, const struct cgroup_device *de
 	attach.target_fd = (uint32_t)group;
 	attach.attach_bpf_fd = (uint32_t)program;
 	attach.attach_type = BPF_CGROUP_DEVICE;
-	return sys_bpf(BPF_PROG_ATTACH, &attach) < 0 ? err_sys(err, "attach the filter of devices") : 0;
+	if (sys_bpf(BPF_PROG_ATTACH, &attach) < 0)
+		return err_sys(err, "attach the filter of devices");
+	return 0;
 }

@@ -394,7 +394,8 @@ bool cgroup_freeze_asked(const struct cgroup *cg)
 {
 	char buf[8];
 
-	return io_read_file(cg->dirfd, "cgroup.freeze", buf, sizeof(buf), NULL) > 0 && buf[0] == '1';
+	return io_read_file(cg->dirfd, "cgroup.freeze", buf, sizeof(buf), NULL) > 0 &&
+	       buf[0] == '1';
 }
 
 /**

@@ -22,7 +22,8 @@ struct limit_row;
 
 struct limit_kind {
 	bool (*said)(const void *member);
-	int (*possible)(const struct limit_row *row, const void *member, struct err *err); /* or NULL */
+	int (*possible)(const struct limit_row *row, const void *member,
+			struct err *err); /* or NULL */
 	bool (*has_file)(const struct cgroup *cg, const struct limit_row *row, const void *member);
 	int (*write)(const struct cgroup *cg, const struct limit_row *row, const void *member,
 		     struct err *err);

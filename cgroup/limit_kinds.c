@@ -14,7 +14,8 @@
 #include "base/io.h"
 
 #define CPU_PERIOD_USEC UINT64_C(100000) /* the kernel's default, for cpu.max */
-#define HUGE_PAGES_DIR	"/sys/kernel/mm/hugepages" /* Documentation/admin-guide/mm/hugetlbpage.rst */
+/* Documentation/admin-guide/mm/hugetlbpage.rst */
+#define HUGE_PAGES_DIR	"/sys/kernel/mm/hugepages"
 
 /* ------------------------------------------------------------------------ numbers */
 
@@ -114,8 +115,8 @@ static int set_possible(const struct limit_row *row, const void *member, struct 
 	if (read_set(AT_FDCWD, row->host, &host) < 0 || idset_within(member, &host, &outside))
 		return 0;
 	idset_format(&host, have, sizeof(have));
-	return err_set(err, EOPNOTSUPP, "%s: %u is not on this host, which has %s", row->key, outside,
-		       have);
+	return err_set(err, EOPNOTSUPP, "%s: %u is not on this host, which has %s",
+		       row->key, outside, have);
 }
 
 static int write_set(const struct cgroup *cg, const char *file, const struct idset *set,
@@ -124,7 +125,8 @@ static int write_set(const struct cgroup *cg, const char *file, const struct ids
 	char text[4096];
 
 	idset_format(set, text, sizeof(text));
-	return io_write_file(cg->dirfd, file, text[0] ? text : "\n", err); /* "" would be no write */
+	/* "" would be no write */
+	return io_write_file(cg->dirfd, file, text[0] ? text : "\n", err);
 }
 
 /*
@@ -155,8 +157,9 @@ static int set_holds(const struct cgroup *cg, const struct limit_row *row, const
 	idset_format(member, want, sizeof(want));
 	idset_format(&effective, have, sizeof(have));
 	(void)cgroup_path(cg, path, sizeof(path)); /* "?" will do */
-	return err_set(err, EOPNOTSUPP, "%s: %s is not for cgroup '%s', which the groups above leave "
-		       "only %s", row->key, want, path, have);
+	return err_set(err, EOPNOTSUPP,
+		       "%s: %s is not for cgroup '%s', which the groups above leave only %s",
+		       row->key, want, path, have);
 }
 
 static void set_drop(const struct limit_row *row, void *out, const void *old, const void *new)
@@ -220,7 +223,8 @@ static bool host_sizes(char *buf, size_t size)
 		if (sscanf(e->d_name, "hugepages-%" SCNu64 "kB", &kib) != 1)
 			continue;
 		kib = scaled(kib << 10, &unit);
-		n += (size_t)snprintf(buf + n, size - n, "%s%" PRIu64 "%c", n ? ", " : "", kib, unit);
+		n += (size_t)snprintf(buf + n, size - n, "%s%" PRIu64 "%c",
+				      n ? ", " : "", kib, unit);
 	}
 	if (dir)
 		(void)closedir(dir); /* it was only read */
@@ -241,7 +245,8 @@ static int huge_possible(const struct limit_row *row, const void *member, struct
 			continue;
 		n = scaled(huge[i].page_bytes, &unit);
 		if (!host_sizes(have, sizeof(have)))
-			return err_set(err, EOPNOTSUPP, "%s: this kernel has no huge pages", row->key);
+			return err_set(err, EOPNOTSUPP, "%s: this kernel has no huge pages",
+				       row->key);
 		return err_set(err, EOPNOTSUPP, "%s: this host has no huge pages of %" PRIu64
 			       "%c, but of %s", row->key, n, unit, have);
 	}

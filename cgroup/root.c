@@ -302,7 +302,8 @@ static int pod_create_once(struct cgroup *out, const struct cgroup_root *root, c
 	cgroup_enable(root->dirfd, controllers);
 	if (root->parent[0] && mkdirat(root->dirfd, root->parent, 0755) < 0 && errno != EEXIST)
 		return errno == EROFS ? /* a privilege that the host withholds */
-			       err_set(err, EPERM, "create cgroup '%s': cgroup2 is mounted read-only",
+			       err_set(err, EPERM,
+				       "create cgroup '%s': cgroup2 is mounted read-only",
 				       root->parent) :
 			       err_sys(err, "create cgroup '%s'", root->parent);
 	pods = pods_open(root, err);
