@@ -307,7 +307,8 @@ static unsigned list_open(struct pollfd fds[SWEEP_MAX])
 
 	(void)getrlimit(RLIMIT_NOFILE, &limit); /* cannot fail */
 	do {
-		chunk = limit.rlim_cur - n < SWEEP_CHUNK ? (unsigned)limit.rlim_cur - n : SWEEP_CHUNK;
+		chunk = limit.rlim_cur - n < SWEEP_CHUNK ?
+				(unsigned)limit.rlim_cur - n : SWEEP_CHUNK;
 		for (unsigned i = n; i < n + chunk; i++)
 			fds[i] = (struct pollfd){ .fd = (int)i };
 		if (poll(fds + n, chunk, 0) < 0)

@@ -61,7 +61,8 @@ int handed_mark(int fd, struct err *err)
 		return err_sys(err, "mark '%s' as given to containers", io_path_of(fd, path));
 	if (is_blind())
 		return 0;
-	return err_set(err, EPERM, "mark '%s' as given to containers: it is immutable or append-only "
+	return err_set(err, EPERM,
+		       "mark '%s' as given to containers: it is immutable or append-only "
 		       "(lsattr(1))", io_path_of(fd, path));
 }
 
@@ -144,7 +145,8 @@ int handed_check(int dirfd, struct err *err)
 	if (r > 0)
 		return err_set(err, ELOOP, "containers can write to '%s'", io_path_of(fd, path));
 	if (r == -EOPNOTSUPP)
-		return err_set(err, ELOOP, "the file system cannot say whether containers can write "
+		return err_set(err, ELOOP,
+			       "the file system cannot say whether containers can write "
 			       "to it (it has no trusted attributes)");
 	if (r < 0)
 		return err_set(err, -r, "look at the directories above: %s", strerror(-r));

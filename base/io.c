@@ -83,15 +83,16 @@ int io_mkdir_path(int dirfd, const char *path, mode_t mode, struct err *err)
 	char part[PATH_MAX], dir[PATH_MAX + 1];
 
 	if (strlen(path) >= sizeof(part))
-		return err_set(err, ENAMETOOLONG, "create directory '%.80s...': name too long", path);
+		return err_set(err, ENAMETOOLONG,
+			       "create directory '%.80s...': name too long", path);
 	for (const char *end = path; *end;) {
 		end += strspn(end, "/");
 		end += strcspn(end, "/");
 		memcpy(part, path, (size_t)(end - path));
 		part[end - path] = '\0';
 		if (part[0] && mkdirat(dirfd, part, mode) < 0 && errno != EEXIST)
-			return err_sys(err, "create directory '%s%s'", directory_of(dir, dirfd, part),
-				       part);
+			return err_sys(err, "create directory '%s%s'",
+				       directory_of(dir, dirfd, part), part);
 	}
 	return 0;
 }

@@ -161,7 +161,8 @@ int paths_open(struct paths *out, const char *root, enum paths_mode mode, struct
 	else
 		root_tag(p.tag, p.root);
 	if (r == 0 && mode == PATHS_CREATE && geteuid() != 0)
-		r = err_set(err, EPERM, "only root can write to '%s/run/podd' and '%s/var/lib/podd', not "
+		r = err_set(err, EPERM,
+			    "only root can write to '%s/run/podd' and '%s/var/lib/podd', not "
 			    "user %u", p.root, p.root, geteuid());
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(places); i++)
 		r = open_place(&p, rootfd, &places[i], mode, err);
