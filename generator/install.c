@@ -41,7 +41,8 @@ static int link_alias(int out_fd, const char *unit, const char *name, struct err
 		return r < 0 ? r : err_sys(err, "read the link '%s'", name);
 	other[n] = '\0';
 	if (strcmp(other, unit) != 0)
-		report(REPORT_WARNING, "'%s': Alias=: '%s' is taken by '%s', ignoring", unit, name, other);
+		report(REPORT_WARNING, "'%s': Alias=: '%s' is taken by '%s', ignoring",
+		       unit, name, other);
 	return 0;
 }
 

@@ -60,7 +60,8 @@ static bool is_beside_its_unit(const char *root, const char *pod, int pid)
 	snprintf(path, sizeof(path), "%s/proc/%d/comm", root, pid);
 	return io_read_file(AT_FDCWD, path, name, sizeof(name), NULL) > 0 &&
 	       strcmp(name, "pod-pause\n") == 0 &&
-	       (is_active(root, pod, ".pod.service") || is_active(root, pod, ".pod-orphan.service"));
+	       (is_active(root, pod, ".pod.service") ||
+		is_active(root, pod, ".pod-orphan.service"));
 }
 
 static bool runs_in_its_unit(const char *root, const char *pod)

@@ -74,7 +74,8 @@ int unit_read_body(struct unit_maker *m, struct err *err)
 	if (r >= 0)
 		r = read_text(m->orphan, m->units, ORPHAN, err);
 	if (r == -ENOENT)
-		return err_set(err, ENOENT, "find '" BODY "' and '" ORPHAN "' in '%s/../system'", own);
+		return err_set(err, ENOENT, "find '" BODY "' and '" ORPHAN "' in '%s/../system'",
+			       own);
 	return r < 0 ? r : 0;
 }
 
@@ -363,7 +364,8 @@ static int compose_orphan(FILE *f, const struct unit_maker *m, const struct pod_
 static int write_text(const struct unit_maker *m, const char *name, const char *text, size_t n,
 		      struct err *err)
 {
-	cleanup_close int fd = openat(m->out_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	cleanup_close int fd = openat(m->out_fd, name,
+				      O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	int r;
 
 	if (fd < 0)
@@ -420,7 +422,8 @@ int unit_write(const struct unit_maker *m, const struct pod_file *file, const st
 
 		r = f ? units[i].compose(f, m, file, s) : -ENOMEM;
 		if ((f && fclose(f) < 0) || r < 0)
-			return err_set(err, ENOMEM, "pod '%s': make its unit: out of memory", file->name);
+			return err_set(err, ENOMEM, "pod '%s': make its unit: out of memory",
+				       file->name);
 		snprintf(name, sizeof(name), "%s.%s", file->name, units[i].suffix);
 		r = write_text(m, name, text, n, err);
 	}
