@@ -260,9 +260,10 @@ static int take(uint32_t *first, struct table *t, const struct userns_registry *
 	mark_running(t, registry->proc_fd);
 	t->own = choose(t, registry, pod);
 	if (t->own == NONE)
-		return err_set(err, ENOSPC, "all %d ranges of ids are taken: by users and /etc/subuid of the "
-			       "host, or by lines of pods that are no more in podd's file '%s'", RANGE_N,
-			       registry->name);
+		return err_set(err, ENOSPC,
+			       "all %d ranges of ids are taken: by users and /etc/subuid of the "
+			       "host, or by lines of pods that are no more in podd's file '%s'",
+			       RANGE_N, registry->name);
 	*first = first_of(t->own);
 	return write_registry(t, registry, pod, err);
 }

@@ -126,7 +126,9 @@ int userns_create(struct userns *out, uint32_t first, struct err *err)
 	if (r == 0)
 		return 0;
 	close_fd(&out->fd);
-	return r < 0 ? err_set(err, -r, "make the pod's user namespace: %s", strerror(-r)) : -err->code;
+	if (r < 0)
+		return err_set(err, -r, "make the pod's user namespace: %s", strerror(-r));
+	return -err->code;
 }
 
 /**
