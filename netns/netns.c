@@ -173,7 +173,8 @@ int netns_adopt(struct netns_lease *out, int lock_fd_take, struct err *err)
 	int r = lease_read(fd, &lease, holder);
 
 	if (r < 0)
-		return err_set(err, -r, "the pod's address lease is damaged, or of another version");
+		return err_set(err, -r,
+			       "the pod's address lease is damaged, or of another version");
 	lease.lock_fd = take_fd(&fd);
 	*out = lease;
 	return 0;
