@@ -130,7 +130,8 @@ static void reap_all(struct board *board)
 
 	for (;;) {
 		info.pid = 0;
-		r = call6(__NR_waitid, P_ALL_, 0, (long)&info, WEXITED_ | WNOHANG_ | WNOWAIT_, 0, 0);
+		r = call6(__NR_waitid, P_ALL_, 0, (long)&info,
+			  WEXITED_ | WNOHANG_ | WNOWAIT_, 0, 0);
 		if (r == -EINTR_)
 			continue;
 		if (r < 0 || info.pid == 0)
