@@ -112,7 +112,8 @@ static int add_dev(int root_fd, int shm_fd, const struct container_root_args *ar
 	const struct mount_fs pts_fs = {
 		.type = "devpts",
 		.attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
-		.options = { { "ptmxmode", "0666" }, { "mode", "0620" }, { "gid", tty }, { "max", PTS_MAX } },
+		.options = { { "ptmxmode", "0666" }, { "mode", "0620" }, { "gid", tty },
+			     { "max", PTS_MAX } },
 	};
 	static const struct mount_fs mqueue_fs = { .type = "mqueue", .attributes = NO_ALL };
 	cleanup_close int dev = -EBADF, target = -EBADF, shm = -EBADF;

@@ -144,8 +144,8 @@ static int clear_signals(struct err *err)
  * signalfd), not dumpable (children in the pod share our memory for a moment:
  * nobody in there may trace them), without the keys of who has started us, and in
  * a mount namespace of our own, which gets the host's mounts and gives none back:
- * what a start mounts for a moment is seen by nobody and cannot outlive us. Descriptors of directories have to be
- * opened after this.
+ * what a start mounts for a moment is seen by nobody and cannot outlive us.
+ * Descriptors of directories have to be opened after this.
  *
  * Return: 0 or -errno with @err filled; host_lacks() tells whose fault it is.
  */

@@ -25,7 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!mount || !own)
 		return 0;
-	if (cgroup_mount_parse(mount, &m) && (!is_within(m.root, mount, n) || !is_within(m.point, mount, n)))
+	if (cgroup_mount_parse(mount, &m) &&
+	    (!is_within(m.root, mount, n) || !is_within(m.point, mount, n)))
 		abort();
 	group = cgroup_own_parse(own);
 	if (group && (group[0] != '/' || !is_within(group, own, n)))

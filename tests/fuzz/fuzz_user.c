@@ -38,7 +38,8 @@ static void make_root(void)
 
 static void put(const char *path, const uint8_t *data, size_t n)
 {
-	cleanup_close int fd = openat(root_fd, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	cleanup_close int fd = openat(root_fd, path,
+				      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 
 	if (fd < 0 || io_write_all(fd, data, n) < 0)
 		abort();
@@ -63,7 +64,8 @@ static void check(const char *user, const struct user_ids *ids)
 		primary |= ids->groups[i] == ids->gid;
 	if (!primary || !memchr(ids->home, '\0', sizeof(ids->home)) || strchr(ids->home, '\n'))
 		abort();
-	if (digits && (!user[digits] || user[digits] == ':') && strtoull(user, NULL, 10) != ids->uid)
+	if (digits && (!user[digits] || user[digits] == ':') &&
+	    strtoull(user, NULL, 10) != ids->uid)
 		abort();
 }
 

@@ -26,7 +26,8 @@ static int exchange(int n, char *argv[])
 
 			/* And back: NAME is the directory when the next link's turn comes. */
 			for (int k = 0; k < 2; k++)
-				if (renameat2(dir, argv[i + 1], dir, argv[i + 2], RENAME_EXCHANGE) < 0)
+				if (renameat2(dir, argv[i + 1], dir, argv[i + 2],
+					      RENAME_EXCHANGE) < 0)
 					return 1;
 			(void)close(dir);
 		}

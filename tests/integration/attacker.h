@@ -19,7 +19,8 @@ struct attacker_board {
 	pid_t last_attacker;
 	int attackers_are;
 	unsigned rounds[ATTACKER_WAYS];	 /* looks at all processes */
-	unsigned reached[ATTACKER_WAYS]; /* processes that could be opened: programs of the container */
+	unsigned reached[ATTACKER_WAYS]; /* processes that could be opened: programs of the
+					  * container */
 	unsigned gains[ATTACKER_WAYS];
 	char text[ATTACKER_WAYS][64]; /* the first one */
 };

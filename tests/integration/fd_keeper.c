@@ -38,7 +38,8 @@ static int same_file(int a, int b)
 {
 	struct stat x, y;
 
-	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+	return fstat(a, &x) == 0 && fstat(b, &y) == 0 &&
+	       x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
 static void store(const char *name, int fd)
@@ -114,12 +115,14 @@ static void spoil(const char *how)
 		for (unsigned i = 0; i < kept_n; i++) {
 			int fd = memfd_create("zeros", MFD_ALLOW_SEALING);
 
-			if (ftruncate(fd, 1 << 20) == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0 &&
+			if (ftruncate(fd, 1 << 20) == 0 &&
+			    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0 &&
 			    fcntl(FIRST + (int)i, F_GET_SEALS) >= 0)
 				dup2(fd, FIRST + (int)i);
 		}
 	if (strcmp(how, "names") == 0)
-		setenv("LISTEN_FDNAMES", "log-99-stdout:log-0-nothing::record:record:log- 0-stdout:log-0-", 1);
+		setenv("LISTEN_FDNAMES",
+		       "log-99-stdout:log-0-nothing::record:record:log- 0-stdout:log-0-", 1);
 	if (strcmp(how, "nameless") == 0)
 		unsetenv("LISTEN_FDNAMES");
 	if (strcmp(how, "count") == 0)
@@ -195,8 +198,10 @@ int main(int argc, char **argv)
 		return 2;
 	sock = become_manager(argv[1], &mask);
 	do {
-		struct pollfd p[] = { { .fd = sock, .events = POLLIN },
-				      { .fd = signalfd(-1, &mask, SFD_CLOEXEC), .events = POLLIN } };
+		struct pollfd p[] = {
+			{ .fd = sock, .events = POLLIN },
+			{ .fd = signalfd(-1, &mask, SFD_CLOEXEC), .events = POLLIN }
+		};
 		pid_t pid = run(argv[1], argv + 2, garbage);
 
 		printf("main %d\n", (int)pid);

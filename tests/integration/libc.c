@@ -56,7 +56,8 @@ static int has_sockets(void)
 
 	return s >= 0 && setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
 	       bind(s, (struct sockaddr *)&a, sizeof(a)) == 0 && listen(s, 1) == 0 &&
-	       socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 && socket(AF_INET6, SOCK_DGRAM, 0) >= 0;
+	       socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 &&
+	       socket(AF_INET6, SOCK_DGRAM, 0) >= 0;
 }
 
 static int has_the_rest(void)

@@ -38,8 +38,10 @@ static long call_i386(long nr, const long a[6])
 #ifdef __x86_64__
 	long r;
 
-	__asm__ volatile("int $0x80" : "=a"(r) : "a"(nr), "b"(a[0]), "c"(a[1]), "d"(a[2]), "S"(a[3]),
-			 "D"(a[4]) : "memory", "r8", "r9", "r10", "r11");
+	__asm__ volatile("int $0x80"
+			 : "=a"(r)
+			 : "a"(nr), "b"(a[0]), "c"(a[1]), "d"(a[2]), "S"(a[3]), "D"(a[4])
+			 : "memory", "r8", "r9", "r10", "r11");
 	return (int)r;
 #else
 	(void)nr;
@@ -236,7 +238,8 @@ int main(int argc, char *argv[])
 	if (argc == 2 && strcmp(argv[1], "trace-init") == 0)
 		return trace_init();
 	fprintf(stderr, "Usage: probe privileges | calls | call [i386:]NUMBER ARG... |\n"
-			"             abstract listen|connect NAME | inotify | terminals | mqueue NAME |\n"
-			"             limit-init ID | trace-init | keys [NAME] | login NAME PROGRAM ARG...\n");
+			"             abstract listen|connect NAME | inotify | terminals |\n"
+			"             mqueue NAME | limit-init ID | trace-init | keys [NAME] |\n"
+			"             login NAME PROGRAM ARG...\n");
 	return 2;
 }

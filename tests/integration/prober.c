@@ -240,7 +240,8 @@ static void probe_capabilities(void)
 		if (sscanf(line, "Cap%31[A-Za-z]: %llx", set, &bits) == 2)
 			for (unsigned c = 0; c < 64; c++)
 				if (bits >> c & 1 && capability_name(c)) {
-					snprintf(name, sizeof(name), "%s %s", set, capability_name(c));
+					snprintf(name, sizeof(name), "%s %s",
+						 set, capability_name(c));
 					found("capability", name);
 				}
 		if (strncmp(line, "NoNewPrivs:\t0", 13) == 0)
@@ -312,7 +313,8 @@ static void walk_devices(const char *path)
 	DIR *dir = opendir(path);
 
 	while (dir && (d = readdir(dir))) {
-		if (d->d_name[0] == '.' || strncmp(d->d_name, "watchdog", 8) == 0) /* opening starts it */
+		if (d->d_name[0] == '.' ||
+		    strncmp(d->d_name, "watchdog", 8) == 0) /* opening starts it */
 			continue;
 		snprintf(below, sizeof(below), "%s/%s", path, d->d_name);
 		if (lstat(below, &st) < 0)

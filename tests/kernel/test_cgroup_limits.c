@@ -71,8 +71,10 @@ static void cpuset__emptied_with_a_process_in_it__all_cpus(void **state)
 		assert_int_equal(err.code, ENOSPC);
 	cgroup_limits_dropped(&dropped, &l, &none);
 	assert_int_equal(cgroup_limits_apply(&pod, &dropped, NULL, &err), 0);
-	assert_true(io_read_file(pod.dirfd, "cpuset.cpus.effective", text, sizeof(text), NULL) > 0);
-	assert_true(io_read_file(pod.dirfd, "../cpuset.cpus.effective", all, sizeof(all), NULL) > 0);
+	assert_true(io_read_file(pod.dirfd, "cpuset.cpus.effective",
+				 text, sizeof(text), NULL) > 0);
+	assert_true(io_read_file(pod.dirfd, "../cpuset.cpus.effective",
+				 all, sizeof(all), NULL) > 0);
 	assert_string_equal(text, all);
 	assert_int_equal(cgroup_kill(&pod, &err), 0);
 	assert_killed(pid);

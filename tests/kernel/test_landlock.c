@@ -41,8 +41,9 @@ typedef int inside_fn(void);
 
 static int make_world(void **state)
 {
-	static const char *const dirs[] = { "outside", "root", "root/a", "root/b", "root/proc",
-					    "root/dev", "root/fixed", "root/data", "upper", "work" };
+	static const char *const dirs[] = { "outside", "root", "root/a", "root/b",
+					    "root/proc", "root/dev", "root/fixed",
+					    "root/data", "upper", "work" };
 	char path[128];
 
 	(void)state;
@@ -77,8 +78,9 @@ static int enter_root(void)
 	char path[128], options[512];
 
 	snprintf(path, sizeof(path), "%s/root", dir);
-	snprintf(options, sizeof(options), "lowerdir=%s/root,upperdir=%s/upper,workdir=%s/work", dir,
-		 dir, dir);
+	snprintf(options, sizeof(options),
+		 "lowerdir=%s/root,upperdir=%s/upper,workdir=%s/work",
+		 dir, dir, dir);
 	if (unshare(CLONE_NEWNS) < 0 || sys_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    sys_mount("overlay", path, "overlay", 0, options) < 0 || chdir(path) < 0 ||
 	    sys_mount("proc", "proc", "proc", 0, NULL) < 0 ||

@@ -40,7 +40,8 @@ static int new_netns(void)
 {
 	int fd = -EBADF;
 
-	assert_int_equal(child_call(&(struct child_args){ .flags = CLONE_NEWNET }, open_ns, &fd), 0);
+	assert_int_equal(child_call(&(struct child_args){ .flags = CLONE_NEWNET },
+				    open_ns, &fd), 0);
 	return fd;
 }
 
@@ -337,7 +338,8 @@ static void netns__not_permitted__skipped(void **state)
 {
 	(void)state;
 	print_message("no network namespace: %s\n",
-		      strerror(-child_call(&(struct child_args){ .flags = CLONE_NEWNET }, nothing, NULL)));
+		      strerror(-child_call(&(struct child_args){ .flags = CLONE_NEWNET },
+					   nothing, NULL)));
 	skip();
 }
 

@@ -123,7 +123,8 @@ static bool wait_event(int fd)
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	uint64_t n;
 
-	return poll(&p, 1, WAIT_MS) == 1 && (read(fd, &n, sizeof(n)) == sizeof(n) || errno == EAGAIN);
+	return poll(&p, 1, WAIT_MS) == 1 &&
+	       (read(fd, &n, sizeof(n)) == sizeof(n) || errno == EAGAIN);
 }
 
 static int make_world(void **state)
@@ -206,8 +207,8 @@ static void pause__orphans__reaped_without_a_word(void **state)
 
 	(void)state;
 	/* 50 grandchildren that end after their parent; the shell ends last. */
-	assert_int_equal(spawn("for i in 1 2 3 4 5 6 7 8 9 10; do (true & true & true & true & true &) ; "
-			       "done; wait; exit 9",
+	assert_int_equal(spawn("for i in 1 2 3 4 5 6 7 8 9 10; do "
+			       "(true & true & true & true & true &) ; done; wait; exit 9",
 			       &c, &err),
 			 0);
 	assert_true(wait_event(w.pause.event_fd));
@@ -217,8 +218,8 @@ static void pause__orphans__reaped_without_a_word(void **state)
 	assert_int_equal(read(w.pause.event_fd, &n, sizeof(n)), -1);
 	assert_int_equal(errno, EAGAIN);
 	/* The pause, this shell, its subshell, ls and wc: all the others go. */
-	assert_int_equal(spawn("until [ $(ls -d /proc/[0-9]* | wc -l) -le 5 ]; do :; done", &c, &err),
-			 0);
+	assert_int_equal(spawn("until [ $(ls -d /proc/[0-9]* | wc -l) -le 5 ]; do :; done",
+			       &c, &err), 0);
 	assert_true(wait_event(w.pause.event_fd));
 	assert_int_equal(w.pause.board->slots[0].wait_status, 0);
 	close(c.pidfd);
@@ -265,7 +266,8 @@ static void pause__maker_killed__program_lives_and_its_exit_is_kept(void **state
 	assert_int_equal(w.pause.board->slots[0].state, BOARD_RUNNING);
 	{
 		struct board_slot *other = &w.pause.board->slots[1];
-		char *argv[] = { (char *)"/bin/sh", (char *)"-c", (char *)"echo >/dev/shm/go", NULL };
+		char *argv[] = { (char *)"/bin/sh", (char *)"-c",
+				 (char *)"echo >/dev/shm/go", NULL };
 		char *env[] = { NULL };
 		struct container_process p = {
 			.argv = argv, .env = env,

@@ -103,7 +103,8 @@ static void mounts_of_the_host__all_capabilities_of_the_pod__cannot_be_changed(v
 
 static long find_key(void)
 {
-	return syscall(SYS_keyctl, KEYCTL_SEARCH, KEY_SPEC_SESSION_KEYRING, "user", "podd-contract", 0);
+	return syscall(SYS_keyctl, KEYCTL_SEARCH, KEY_SPEC_SESSION_KEYRING, "user",
+		       "podd-contract", 0);
 }
 
 /* Another id, in another user namespace: who possesses the keyring has its keys. */
@@ -111,7 +112,7 @@ static int use_keys(void *arg)
 {
 	struct err err = { 0 };
 	char secret[8];
-	long key;
+	long key, n;
 
 	(void)arg;
 	if (userns_enter(&ns, &err) < 0 || setresuid(1000, 1000, 1000) < 0)
@@ -121,8 +122,8 @@ static int use_keys(void *arg)
 		return 2;
 	if (keyring_leave() < 0 || find_key() >= 0 || errno != ENOKEY)
 		return 3;
-	/* Not by its number either. */
-	return syscall(SYS_keyctl, KEYCTL_READ, key, secret, sizeof(secret)) == -1 && errno == EACCES ? 0 : 4;
+	n = syscall(SYS_keyctl, KEYCTL_READ, key, secret, sizeof(secret)); /* by its number */
+	return n < 0 && errno == EACCES ? 0 : 4;
 }
 
 static int have_key(void *arg)
@@ -196,7 +197,8 @@ static void make_lower(void)
 		assert_int_equal(fchown(fd, owner[i], owner[i]), 0);
 		close(fd);
 	}
-	for (const char *const *d = (const char *const[]){ "root", "upper", "work", NULL }; *d; d++) {
+	for (const char *const *d = (const char *const[]){ "root", "upper", "work", NULL };
+	     *d; d++) {
 		snprintf(path, sizeof(path), "%s/%s", dir, *d);
 		assert_int_equal(mkdir(path, 0755), 0);
 	}
@@ -211,10 +213,12 @@ static int overlay_of_a_mapped_lower(void *arg)
 
 	(void)arg;
 	if (chdir(dir) < 0 || sys_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-	    mount_clone(&lower, AT_FDCWD, "lower", 0, &err) < 0 || userns_map_mount(&ns, lower, 0) < 0 ||
+	    mount_clone(&lower, AT_FDCWD, "lower", 0, &err) < 0 ||
+	    userns_map_mount(&ns, lower, 0) < 0 ||
 	    sys_move_mount(lower, "", AT_FDCWD, "root", MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return 1;
-	snprintf(options, sizeof(options), "lowerdir=/proc/self/fd/%d,upperdir=upper,workdir=work", lower);
+	snprintf(options, sizeof(options),
+		 "lowerdir=/proc/self/fd/%d,upperdir=upper,workdir=work", lower);
 	if (sys_mount("overlay", "root", "overlay", 0, options) < 0)
 		return 2;
 	if (stat("root/0", &st) < 0 || st.st_uid != FIRST + 5 || st.st_gid != FIRST + 5)
@@ -243,7 +247,8 @@ static int act_as_root(void *arg)
 
 	(void)arg;
 	if (chdir(dir) < 0 || mkdir("closed", 0700) < 0 || chown("closed", 1234, 1234) < 0 ||
-	    prctl(PR_SET_PDEATHSIG, SIGUSR1) < 0 || userns_act_as_root(&ns, &err) < 0 || getuid() != 0)
+	    prctl(PR_SET_PDEATHSIG, SIGUSR1) < 0 ||
+	    userns_act_as_root(&ns, &err) < 0 || getuid() != 0)
 		return 1;
 	if (prctl(PR_GET_PDEATHSIG, &death_signal) < 0 || death_signal != SIGUSR1)
 		return 2;
@@ -254,10 +259,8 @@ static int act_as_root(void *arg)
 	if (userns_act_as_root(&ns, &err) < 0)
 		return 4;
 	/* The host's capabilities, the pod's ownership. */
-	return mkdir("closed/made", 0755) < 0 || stat("closed/made", &st) < 0 || st.st_uid != FIRST ||
-			       st.st_gid != FIRST ?
-		       5 :
-		       0;
+	return mkdir("closed/made", 0755) < 0 || stat("closed/made", &st) < 0 ||
+	       st.st_uid != FIRST || st.st_gid != FIRST ? 5 : 0;
 }
 
 static void file_system_ids__of_the_pod__owner_of_what_is_made(void **state)
@@ -443,7 +446,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(create__range__found_again),
 		cmocka_unit_test(pidfd_getfd__program_that_may_not_be_read__refused),
-		cmocka_unit_test(mounts_of_the_host__all_capabilities_of_the_pod__cannot_be_changed),
+		cmocka_unit_test(
+			mounts_of_the_host__all_capabilities_of_the_pod__cannot_be_changed),
 		cmocka_unit_test(session_keyring__of_the_parent__used_in_another_user_namespace),
 		cmocka_unit_test(clone_into_cgroup__from_within__refused),
 		cmocka_unit_test(overlay__idmapped_lower__ids_of_the_range),

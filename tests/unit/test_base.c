@@ -234,8 +234,8 @@ static void child_call_bounded__ends__value_and_shared_memory(void **state)
 		close(c->opened);
 	}
 	/* With a copy, what is not shared stays as it was. */
-	assert_int_equal(child_call_bounded(&(struct child_args){ .copy = true }, 10000, spoil, &own),
-			 3);
+	assert_int_equal(child_call_bounded(&(struct child_args){ .copy = true },
+					    10000, spoil, &own), 3);
 	assert_int_equal(own.opened, -1);
 	assert_int_equal(own.deep[0], 0);
 	assert_null(child_shared(1 << 20));
@@ -307,7 +307,8 @@ static void account_find__files_of_users__its_own_or_nobody(void **state)
 		gid_t gid;
 	} files[] = {
 		{ "root:x:0:0::/root:/bin/sh\npodd-image:!*:997:996::/:/sbin/nologin\n", 997, 996 },
-		{ "# a comment\n\nbroken\npodd-image:x:400:401:::\npodd-image:x:500:501:::\n", 400, 401 },
+		{ "# a comment\n\nbroken\npodd-image:x:400:401:::\npodd-image:x:500:501:::\n",
+		  400, 401 },
 		{ "podd-images:x:400:401:::\npodd-imag:x:400:401:::\n", 65534, 65534 },
 		{ "podd-image:x:0:401:::\n", 65534, 65534 },
 		{ "podd-image:x:400:0:::\n", 65534, 65534 },

@@ -208,7 +208,8 @@ static void cgroup_limits_apply__standard__where_it_can_be(void **state)
 	assert_int_equal(cgroup_limits_controllers(&l), CGROUP_PIDS);
 	assert_int_equal(cgroup_limits_check(&f->cg, &l, 0, &err), 0);
 	assert_int_equal(cgroup_limits_apply(&f->cg, &l, NULL, &err), 0);
-	assert_int_equal(cgroup_limit_missing(&f->cg, &l, CGROUP_LIMIT_TASKS_MAX, &err), -EOPNOTSUPP);
+	assert_int_equal(cgroup_limit_missing(&f->cg, &l, CGROUP_LIMIT_TASKS_MAX, &err),
+			 -EOPNOTSUPP);
 	fake_file(f, "pids.max", "max");
 	assert_int_equal(cgroup_limits_apply(&f->cg, &none, NULL, &err), 0);
 	assert_file(f, "pids.max", "max");
@@ -268,7 +269,8 @@ static void cgroup_limit_missing__group_above_holds_it_back__that_is_named(void 
 	cgroup_close(&below);
 	assert_int_equal(cgroup_open(&below, f->cg.dirfd, "a/b", &err), 0);
 	assert_int_equal(io_replace_file(below.dirfd, "cgroup.controllers", "\n", 1, &err), 0);
-	assert_int_equal(cgroup_limit_missing(&below, &l, CGROUP_LIMIT_MEMORY_MAX, &err), -EOPNOTSUPP);
+	assert_int_equal(cgroup_limit_missing(&below, &l, CGROUP_LIMIT_MEMORY_MAX, &err),
+			 -EOPNOTSUPP);
 	snprintf(want, sizeof(want),
 		 "MemoryMax needs controller 'memory', which cgroup '%s' cannot give to the "
 		 "groups below it: processes live in it",
@@ -330,8 +332,9 @@ static void cgroup_limits_apply__cpuset__written_and_looked_at(void **state)
 	/* The kernel takes what the groups above do not have, and does as they do. */
 	fake_file(f, "cpuset.cpus.effective", "2-3\n");
 	assert_int_equal(cgroup_limits_apply(&f->cg, &l, NULL, &err), -EOPNOTSUPP);
-	snprintf(want, sizeof(want), "AllowedCPUs: 0 is not for cgroup '%s', which the groups above "
-				     "leave only 2-3", f->path);
+	snprintf(want, sizeof(want),
+		 "AllowedCPUs: 0 is not for cgroup '%s', which the groups above "
+		 "leave only 2-3", f->path);
 	assert_string_equal(err.msg, want);
 	assert_int_equal(cgroup_limits_apply(&f->cg, &l, &missing, &err), 0);
 	assert_int_equal(missing, 1u << CGROUP_LIMIT_CPUS);
@@ -416,7 +419,8 @@ static void cgroup_oom_kills_and_ooms__memory_events__the_counts(void **state)
 	n = 99;
 	assert_int_equal(cgroup_ooms(&f->cg, &n, NULL), 0);
 	assert_int_equal(n, 0);
-	fake_file(f, "memory.events", "low 0\nhigh 1\nmax 2\noom 3\noom_kill 4\noom_group_kill 5\n");
+	fake_file(f, "memory.events",
+		  "low 0\nhigh 1\nmax 2\noom 3\noom_kill 4\noom_group_kill 5\n");
 	assert_int_equal(cgroup_oom_kills(&f->cg, &n, NULL), 0);
 	assert_int_equal(n, 4);
 	assert_int_equal(cgroup_ooms(&f->cg, &n, NULL), 0);
@@ -428,7 +432,8 @@ static void cgroup_stats__some_files__the_rest_absent(void **state)
 	struct fake *f = *state;
 	struct cgroup_stats s;
 
-	fake_file(f, "cpu.stat", "usage_usec 1234\nuser_usec 1000\nsystem_usec 234\nthrottled_usec 56\n");
+	fake_file(f, "cpu.stat",
+		  "usage_usec 1234\nuser_usec 1000\nsystem_usec 234\nthrottled_usec 56\n");
 	fake_file(f, "memory.current", "8192\n");
 	cgroup_stats(&f->cg, &s);
 	assert_int_equal(s.cpu_usec, 1234);

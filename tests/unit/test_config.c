@@ -251,7 +251,8 @@ static void load__unknown_and_doubled_names__nearest_is_named(void **state)
 		{ "[Container pause]\n" NEEDED,
 		  "f.pod:1:12: 'pause' is no container name (a-z, 0-9, '-', at most 63 bytes, "
 		  "not 'pause')\n" },
-		{ "[Container c]\nExec=x\n", "f.pod:1:1: container 'c': Rootfs= or Image= is missing\n" },
+		{ "[Container c]\nExec=x\n",
+		  "f.pod:1:1: container 'c': Rootfs= or Image= is missing\n" },
 		{ "[Container c]\n" NEEDED "MemoryMax=x\nUser=a b\nCPUWeight=0\n",
 		  "f.pod:4:11: MemoryMax=: 'x' is no size, such as 512M or 1.5G\n"
 		  "f.pod:5:6: User=: 'a b' is no user name or id\n"

@@ -412,8 +412,10 @@ static void paths__bad__said_where(void **state)
 		{ 2, "Volume=/a", "8: Volume=: '/a' is not SOURCE:TARGET" },
 		{ 2, "Volume=/a:", "11: Volume=: '' is no absolute path" },
 		{ 2, "Volume=a:/b", "8: Volume=: 'a' is no absolute path" },
-		{ 2, "Volume=/a:/b:rw,rx", "17: Volume=: option 'rx' is none of ro, rw, optional, idmap, noidmap" },
-		{ 2, "Volume=/a:/b:", "14: Volume=: option '' is none of ro, rw, optional, idmap, noidmap" },
+		{ 2, "Volume=/a:/b:rw,rx",
+		  "17: Volume=: option 'rx' is none of ro, rw, optional, idmap, noidmap" },
+		{ 2, "Volume=/a:/b:",
+		  "14: Volume=: option '' is none of ro, rw, optional, idmap, noidmap" },
 		{ 2, "Volume=/a:/", "11: Volume=: the root itself cannot be mounted over" },
 		{ 2, "Tmpfs=run", "7: Tmpfs=: 'run' is no absolute path" },
 		{ 2, "Tmpfs=/run:size=0", "17: Tmpfs=: '0' is no size, such as 64M" },
@@ -422,13 +424,15 @@ static void paths__bad__said_where(void **state)
 		{ 2, "Tmpfs=/run:mode=10000",
 		  "17: Tmpfs=: '10000' is no octal mode, such as 0755" },
 		{ 2, "Tmpfs=/run:noexec", "12: Tmpfs=: option 'noexec' is none of size=, mode=" },
-		{ 2, "SeccompProfile=defaults", "16: SeccompProfile=: 'defaults' is none of default, "
+		{ 2, "SeccompProfile=defaults",
+		  "16: SeccompProfile=: 'defaults' is none of default, "
 		  "unconfined, /FILE, ./FILE, audit:FILE" },
-		{ 2, "SeccompProfile=audit:default", "22: SeccompProfile=: 'default' is none of default, "
+		{ 2, "SeccompProfile=audit:default",
+		  "22: SeccompProfile=: 'default' is none of default, "
 		  "unconfined, /FILE, ./FILE, audit:FILE" },
 		{ 2, "SeccompProfile=/a/../b", "19: SeccompProfile=: '..' in a path" },
-		{ 2, "AddCapability=KILL NET_RAV", "20: AddCapability=: 'NET_RAV' is no capability; "
-		  "did you mean 'NET_RAW'?" },
+		{ 2, "AddCapability=KILL NET_RAV",
+		  "20: AddCapability=: 'NET_RAV' is no capability; did you mean 'NET_RAW'?" },
 		{ 2, "DropCapability=CAP_zzz", "16: DropCapability=: 'CAP_zzz' is no capability, "
 		  "such as NET_RAW, and not 'all'" },
 		{ 2, "DropCapability=KILL\nAddCapability=NET_RAW KILL",
@@ -454,7 +458,8 @@ static void sysctl__several_ways__one_of_each_name(void **state)
 		{ 0, "Sysctl=net.core.x=1 vm.x=1",
 		  "21: Sysctl=: 'vm.x' is not the pod's own: net.*, fs.mqueue.*, kernel.shm*, "
 		  "kernel.msg* and kernel.sem are" },
-		{ 0, "Sysctl=net.core.x=a/b", "8: Sysctl=: the value of 'net.core.x' has other characters "
+		{ 0, "Sysctl=net.core.x=a/b",
+		  "8: Sysctl=: the value of 'net.core.x' has other characters "
 		  "than letters, digits, blanks and _-.,:" },
 		{ 0, "Sysctl==1", "8: Sysctl=: '=1' is no NAME=VALUE" },
 		{ 0, "Sysctl=kernel.domainname=x", "8: Sysctl=: 'kernel.domainname' cannot be set: "
@@ -491,7 +496,8 @@ static void rlimit__each_way_to_write_it__soft_and_hard(void **state)
 	};
 	static const struct fault faults[] = {
 		{ 2, "LimitNOFILE=2:1", "13: LimitNOFILE=: the soft limit is above the hard one" },
-		{ 2, "LimitNOFILE=infinity:1", "13: LimitNOFILE=: the soft limit is above the hard one" },
+		{ 2, "LimitNOFILE=infinity:1",
+		  "13: LimitNOFILE=: the soft limit is above the hard one" },
 		{ 2, "LimitNOFILE=1:", "15: LimitNOFILE=: '' is no whole number" },
 		{ 2, "LimitNOFILE=1:2:3", "15: LimitNOFILE=: '2:3' is no whole number" },
 		{ 2, "LimitNOFILE=-1", "13: LimitNOFILE=: '-1' is no whole number" },
@@ -518,8 +524,8 @@ static void rlimit__each_way_to_write_it__soft_and_hard(void **state)
 
 static void capabilities__each_way_to_write_them__masks(void **state)
 {
-	struct pod_spec *spec = good(2, "AddCapability=CAP_NET_RAW net_admin\nAddCapability=Cap_Bpf\n"
-				     "DropCapability=ALL");
+	struct pod_spec *spec = good(2, "AddCapability=CAP_NET_RAW net_admin\n"
+				     "AddCapability=Cap_Bpf\nDropCapability=ALL");
 	const struct container_spec *run = &spec->containers[0].run;
 
 	(void)state;
@@ -592,15 +598,19 @@ static void credential__values__stored_or_said_where(void **state)
 {
 	static const struct fault faults[] = {
 		{ 2, "LoadCredential=db", "16: LoadCredential=: 'db' is no ID:PATH" },
-		{ 2, "LoadCredential=:/a", "16: LoadCredential=: the name of a credential has 1 to 255 bytes" },
+		{ 2, "LoadCredential=:/a",
+		  "16: LoadCredential=: the name of a credential has 1 to 255 bytes" },
 		{ 2, "LoadCredential=..:/a", "16: LoadCredential=: '..' is no name of a file" },
 		{ 2, "LoadCredential=a/b:/a", "16: LoadCredential=: 'a/b' is no name of a file" },
-		{ 2, "LoadCredential=a b:/a", "17: LoadCredential=: the name of a credential is printable ASCII without blanks" },
+		{ 2, "LoadCredential=a b:/a",
+		  "17: LoadCredential=: the name of a credential is printable ASCII "
+		  "without blanks" },
 		{ 2, "LoadCredential=a:b", "18: LoadCredential=: 'b' is no absolute path" },
 		{ 2, "LoadCredential=a:/b/..", "21: LoadCredential=: '..' in a path" },
 	};
 	struct pod_spec *spec = good(2, "LoadCredential=x:/x\nLoadCredential=\n"
-					"LoadCredential=db.key:/etc/a:b\nLoadCredential=tls:/etc/tls/");
+					"LoadCredential=db.key:/etc/a:b\n"
+					"LoadCredential=tls:/etc/tls/");
 	const struct container_spec *run = &spec->containers[0].run;
 
 	(void)state;
@@ -688,7 +698,8 @@ static void limit_lists__good__stored(void **state)
 							  "AllowedMemoryNodes=1\n"
 							  "HugetlbMax=2M:64M 1G:infinity\n"
 							  "HugetlbMax=2M:0");
-		const struct cgroup_limits *l = sections[i] ? &spec->containers[0].limits : &spec->limits;
+		const struct cgroup_limits *l = sections[i] ? &spec->containers[0].limits :
+						&spec->limits;
 		char text[IDSET_TEXT_SIZE];
 
 		idset_format(&l->cpus, text, sizeof(text));
@@ -708,15 +719,17 @@ static void limit_lists__good__stored(void **state)
 static void limit_lists__bad__said_where(void **state)
 {
 	static const struct fault faults[] = {
-		{ 0, "AllowedCPUs=0,x", "15: AllowedCPUs=: 'x' is no list of numbers, such as 0-3,8" },
+		{ 0, "AllowedCPUs=0,x",
+		  "15: AllowedCPUs=: 'x' is no list of numbers, such as 0-3,8" },
 		{ 2, "AllowedCPUs=3-1", "13: AllowedCPUs=: '3-1' goes down, or beyond 1023" },
 		{ 2, "AllowedCPUs=1024", "13: AllowedCPUs=: '1024' goes down, or beyond 1023" },
 		{ 2, "AllowedMemoryNodes=all",
 		  "20: AllowedMemoryNodes=: 'all' is no list of numbers, such as 0-3,8" },
 		{ 2, "HugetlbMax=64M", "12: HugetlbMax=: '64M' is no PAGE:MAX, such as 2M:64M" },
 		{ 2, "HugetlbMax=2M:", "15: HugetlbMax=: '' is no size, such as 2M" },
-		{ 2, "HugetlbMax=2M:4M 3M:3M", "18: HugetlbMax=: '3M' is no size of a page: no power "
-					      "of two, or less than 4K" },
+		{ 2, "HugetlbMax=2M:4M 3M:3M",
+		  "18: HugetlbMax=: '3M' is no size of a page: no power of two, or less "
+		  "than 4K" },
 		{ 2, "HugetlbMax=2M:3M", "15: HugetlbMax=: '3M' is no whole number of such pages" },
 		{ 2, "HugetlbMax=2M:4M 4M:4M 8M:8M 16M:16M 32M:32M",
 		  "38: HugetlbMax=: more than 4 sizes of pages" },

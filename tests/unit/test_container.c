@@ -47,7 +47,8 @@ static int make_root(void **state)
 	    "negative:x:-1:0::/:\n"
 	    "www:x:33:34:www:/var/www:/bin/false\n"
 	    "4000:x:77:78:a name of digits:/home:\n");
-	put(r, "etc/group", "root:x:0:\nwww:x:34:\nextra:x:50:other,www\nvideo:x:44:www\nall:x:60:wwww\n");
+	put(r, "etc/group",
+	    "root:x:0:\nwww:x:34:\nextra:x:50:other,www\nvideo:x:44:www\nall:x:60:wwww\n");
 	*state = r;
 	return 0;
 }
@@ -114,7 +115,8 @@ static void user_resolve__ids_at_the_boundary__exact_or_refused(void **state)
 		{ "4294967295", 0, 0, "user 4294967295: ids end at 4294967294" },
 		{ "4294967296", 0, 0, "user 4294967296: ids end at 4294967294" },
 		{ "4294967329", 0, 0, "user 4294967329: ids end at 4294967294" },
-		{ "18446744073709551616", 0, 0, "user 18446744073709551616: ids end at 4294967294" },
+		{ "18446744073709551616", 0, 0,
+		  "user 18446744073709551616: ids end at 4294967294" },
 		{ "33:4294967296", 0, 0, "group 4294967296: ids end at 4294967294" },
 		{ "+33", 0, 0, "no user '+33' in the container's /etc/passwd" },
 		{ " 33", 0, 0, "no user ' 33' in the container's /etc/passwd" },
@@ -204,7 +206,8 @@ static void user_resolve__more_groups_than_can_be__refused(void **state)
 	(void)snprintf(text + n, size - n, "last:x:999:www\n");
 	put(r, "etc/group", text);
 	assert_int_equal(user_resolve(&ids, r->fd, "www", &err), -E2BIG);
-	assert_string_equal(err.msg, "user 'www' has more than 256 groups in the container's /etc/group");
+	assert_string_equal(err.msg,
+			    "user 'www' has more than 256 groups in the container's /etc/group");
 	assert_int_equal(user_resolve(&ids, r->fd, "0", &err), 0);
 	/* A line of any length; no name, and no file, of which the end is not looked at. */
 	n = (size_t)sprintf(text, "many:x:70:");
@@ -269,8 +272,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			user_resolve__fifo_device_or_link_outside__refused_at_once, make_root,
 			drop_root),
-		cmocka_unit_test_setup_teardown(user_resolve__more_groups_than_can_be__refused, make_root,
-						drop_root),
+		cmocka_unit_test_setup_teardown(user_resolve__more_groups_than_can_be__refused,
+						make_root, drop_root),
 		cmocka_unit_test_setup_teardown(user_resolve__overlong_line__passed_over, make_root,
 						drop_root),
 		cmocka_unit_test_setup_teardown(user_resolve__last_line_without_newline__read,

@@ -345,8 +345,9 @@ static void exec__no_container_named_of_two__both_are_told(void **state)
 	int sock = client(f);
 
 	say(f, sock, MOREP("Exec", "{\"argv\":[\"sh\"],\"tty\":true}"));
-	assert_hears(sock, "{\"error\":\"io.podd.Pod.Failed\",\"parameters\":{\"errno\":22,"
-			   "\"message\":\"one of its containers has to be named: 'web', 'cache'\"}}");
+	assert_hears(sock,
+		     "{\"error\":\"io.podd.Pod.Failed\",\"parameters\":{\"errno\":22,"
+		     "\"message\":\"one of its containers has to be named: 'web', 'cache'\"}}");
 	assert_int_equal(f->fake.execs, 0);
 	close(sock);
 }

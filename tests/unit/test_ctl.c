@@ -152,7 +152,8 @@ static void usage__wrong_words__one_line_and_2(void **state)
 	assert_int_equal(o->code, CTL_OK);
 	o = podctl(f, "help", "TimeoutStopSec");
 	assert_string_equal(o->out, "[Pod] TimeoutStopSec=DURATION\n"
-				    "  Time between the stop signal and SIGKILL.\n  Default: 30s\n");
+				    "  Time between the stop signal and SIGKILL.\n"
+				    "  Default: 30s\n");
 	assert_int_equal(o->code, CTL_OK);
 	o = podctl(f, "help", "TimeoutStop");
 	assert_int_equal(o->code, CTL_USAGE);

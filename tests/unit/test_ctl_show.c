@@ -108,19 +108,21 @@ static void assert_update(const char *update, const char *expected)
 static void status__update__a_line_unless_it_is_settled(void **state)
 {
 	(void)state;
-	assert_update("{\"state\":\"settled\",\"outcome\":\"kept\",\"since\":\"2026-11-22T05:00:00.1Z\"}",
-		      "");
+	assert_update("{\"state\":\"settled\",\"outcome\":\"kept\","
+		      "\"since\":\"2026-11-22T05:00:00.1Z\"}", "");
 	assert_update("{\"state\":\"trial\",\"since\":\"2026-11-22T05:00:00.1Z\"}",
 		      "update: on trial since 2026-11-22T05:00:00Z, not ready yet\n");
 	assert_update("{\"state\":\"trial\",\"since\":\"2026-11-22T05:00:00.1Z\","
 		      "\"settles_at\":\"2026-11-22T05:01:00.1Z\"}",
-		      "update: on trial since 2026-11-22T05:00:00Z, kept at 2026-11-22T05:01:00Z\n");
-	assert_update("{\"state\":\"failed\",\"since\":\"2026-11-22T05:00:00.1Z\",\"reason\":\"r\\n\","
+		      "update: on trial since 2026-11-22T05:00:00Z, "
+		      "kept at 2026-11-22T05:01:00Z\n");
+	assert_update("{\"state\":\"failed\",\"since\":\"2026-11-22T05:00:00.1Z\","
+		      "\"reason\":\"r\\n\","
 		      "\"blocked\":\"cannot\",\"next_try_at\":\"2026-11-22T05:02:00.1Z\"}",
 		      "update: going back, on trial since 2026-11-22T05:00:00Z: r?\n"
 		      "update: cannot; next try at 2026-11-22T05:02:00Z\n");
-	assert_update("{\"state\":\"settled\",\"outcome\":\"back\",\"since\":\"2026-11-22T05:00:00.1Z\","
-		      "\"reason\":\"why\"}",
+	assert_update("{\"state\":\"settled\",\"outcome\":\"back\","
+		      "\"since\":\"2026-11-22T05:00:00.1Z\",\"reason\":\"why\"}",
 		      "update: went back at 2026-11-22T05:00:00Z: why\n");
 	assert_update("{\"state\":\"keeping\",\"outcome\":\"kept\",\"blocked\":\"full\"}",
 		      "update: kept\nupdate: full\n");

@@ -112,7 +112,8 @@ static void declared_check__fstab__missed_where_the_path_is_below(void **state)
 
 	(void)state;
 	fstab("# disks\n/dev/x %s/.//disk/. ext4 nofail 0 0\n");
-	snprintf(text, sizeof(text), "'%s/disk' is not mounted, and '/etc/fstab' says that it is to be", root);
+	snprintf(text, sizeof(text),
+		 "'%s/disk' is not mounted, and '/etc/fstab' says that it is to be", root);
 	for (size_t i = 0; i < ARRAY_SIZE(missed); i++) {
 		assert_int_equal(check(missed[i], &err), -ENOENT);
 		assert_string_equal(err.msg, text);
@@ -121,7 +122,8 @@ static void declared_check__fstab__missed_where_the_path_is_below(void **state)
 	assert_int_equal(check("/etc", &err), 0);
 	fstab("/dev/x %s/disk ext4 noauto 0 0\n"); /* it is mounted by hand, or not */
 	assert_int_equal(check("/disk/data", &err), 0);
-	fstab("/dev/x / ext4 defaults 0 0\n/dev/y none swap sw 0 0\nproc /proc proc defaults 0 0\nbroken\n");
+	fstab("/dev/x / ext4 defaults 0 0\n/dev/y none swap sw 0 0\n"
+	      "proc /proc proc defaults 0 0\nbroken\n");
 	assert_int_equal(check("/disk/data", &err), 0);
 	assert_int_equal(declared_check(root, "/proc/sys", &err), 0); /* it is mounted */
 	fstab("/dev/x %s/a\\040b ext4 defaults 0 0\n");
@@ -148,7 +150,8 @@ static void declared_check__units__missed_unless_masked(void **state)
 	snprintf(path, sizeof(path), "%s/disk", root);
 	assert_true(config_mount_unit(unit, path, strlen(path)));
 	snprintf(name, sizeof(name), "run/systemd/generator/%s", unit);
-	snprintf(text, sizeof(text), "'%s' is not mounted, and '%s' says that it is to be", path, unit);
+	snprintf(text, sizeof(text), "'%s' is not mounted, and '%s' says that it is to be",
+		 path, unit);
 	make_unit(name, "");
 	assert_int_equal(check("/disk/data", &err), -ENOENT);
 	assert_string_equal(err.msg, text);

@@ -89,9 +89,11 @@ static int make_world(void **state)
 	add(&w, "devices/usb1/1-1", "usb", "189:1\n", "bus/usb/001/002");
 	add_usb(&w, "devices/usb1/1-1/1-1.2", "0403\n", "6001\n");
 	add(&w, "devices/usb1/1-1/1-1.2", "usb", "189:2\n", "bus/usb/001/003");
-	add(&w, "devices/usb1/1-1/1-1.2/1-1.2:1.0/ttyUSB10/tty/ttyUSB10", "tty", "188:10\n", "ttyUSB10");
+	add(&w, "devices/usb1/1-1/1-1.2/1-1.2:1.0/ttyUSB10/tty/ttyUSB10",
+	    "tty", "188:10\n", "ttyUSB10");
 	add_usb(&w, "devices/usb1/1-1/1-1.3", "0403\n", "6001\n");
-	add(&w, "devices/usb1/1-1/1-1.3/1-1.3:1.0/ttyUSB2/tty/ttyUSB2", "tty", "188:2\n", "ttyUSB2");
+	add(&w, "devices/usb1/1-1/1-1.3/1-1.3:1.0/ttyUSB2/tty/ttyUSB2",
+	    "tty", "188:2\n", "ttyUSB2");
 	add(&w, "devices/usb1/1-1/1-1.3/1-1.3:1.1/host0/block/sda", "block", "8:0\n", "sda");
 	add_class(&w, "tty", "devices/usb1/1-1/1-1.2/1-1.2:1.0/ttyUSB10/tty/ttyUSB10");
 	add_class(&w, "tty", "devices/usb1/1-1/1-1.3/1-1.3:1.0/ttyUSB2/tty/ttyUSB2");
@@ -118,11 +120,13 @@ static struct container_nodes find(const struct world *w, const struct container
 }
 
 #define USB(...)                                                                                \
-	(&(struct container_device){ .source = (char *)"usb", .by = CONTAINER_DEVICE_USB, __VA_ARGS__ })
+	(&(struct container_device){ .source = (char *)"usb", .by = CONTAINER_DEVICE_USB,       \
+				     __VA_ARGS__ })
 #define SERIAL(...) USB(.vendor = 0x0403, .product = 0x6001, __VA_ARGS__)
 #define CLASS(name, like, ...)                                                                  \
 	(&(struct container_device){ .source = (char *)"class", .by = CONTAINER_DEVICE_CLASS,   \
-				     .subsystem = (char *)(name), .pattern = (char *)(like), __VA_ARGS__ })
+				     .subsystem = (char *)(name), .pattern = (char *)(like),    \
+				     __VA_ARGS__ })
 
 static void find__class__those_that_the_pattern_matches_in_order(void **state)
 {
@@ -276,15 +280,19 @@ static void uevent_read__more_than_the_socket_holds__counts_as_one(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(find__class__those_that_the_pattern_matches_in_order,
-						make_world, remove_world),
+		cmocka_unit_test_setup_teardown(
+			find__class__those_that_the_pattern_matches_in_order,
+			make_world, remove_world),
 		cmocka_unit_test_setup_teardown(find__target__the_first_one_has_it, make_world,
 						remove_world),
-		cmocka_unit_test_setup_teardown(find__usb__its_own_nodes_and_no_neighbours, make_world,
-						remove_world),
-		cmocka_unit_test_setup_teardown(find__bad_entries__left_out, make_world, remove_world),
-		cmocka_unit_test_setup_teardown(find__more_than_fit__refused, make_world, remove_world),
-		cmocka_unit_test_setup_teardown(devices_find__doubles__once, make_world, remove_world),
+		cmocka_unit_test_setup_teardown(find__usb__its_own_nodes_and_no_neighbours,
+						make_world, remove_world),
+		cmocka_unit_test_setup_teardown(find__bad_entries__left_out,
+						make_world, remove_world),
+		cmocka_unit_test_setup_teardown(find__more_than_fit__refused,
+						make_world, remove_world),
+		cmocka_unit_test_setup_teardown(devices_find__doubles__once,
+						make_world, remove_world),
 		cmocka_unit_test(uevent__forms__only_nodes_that_come_or_go),
 		cmocka_unit_test(uevent_read__messages__all_taken),
 		cmocka_unit_test(uevent_read__more_than_the_socket_holds__counts_as_one),

@@ -454,7 +454,8 @@ static const struct {
 	{ "o", OPAQUE, TEXT("n"), "'o' is not what it was unpacked as: its opaque mark is gone" },
 	{ "q", OPAQUE, LOST, "'q' is not what it was unpacked as: its opaque mark is gone" },
 	{ "q/r", OPAQUE, LOST, "'q/r' is not what it was unpacked as: its opaque mark is gone" },
-	{ "q/only", OPAQUE, TEXT("y"), "'q/only' is not what it was unpacked as: its attribute '" OPAQUE },
+	{ "q/only", OPAQUE, TEXT("y"),
+	  "'q/only' is not what it was unpacked as: its attribute '" OPAQUE },
 	{ ".", OPAQUE, TEXT("y"), "'' is not what it was unpacked as: its attribute '" OPAQUE },
 	{ "x", OPAQUE, TEXT("y"), "'x' is not what it was unpacked as: its attribute '" OPAQUE },
 	{ "d", "trusted.overlay.redirect", TEXT("/etc"),
@@ -466,7 +467,8 @@ static const struct {
 	{ "p", "trusted.overlay.x", TEXT(""),
 	  "'p' is not what it was unpacked as: its attribute 'trusted.overlay.x'" },
 	{ "x", "user.a", LOST, "'x' is not what it was unpacked as: its attribute 'user.a'" },
-	{ "x", "user.a", TEXT("1\0003"), "'x' is not what it was unpacked as: its attribute 'user.a'" },
+	{ "x", "user.a", TEXT("1\0003"),
+	  "'x' is not what it was unpacked as: its attribute 'user.a'" },
 	{ "x", "user.a", TEXT("1"), "'x' is not what it was unpacked as: its attribute 'user.a'" },
 	{ "x", "user.b", TEXT(""), "'x' is not what it was unpacked as: its attribute 'user.b'" },
 	{ "x", "security.capability", LOST,
@@ -480,8 +482,10 @@ static const struct {
 	{ "d/f", "system.posix_acl_access", TEXT(acl),
 	  "'d/f' is not what it was unpacked as: its attribute 'system.posix_acl_access'" },
 	{ "xd", "user.d", LOST, "'xd' is not what it was unpacked as: its attribute 'user.d'" },
-	{ "xd", "user.e", TEXT("1"), "'xd' is not what it was unpacked as: its attribute 'user.e'" },
-	{ "xd", "user.f", TEXT("1"), "'xd' is not what it was unpacked as: its attribute 'user.f'" },
+	{ "xd", "user.e", TEXT("1"),
+	  "'xd' is not what it was unpacked as: its attribute 'user.e'" },
+	{ "xd", "user.f", TEXT("1"),
+	  "'xd' is not what it was unpacked as: its attribute 'user.f'" },
 	{ "i", "user.a", TEXT("1"), "'i' is not what it was unpacked as: its attribute 'user.a'" },
 	{ ".", "user.a", TEXT("1"), "'' is not what it was unpacked as: its attribute 'user.a'" },
 };
@@ -512,8 +516,8 @@ static void check__damaged_attribute__found(void **state)
 		harm_attribute(&rig, i);
 		r = check(&rig, &err);
 		if (r != -EBADMSG || !strstr(err.msg, attributes[i].expected))
-			fail_msg("%s of %s: %d '%s'", attributes[i].attribute, attributes[i].path, r,
-				 err.msg);
+			fail_msg("%s of %s: %d '%s'",
+				 attributes[i].attribute, attributes[i].path, r, err.msg);
 		rig_close(&rig);
 	}
 }

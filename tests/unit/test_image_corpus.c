@@ -210,8 +210,8 @@ static const struct hostile corpus[] = {
 	  .taken = true },
 	{ "diff_id_of_the_layer_before", EBADMSG, "layer 2: its diff id is sha256:",
 	  .recipe = { .config = CONFIG_OF("\"sha256:$D\",\"sha256:$D\""),
-		      .manifest = MANIFEST_OF(THE_CONFIG,
-					      THE_LAYER "," DESC(MEDIA_TAR, "$C", "$c", ""), "") } },
+		      .manifest = MANIFEST_OF(
+			      THE_CONFIG, THE_LAYER "," DESC(MEDIA_TAR, "$C", "$c", ""), "") } },
 	{ "blob_of_the_store_as_another_type", EBADMSG, "layer 1: its diff id is sha256:",
 	  .recipe = { .media = IMAGE_MEDIA_TAR_GZIP,
 		      .damage = GONE,

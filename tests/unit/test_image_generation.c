@@ -86,7 +86,8 @@ static void generation__damaged_or_another_podds__says_which(void **state)
 		  "it is damaged" },
 		{ FILE_OF("1", "settled", IMAGE("") "," IMAGE("")), EBADMSG, "it is damaged" },
 		{ "{\"version\":1,\"state\":\"settled\",\"images\":{}}", EBADMSG, "it is damaged" },
-		{ FILE_OF("2", "settled", ""), ENOTSUP, "it has version 2, and only 1 is known here" },
+		{ FILE_OF("2", "settled", ""), ENOTSUP,
+		  "it has version 2, and only 1 is known here" },
 		{ "{\"version\":2}", ENOTSUP, "it has version 2" },
 	};
 
@@ -296,14 +297,19 @@ static void settle__states_and_stores__the_name_follows_the_pod(void **state)
 		const char *stored;
 		char means;
 	} table[] = {
-		{ GENERATION_KEEPING, "b" APP " a-", 'a' }, { GENERATION_KEEPING, "c" APP " a-", 'a' },
-		{ GENERATION_KEEPING, "a" APP, 'a' },	    { GENERATION_KEEPING, "a-", 'a' },
-		{ GENERATION_BACK, "c" APP " a-", 'a' },    { GENERATION_BACK, "a-", 0 },
+		{ GENERATION_KEEPING, "b" APP " a-", 'a' },
+		{ GENERATION_KEEPING, "c" APP " a-", 'a' },
+		{ GENERATION_KEEPING, "a" APP, 'a' },
+		{ GENERATION_KEEPING, "a-", 'a' },
+		{ GENERATION_BACK, "c" APP " a-", 'a' },
+		{ GENERATION_BACK, "a-", 0 },
 		/* An operator's third image. */
-		{ GENERATION_KEEPING, "d" APP " a-", 'd' }, { GENERATION_BACK, "d" APP " a-", 'd' },
+		{ GENERATION_KEEPING, "d" APP " a-", 'd' },
+		{ GENERATION_BACK, "d" APP " a-", 'd' },
 		/* What it runs is in the other store, whose name shows again. */
 		{ GENERATION_BACK, "c" APP, 0 },
-		{ GENERATION_TRIAL, "c" APP " a-", 'c' },   { GENERATION_SETTLED, "c" APP " a-", 'c' },
+		{ GENERATION_TRIAL, "c" APP " a-", 'c' },
+		{ GENERATION_SETTLED, "c" APP " a-", 'c' },
 	};
 
 	(void)state;

@@ -177,7 +177,8 @@ static void auth_find__addresses__the_registrys_for_all_of_it(void **state)
 
 	(void)state;
 	add(&a, "{\"auths\":{\"https://r.example:5000/v1/\":{\"auth\":\"dTpw\"},"
-		"\"http://s.example\":{\"auth\":\"dTo=\"},\"s.example/a\":{\"auth\":\"dXNlcjpwYXNz\"}}}");
+		"\"http://s.example\":{\"auth\":\"dTo=\"},"
+		"\"s.example/a\":{\"auth\":\"dXNlcjpwYXNz\"}}}");
 	found(&a, "r.example:5000", "a/b", "dTpw");
 	found(&a, "r.example", "a", "");
 	found(&a, "r.example:50", "a", "");
@@ -362,7 +363,8 @@ static void registries_load_cas__file_missing__host_and_file_named(void **state)
 
 static void http_backoff_ms__tries__doubles_up_to_the_most(void **state)
 {
-	static const uint64_t want[] = { 1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000, 60000 };
+	static const uint64_t want[] = { 1000, 2000, 4000, 8000, 16000, 32000,
+					 60000, 60000, 60000 };
 
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_SIZE(want); i++)

@@ -41,7 +41,8 @@ static void claim__as_cosign_writes_it__is_read(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	assert_int_equal(signature_claim_parse(&c, (struct image_bytes){ text, strlen(text) }, &err), 0);
+	assert_int_equal(signature_claim_parse(&c, (struct image_bytes){ text, strlen(text) },
+					       &err), 0);
 	assert_string_equal(c.digest.hex, HEX);
 	assert_string_equal(c.reference, "r.example/a");
 }
@@ -57,7 +58,8 @@ static void claim__broken_or_more_than_known__is_refused(void **state)
 		{ CRITICAL("atomic container signature", IMAGE, IDENTITY) "}", "its type is not" },
 		{ CRITICAL(TYPE, IMAGE ",\"x\":1", IDENTITY) "}", "'critical' has not" },
 		{ CRITICAL(TYPE, "\"Docker-manifest-digest\":\"" D "\"", IDENTITY) "}", "has not" },
-		{ CRITICAL(TYPE, "\"docker-manifest-digest\":\"sha256:aa\"", IDENTITY) "}", "no sha256" },
+		{ CRITICAL(TYPE, "\"docker-manifest-digest\":\"sha256:aa\"", IDENTITY) "}",
+		  "no sha256" },
 		{ CRITICAL(TYPE, IMAGE, "\"docker-reference\":\"\"") "}", "docker-reference" },
 		{ CRITICAL(TYPE, IMAGE, "\"docker-reference\":\"a b\"") "}", "is no name" },
 	};
@@ -79,8 +81,8 @@ static void claim__huge__is_refused(void **state)
 
 	(void)state;
 	memset(text, ' ', sizeof(text) - 1);
-	assert_int_equal(signature_claim_parse(&c, (struct image_bytes){ text, sizeof(text) - 1 }, &err),
-			 -EFBIG);
+	assert_int_equal(signature_claim_parse(&c, (struct image_bytes){ text, sizeof(text) - 1 },
+					       &err), -EFBIG);
 }
 
 static void decode__only_canonical_base64__is_taken(void **state)
@@ -195,19 +197,23 @@ static size_t sign(EVP_PKEY *key, const EVP_MD *md, const char *text, unsigned c
 	size_t n = 1024;
 
 	assert_int_equal(EVP_DigestSignInit(ctx, NULL, md, NULL, key), 1);
-	assert_int_equal(EVP_DigestSign(ctx, out, &n, (const unsigned char *)text, strlen(text)), 1);
+	assert_int_equal(EVP_DigestSign(ctx, out, &n, (const unsigned char *)text,
+					strlen(text)), 1);
 	EVP_MD_CTX_free(ctx);
 	return n;
 }
 
 static void keys__each_kind__verifies_its_own_only(void **state)
 {
-	static const char *const kinds[][2] = { { "EC", "P-256" }, { "RSA", "2048" }, { "ED25519", "" } };
+	static const char *const kinds[][2] = {
+		{ "EC", "P-256" }, { "RSA", "2048" }, { "ED25519", "" }
+	};
 	unsigned char s[1100];
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		EVP_PKEY *key = new_key(kinds[i][0], kinds[i][1]), *other = new_key(kinds[i][0], kinds[i][1]);
+		EVP_PKEY *key = new_key(kinds[i][0], kinds[i][1]);
+		EVP_PKEY *other = new_key(kinds[i][0], kinds[i][1]);
 		struct image_keys keys = { .n = 0 };
 		struct err err = { 0 };
 		const EVP_MD *md = i == 2 ? NULL : EVP_sha256();

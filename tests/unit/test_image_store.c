@@ -158,7 +158,9 @@ static void import__another_layers_diff_id__refused(void **state)
 	snprintf(config, sizeof(config), CONFIG_OF("\"sha256:%s\""), diff_id);
 	snprintf(wanted, sizeof(wanted), ", the config says sha256:%s", diff_id);
 	for (int media = IMAGE_MEDIA_TAR; media <= IMAGE_MEDIA_TAR_ZSTD; media++) {
-		const struct recipe hostile = { .entries = other, .media = media, .config = config };
+		const struct recipe hostile = {
+			.entries = other, .media = media, .config = config
+		};
 
 		assert_int_equal(import_again(&world, &hostile, 1 << 30, &err), -EBADMSG);
 		assert_int_equal(strncmp(err.msg, "layer 1: its diff id is sha256:", 31), 0);
@@ -465,7 +467,8 @@ static int try_to_get_out(void *arg, struct worker_progress *p, struct err *err)
 	for (int fd = 0; fd < 256; fd++) {
 		cleanup_close int up = openat(fd, "../../../../../../../..", O_PATH | O_DIRECTORY);
 
-		if (up >= 0 && (faccessat(up, "etc", F_OK, 0) == 0 || faccessat(up, "proc", F_OK, 0) == 0))
+		if (up >= 0 && (faccessat(up, "etc", F_OK, 0) == 0 ||
+				faccessat(up, "proc", F_OK, 0) == 0))
 			return err_set(err, EPERM, "descriptor %d leads to the host's root", fd);
 	}
 	if (chroot("/beside") == 0 || unshare(CLONE_NEWNS) == 0)

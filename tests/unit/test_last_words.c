@@ -143,8 +143,9 @@ static bool takes(const char *name, enum kind kind)
 static void take__unknown_names__closed(void **state)
 {
 	static const char *const names[] = {
-		"", "stored", "records", "log", "log-", "log-0", "log-0-", "log-0-stdin", "log--1-stdout",
-		"log-32-stdout", "log-00-stdout", "log- 0-stdout", "log-+0-stdout", "log-0-stdoutx",
+		"", "stored", "records", "log", "log-", "log-0", "log-0-", "log-0-stdin",
+		"log--1-stdout", "log-32-stdout", "log-00-stdout", "log- 0-stdout",
+		"log-+0-stdout", "log-0-stdoutx",
 		"log-4294967296-stdout", "log-x-stdout",
 	};
 

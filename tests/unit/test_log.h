@@ -33,7 +33,8 @@ static inline void rig_init(struct rig *rig, uint64_t max_bytes, unsigned max_fi
 {
 	struct err err;
 
-	*rig = (struct rig){ .path = "/tmp/podd-log-XXXXXX", .spec = { max_bytes, max_files, 0, 0, 0 } };
+	*rig = (struct rig){ .path = "/tmp/podd-log-XXXXXX",
+			     .spec = { max_bytes, max_files, 0, 0, 0 } };
 	assert_non_null(mkdtemp(rig->path));
 	rig->dirfd = open(rig->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(rig->dirfd >= 0);

@@ -300,8 +300,8 @@ static void podd_killed__at_each_step_to_the_journal__one_entry_twice_at_most(vo
 		long step;
 
 		for (step = 0; killed; step++)
-			kill_beside_journald(drivers[i], step, step % 3 ? step * 7 % 31 : -1, &again,
-					     &killed);
+			kill_beside_journald(drivers[i], step, step % 3 ? step * 7 % 31 : -1,
+					     &again, &killed);
 		print_message("%ld steps, %u entries twice\n", step, again);
 		assert_true(step > JOURNAL_LINES && again > 0);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* supervisor/{journal,log_journal}: the protocol, priorities, limits, and a journal that is away. */
+/* supervisor/{journal,log_journal}: protocol, priorities, limits, a journal that is away. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -456,9 +456,10 @@ static void log__rate_limit__rest_dropped_and_told_after_the_interval(void **sta
 	expect(&d, "2", "6");
 	expect(&d, "3", "6");
 	assert_false(journald_receive(&d, &(struct bytes){ 0 }, NULL));
-	assert_string_equal(log_lost_reason(&(struct log_lost){ .why = log_lost(&log).why,
-								.journal = log_lost(&log).journal }),
-			    "LogRateLimitBurst=");
+	assert_string_equal(
+		log_lost_reason(&(struct log_lost){ .why = log_lost(&log).why,
+						    .journal = log_lost(&log).journal }),
+		"LogRateLimitBurst=");
 	/* Nobody writes any more: a timer tells it. */
 	log.flows[CRI_STDOUT].rest_ns = 0;
 	next = log_pump(&log, CRI_STDOUT, clock_boottime_ns());

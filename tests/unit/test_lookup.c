@@ -221,7 +221,8 @@ static void lookup_open__in_what_was_handed_out__refused_by_any_way(void **state
 	/* By another name. */
 	assert_int_equal(rename("a", "renamed"), 0);
 	assert_int_equal(look_up(w, "renamed/b/link", O_PATH, &err), -ELOOP);
-	assert_int_equal(rename("renamed/b", "b"), 0); /* alone, it is as good as the operator's word */
+	/* alone, it is as good as the operator's word */
+	assert_int_equal(rename("renamed/b", "b"), 0);
 	assert_true(leads_to(w, "b/link", "/etc"));
 	/* Until the operator says that it is his again. */
 	assert_int_equal(rename("b", "renamed/b"), 0);
@@ -252,12 +253,14 @@ static void lookup_open__no_attributes__told_where_the_link_is(void **state)
 	assert_int_equal(sys_umount2("away", MNT_DETACH), 0);
 	assert_int_equal(symlink("/proc/self/status", "link"), 0);
 	assert_int_equal(look_up(w, "link", O_PATH, &err), -ELOOP);
-	assert_non_null(strstr(err.msg, "'/proc/self' is not followed: the file system cannot say"));
+	assert_non_null(strstr(err.msg,
+			       "'/proc/self' is not followed: the file system cannot say"));
 }
 
 static int look_from_a_root_without(void *arg)
 {
-	const struct lookup below = { "/dev/link", "open", O_PATH }, in = { "/link", "open", O_PATH };
+	const struct lookup below = { "/dev/link", "open", O_PATH };
+	const struct lookup in = { "/link", "open", O_PATH };
 	struct err err = { 0 };
 	int fd;
 
@@ -302,7 +305,8 @@ static void automount(bool works, int ready_fd)
 	    read(fds[0], &packet, sizeof(packet)) != (ssize_t)sizeof(packet) ||
 	    packet.hdr.type != autofs_ptype_missing_direct)
 		_exit(2);
-	if (works && (sys_mount("tmp", "away", "tmpfs", 0, NULL) < 0 || mkdir("away/below", 0755) < 0))
+	if (works && (sys_mount("tmp", "away", "tmpfs", 0, NULL) < 0 ||
+		      mkdir("away/below", 0755) < 0))
 		_exit(3);
 	_exit(ioctl(dir, works ? AUTOFS_IOC_READY : AUTOFS_IOC_FAIL, packet.wait_queue_token) < 0);
 }
@@ -363,7 +367,8 @@ static void handed_mark__again_and_where_nobody_writes__said(void **state)
 	assert_int_equal(sys_mount("a", "a", NULL, MS_BIND, NULL), 0);
 	assert_int_equal(sys_mount("away", "away", NULL, MS_BIND, NULL), 0);
 	for (const char *const *d = (const char *const[]){ "a", "away", NULL }; *d; d++)
-		assert_int_equal(sys_mount(NULL, *d, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL), 0);
+		assert_int_equal(sys_mount(NULL, *d, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL),
+				 0);
 	assert_int_equal(mark("a"), 0);
 	assert_int_equal(mark("away"), -EROFS);
 	assert_int_equal(sys_umount2("a", MNT_DETACH), 0);
@@ -383,7 +388,8 @@ static void handed_mark__immutable__said(void **state)
 	if (ioctl(fd, FS_IOC_SETFLAGS, &flags) < 0)
 		skip(); /* no CAP_LINUX_IMMUTABLE */
 	assert_int_equal(handed_mark(fd, &err), -EPERM);
-	assert_non_null(strstr(err.msg, "/a' as given to containers: it is immutable or append-only"));
+	assert_non_null(strstr(err.msg,
+			       "/a' as given to containers: it is immutable or append-only"));
 	flags &= ~FS_IMMUTABLE_FL;
 	assert_int_equal(ioctl(fd, FS_IOC_SETFLAGS, &flags), 0);
 }

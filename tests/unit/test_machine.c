@@ -410,7 +410,8 @@ static void machine__infinite_delay__saturates(void **state)
 /* As after an adoption: the pod ran without a podd for an hour. */
 static void machine__exit_told_late__run_and_delay_from_its_own_time(void **state)
 {
-	const struct machine_event late = EV(EXITED, .wait_status = 1 << 8, .ended_ns = NOW + 5 * SEC);
+	const struct machine_event late = EV(EXITED, .wait_status = 1 << 8,
+					     .ended_ns = NOW + 5 * SEC);
 	struct machine m;
 
 	(void)state;

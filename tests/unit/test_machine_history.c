@@ -64,7 +64,8 @@ struct host {
 
 /* How often what is worth seeing was seen, over all histories. */
 static struct {
-	unsigned long long steps, spawns, kills, ends[POD_STATE_N], backoffs, at_once, ordered, pauses, held;
+	unsigned long long steps, spawns, kills, ends[POD_STATE_N], backoffs, at_once, ordered,
+		pauses, held;
 } seen;
 
 #define check(h, cond)                                                            \

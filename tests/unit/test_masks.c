@@ -42,8 +42,8 @@ static const char *const read_only_dirs[] = { "proc/1", "proc/bus", "proc/fs", "
 
 /* What must stay as it is, beside what is hidden. */
 static const char *const open_dirs[] = {
-	"proc/self", CPU "cpu1/topology", CPU "cpufreq/thermal_throttle", CPU "cpu/thermal_throttle",
-	CPU "cpu2x/thermal_throttle", "sys/devices/virtual/net",
+	"proc/self", CPU "cpu1/topology", CPU "cpufreq/thermal_throttle",
+	CPU "cpu/thermal_throttle", CPU "cpu2x/thermal_throttle", "sys/devices/virtual/net",
 };
 
 static char *top;

@@ -83,7 +83,8 @@ static void open_target__links_of_an_image__nothing_made_outside(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		cleanup_close int fd = -EBADF;
 
-		if (mount_open_target(&fd, p->root, i ? "/own/a/b" : "/own/c", i ? S_IFDIR : S_IFREG, &err) < 0)
+		if (mount_open_target(&fd, p->root, i ? "/own/a/b" : "/own/c",
+				      i ? S_IFDIR : S_IFREG, &err) < 0)
 			fail_msg("%s", err.msg);
 	}
 	assert_true(is_there(p, "root/inside/a/b") && is_there(p, "root/inside/c"));
@@ -98,7 +99,8 @@ static int enter_from_outside(void *arg)
 
 	snprintf(outside, sizeof(outside), "%s/outside", p->path);
 	fd = open(outside, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fchdir(p->root) < 0 || chroot(".") < 0 || container_enter_directory("/inside", &err) < 0)
+	if (fd < 0 || fchdir(p->root) < 0 || chroot(".") < 0 ||
+	    container_enter_directory("/inside", &err) < 0)
 		return 1;
 	if (fchdir(fd) < 0 || container_enter_directory(".", &err) != -EXDEV ||
 	    strcmp(err.msg, "the directory '.' lies outside the root") != 0)

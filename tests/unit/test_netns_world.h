@@ -58,7 +58,8 @@ static inline int new_netns(void)
 {
 	int fd = -EBADF;
 
-	assert_int_equal(child_call(&(struct child_args){ .flags = CLONE_NEWNET }, open_ns, &fd), 0);
+	assert_int_equal(child_call(&(struct child_args){ .flags = CLONE_NEWNET },
+				    open_ns, &fd), 0);
 	return fd;
 }
 

@@ -76,8 +76,10 @@ static void compile__each_call__refused_in_each_abi(void **state)
 				continue;
 			assert_int_equal(ask(own_filter_all(), abi->audit_arch, with_bit, 99),
 					 abi->number_bit ? NONE : REFUSED);
-			assert_int_equal(ask(UINT64_C(1) << i, abi->audit_arch, with_bit, 99), REFUSED);
-			assert_int_equal(ask(open, abi->audit_arch, with_bit, 99), SECCOMP_RET_ALLOW);
+			assert_int_equal(ask(UINT64_C(1) << i, abi->audit_arch, with_bit, 99),
+					 REFUSED);
+			assert_int_equal(ask(open, abi->audit_arch, with_bit, 99),
+					 SECCOMP_RET_ALLOW);
 		}
 }
 
@@ -159,7 +161,9 @@ static void needed__unconfined__all_but_what_the_kernel_refuses(void **state)
 static void needed__profile__what_it_may_let_through(void **state)
 {
 	struct container_spec run = with(allow_all, ARRAY_SIZE(allow_all));
-	const struct container_spec unconfined = { .seccomp = { .mode = CONTAINER_SECCOMP_UNCONFINED } };
+	const struct container_spec unconfined = {
+		.seccomp = { .mode = CONTAINER_SECCOMP_UNCONFINED }
+	};
 
 	(void)state;
 	assert_int_equal(own_filter_needed(&run, true), own_filter_needed(&unconfined, true));
@@ -180,7 +184,8 @@ static int try_filter(void)
 
 	if (own_filter_load(all, &err) < 0)
 		return err.code == EPERM || err.code == EACCES ? 77 : 1;
-	if (own_filter_bequeath(all) < 0 || own_filter_inherited() != all || getenv("PODD_REFUSED_CALLS"))
+	if (own_filter_bequeath(all) < 0 || own_filter_inherited() != all ||
+	    getenv("PODD_REFUSED_CALLS"))
 		return 2;
 	if (own_filter_bequeath(0) < 0 || own_filter_inherited() != 0)
 		return 3;

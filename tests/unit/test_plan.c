@@ -248,7 +248,8 @@ static void plan__containers_come_go_and_move__each_told(void **state)
 		  "c unchanged, d start, a unchanged, b stop", true, true },
 		{ C("a") C("b"), C("a") "LogDriver=passthrough\n" C("b"), "a restart, b unchanged",
 		  false, true },
-		{ C("a") "LogDriver=passthrough\n", C("a") "LogDriver=both\n", "a restart", false, true },
+		{ C("a") "LogDriver=passthrough\n", C("a") "LogDriver=both\n", "a restart",
+		  false, true },
 		{ "[Pod]\nLogDriver=passthrough\n" C("a"), "[Pod]\nLogDriver=passthrough\n" C("a")
 		  "LogDriver=file\n" C("b"), "a restart, b start", false, true },
 		{ C("a") "User=1\n", C("a") "User=2\nTasksMax=9\n" C("b"),

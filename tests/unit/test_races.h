@@ -39,8 +39,8 @@ static inline unsigned race_rounds(void)
 }
 
 struct race {
-	char dir[64]; /* lib, run, scratch: podd's; lower: a root; shared: a volume; host: what is to
-		       * stay as it is */
+	char dir[64]; /* lib, run, scratch: podd's; lower: a root; shared: a volume; host: what is
+		       * to stay as it is */
 	struct paths paths;
 	struct cgroup_root root;
 	struct cgroup pod;
@@ -87,7 +87,8 @@ static inline int race_make_files(void)
 {
 	static const char *const dirs[] = { "lib", "run", "scratch", "scratch/root", "lower",
 					    "lower/bin", "lower/etc", "shared", "host" };
-	cleanup_close int from = open(race_program("tests/integration/attacker"), O_RDONLY | O_CLOEXEC);
+	cleanup_close int from = open(race_program("tests/integration/attacker"),
+				      O_RDONLY | O_CLOEXEC);
 	cleanup_close int to = -EBADF, canary = -EBADF;
 	struct stat st;
 
@@ -99,7 +100,9 @@ static inline int race_make_files(void)
 			return -1;
 	to = race_file("lower/bin/attacker", 0755);
 	canary = race_file("host/" ATTACKER_CANARY, 0644);
-	return to < 0 || canary < 0 || sendfile(to, from, NULL, (size_t)st.st_size) != st.st_size ? -1 : 0;
+	if (to < 0 || canary < 0)
+		return -1;
+	return sendfile(to, from, NULL, (size_t)st.st_size) != st.st_size ? -1 : 0;
 }
 
 static inline int race_begin(struct err *err)

@@ -79,7 +79,8 @@ static void check_gains(unsigned round)
 /* CVE-2016-9962, CVE-2016-8659, CVE-2019-5736 */
 static void spawn__raced_by_ptrace_and_proc__nothing_gained(void **state)
 {
-	struct container_volume volume = { .source = race_path("shared"), .target = (char *)"/data" };
+	struct container_volume volume = { .source = race_path("shared"),
+					   .target = (char *)"/data" };
 	struct container_spec spec = { .volumes = &volume, .volume_n = 1 };
 	const unsigned rounds = race_rounds();
 	const double begin = race_seconds();
@@ -110,7 +111,8 @@ static void spawn__raced_by_ptrace_and_proc__nothing_gained(void **state)
 	close(pidfd);
 	close(mntns_fd);
 	check_gains(rounds);
-	print_message("# %u starts in %.1f s; looked %u, %u, %u times, reached %u, %u, %u: gained nothing\n",
+	print_message("# %u starts in %.1f s; looked %u, %u, %u times, reached %u, %u, %u: "
+		      "gained nothing\n",
 		      rounds, race_seconds() - begin, board->rounds[0], board->rounds[1],
 		      board->rounds[2], board->reached[0], board->reached[1], board->reached[2]);
 }

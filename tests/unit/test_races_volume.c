@@ -74,7 +74,8 @@ static void start_attacker(void)
 		"/data", "x", "up", "/data/from", "sub", "up", "/data", "x", "top", "/data/from",
 		"sub", "top", NULL,
 	};
-	struct container_volume volume = { .source = race_path("shared"), .target = (char *)"/data" };
+	struct container_volume volume = { .source = race_path("shared"),
+					   .target = (char *)"/data" };
 	struct container_spec spec = { .volumes = &volume, .volume_n = 1 };
 	struct container_started c;
 	struct err err = { 0 };
@@ -97,7 +98,8 @@ static void check_refusal(int r, const struct err *err, unsigned round)
 		fail_msg("round %u: %s", round, err->msg);
 }
 
-/* Runs it; it says what it sees at /seen, whose source the attacker exchanges, and where it works. */
+/* Runs it; it says what it sees at /seen, whose source the attacker exchanges, and where it
+ * works. */
 static bool look(int mntns_fd, unsigned round)
 {
 	char *argv[] = { (char *)"/bin/attacker",
@@ -145,7 +147,8 @@ static void start__raced_by_exchanged_links__nothing_outside(void **state)
 		{ .source = race_path("shared"), .target = (char *)"/data" },
 		{ .source = race_path("mine"), .target = (char *)"/data/x/" MOUNTED },
 		{ .source = race_path("one"), .target = (char *)"/data/x/" FILE_OF },
-		{ .source = race_path("shared/from/sub"), .target = (char *)"/seen", .read_only = true },
+		{ .source = race_path("shared/from/sub"), .target = (char *)"/seen",
+		  .read_only = true },
 	};
 	struct container_tmpfs tmpfs = { .target = (char *)"/data/x/" TMPFS, .mode = 0755 };
 	const unsigned rounds = race_rounds();
@@ -160,7 +163,8 @@ static void start__raced_by_exchanged_links__nothing_outside(void **state)
 	for (unsigned i = 0; i < rounds; i++) {
 		struct container_spec spec = {
 			.volumes = volumes,
-			.volume_n = ARRAY_SIZE(volumes) - i % 2, /* each other one without the source */
+			/* each other one without the source */
+			.volume_n = ARRAY_SIZE(volumes) - i % 2,
 			.tmpfs = &tmpfs,
 			.tmpfs_n = 1,
 		};
@@ -178,8 +182,8 @@ static void start__raced_by_exchanged_links__nothing_outside(void **state)
 		close_fd(&mntns_fd);
 		check_host(i);
 	}
-	print_message("# %u starts in %.1f s: %u roots, %u refused, %u ran: nothing outside\n", rounds,
-		      race_seconds() - begin, built, refused, ran);
+	print_message("# %u starts in %.1f s: %u roots, %u refused, %u ran: nothing outside\n",
+		      rounds, race_seconds() - begin, built, refused, ran);
 	/* The attacker was there, and did not win by having nothing start. */
 	assert_true(built > 0 && refused > 0 && ran > 0);
 }

@@ -138,7 +138,8 @@ static void record__writer_killed__one_state_or_the_other(void **state)
 				record_commit(rec, s);
 			}
 		}
-		while (__atomic_load_n(&rec->commits, __ATOMIC_ACQUIRE) < seen + 100 + (uint64_t)round)
+		while (__atomic_load_n(&rec->commits, __ATOMIC_ACQUIRE) <
+		       seen + 100 + (uint64_t)round)
 			;
 		kill(pid, SIGKILL);
 		assert_int_equal(waitpid(pid, NULL, 0), pid);

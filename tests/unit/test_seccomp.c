@@ -118,7 +118,8 @@ static void check_against_rules(const struct seccomp_profile *p, int last, int r
 				want = rules_say(p, p->abis[i], number, args);
 				got = say(program, p->abis[i], number, args);
 				if (want != got)
-					fail_msg("%s %d: %x, not %x", p->abis[i]->name, number, got, want);
+					fail_msg("%s %d: %x, not %x",
+						 p->abis[i]->name, number, got, want);
 			}
 		}
 	}
@@ -162,9 +163,10 @@ static void default_profile__two_abis__parts_that_are_alike_are_there_once(void 
 static void default_profile__calls_that_broke_out__refused(void **state)
 {
 	static const char *const calls[] = {
-		"add_key", "bpf", "clone3", "io_uring_enter", "io_uring_register", "io_uring_setup",
-		"kexec_file_load", "kexec_load", "keyctl", "mount", "move_mount", "open_by_handle_at",
-		"open_tree", "perf_event_open", "pivot_root", "process_vm_writev", "ptrace",
+		"add_key", "bpf", "clone3", "io_uring_enter", "io_uring_register",
+		"io_uring_setup", "kexec_file_load", "kexec_load", "keyctl", "mount",
+		"move_mount", "open_by_handle_at", "open_tree", "perf_event_open", "pivot_root",
+		"process_vm_writev", "ptrace",
 		"request_key", "setns", "umount2", "unshare", "userfaultfd", "init_module",
 		"finit_module", "delete_module", "fsopen", "fsconfig", "fsmount", "mount_setattr",
 		"pidfd_getfd", "memfd_secret", "modify_ldt", "iopl", "ioperm", "reboot", "swapon",
@@ -217,15 +219,22 @@ static const char both[] =
 	"{\"name\":\"fcntl\",\"action\":\"SCMP_ACT_LOG\"},"
 	"{\"name\":\"lseek\",\"action\":\"SCMP_ACT_TRACE\",\"errnoRet\":7},"
 	"{\"name\":\"personality\",\"action\":\"SCMP_ACT_ALLOW\",\"args\":[" ARG(0, "EQ", 8) "]},"
-	"{\"name\":\"personality\",\"action\":\"SCMP_ACT_ALLOW\",\"args\":[" ARG(0, "EQ", 4294967295) "]},"
+	"{\"name\":\"personality\",\"action\":\"SCMP_ACT_ALLOW\",\"args\":["
+	ARG(0, "EQ", 4294967295) "]},"
 	"{\"name\":\"clone\",\"action\":\"SCMP_ACT_ALLOW\",\"args\":["
 	"{\"index\":0,\"op\":\"SCMP_CMP_MASKED_EQ\",\"value\":2114060288,\"valueTwo\":0}]},"
-	"{\"name\":\"dup2\",\"action\":\"SCMP_ACT_ALLOW\",\"args\":[" ARG(0, "LT", 12) "," ARG(1, "GE", 3) "]},"
-	"{\"name\":\"dup3\",\"action\":\"SCMP_ACT_ALLOW\",\"args\":[" ARG(0, "LE", 12) "," ARG(2, "NE", 0) "]},"
-	"{\"name\":\"fchmod\",\"action\":\"SCMP_ACT_ALLOW\",\"args\":[" ARG(1, "GT", 4294967297) "]},"
-	"{\"name\":\"fchown\",\"action\":\"SCMP_ACT_ALLOW\",\"args\":[" ARG(1, "GE", 8589934592) "]},"
-	"{\"name\":\"ftruncate\",\"action\":\"SCMP_ACT_ALLOW\",\"args\":[" ARG(1, "LT", 8589934593) "]},"
-	"{\"name\":\"pread64\",\"action\":\"SCMP_ACT_ALLOW\",\"args\":[" ARG(5, "LE", 8589934592) "]}"
+	"{\"name\":\"dup2\",\"action\":\"SCMP_ACT_ALLOW\",\"args\":["
+	ARG(0, "LT", 12) "," ARG(1, "GE", 3) "]},"
+	"{\"name\":\"dup3\",\"action\":\"SCMP_ACT_ALLOW\",\"args\":["
+	ARG(0, "LE", 12) "," ARG(2, "NE", 0) "]},"
+	"{\"name\":\"fchmod\",\"action\":\"SCMP_ACT_ALLOW\",\"args\":["
+	ARG(1, "GT", 4294967297) "]},"
+	"{\"name\":\"fchown\",\"action\":\"SCMP_ACT_ALLOW\",\"args\":["
+	ARG(1, "GE", 8589934592) "]},"
+	"{\"name\":\"ftruncate\",\"action\":\"SCMP_ACT_ALLOW\",\"args\":["
+	ARG(1, "LT", 8589934593) "]},"
+	"{\"name\":\"pread64\",\"action\":\"SCMP_ACT_ALLOW\",\"args\":["
+	ARG(5, "LE", 8589934592) "]}"
 	"]}";
 
 static uint32_t scmp_action(uint32_t action)
@@ -308,20 +317,23 @@ static void program__a_profile_of_both__same_as_libseccomps(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < p->abi_n; i++) {
-		/* The kernel has nothing in the upper halves, and libseccomp does not look there. */
+		/* The kernel has nothing in the upper halves, and libseccomp does not look
+		 * there. */
 		bool narrow = !(p->abis[i]->audit_arch & __AUDIT_ARCH_64BIT);
 
 		for (int number = 0; number < 480; number++) {
-			for (int round = 0; round < 40 && !(narrow && has_wide(p, p->abis[i], number));
-			     round++) {
+			for (int round = 0;
+			     round < 40 && !(narrow && has_wide(p, p->abis[i], number)); round++) {
 				struct seccomp_data data = { .nr = number,
 							     .arch = p->abis[i]->audit_arch };
 
 				for (int a = 0; a < 6; a++)
-					data.args[a] = some_value(p) & (narrow ? UINT32_MAX : UINT64_MAX);
+					data.args[a] = some_value(p) &
+						       (narrow ? UINT32_MAX : UINT64_MAX);
 				if (bpf_run(program->insns, program->n, &data) !=
 				    bpf_run(theirs, n, &data))
-					fail_msg("%s %d (%jx %jx): %x, not %x", p->abis[i]->name, number,
+					fail_msg("%s %d (%jx %jx): %x, not %x",
+						 p->abis[i]->name, number,
 						 (uintmax_t)data.args[0], (uintmax_t)data.args[1],
 						 bpf_run(program->insns, program->n, &data),
 						 bpf_run(theirs, n, &data));
@@ -352,8 +364,9 @@ static void rules__of_one_call__the_first_that_matches(void **state)
 		"{\"name\":\"kill\",\"action\":\"SCMP_ACT_ERRNO\",\"args\":[" ARG(0, "EQ", 1) "]},"
 		"{\"name\":\"kill\",\"action\":\"SCMP_ACT_ALLOW\"},"
 		"{\"name\":\"kill\",\"action\":\"SCMP_ACT_TRAP\",\"args\":[" ARG(0, "EQ", 2) "]}");
-	static const char two[] = PROFILE("{\"name\":\"kill\",\"action\":\"SCMP_ACT_ALLOW\",\"args\":["
-					  ARG(0, "EQ", 1) "," ARG(0, "EQ", 5) "]}");
+	static const char two[] = PROFILE(
+		"{\"name\":\"kill\",\"action\":\"SCMP_ACT_ALLOW\",\"args\":["
+		ARG(0, "EQ", 1) "," ARG(0, "EQ", 5) "]}");
 	static const char same_as_default[] = PROFILE(
 		"{\"name\":\"kill\",\"action\":\"SCMP_ACT_ERRNO\"},"
 		"{\"name\":\"kill\",\"action\":\"SCMP_ACT_ALLOW\"}");
@@ -378,9 +391,11 @@ static void includes_and_excludes__as_docker_decides(void **state)
 		uint64_t capabilities;
 		bool allowed;
 	} rows[] = {
-		{ KILL("\"includes\":{\"caps\":[\"CAP_KILL\",\"CAP_BPF\"]}"), CAPABILITY(KILL), false },
+		{ KILL("\"includes\":{\"caps\":[\"CAP_KILL\",\"CAP_BPF\"]}"), CAPABILITY(KILL),
+		  false },
 		{ KILL("\"includes\":{\"caps\":[\"CAP_KILL\"]}"), CAPABILITY(KILL), true },
-		{ KILL("\"excludes\":{\"caps\":[\"CAP_KILL\",\"CAP_BPF\"]}"), CAPABILITY(KILL), false },
+		{ KILL("\"excludes\":{\"caps\":[\"CAP_KILL\",\"CAP_BPF\"]}"), CAPABILITY(KILL),
+		  false },
 		{ KILL("\"excludes\":{\"caps\":[\"CAP_BPF\"]}"), CAPABILITY(KILL), true },
 		{ KILL("\"includes\":{\"arches\":[\"arm64\",\"amd64\"]}"), 0, true },
 		{ KILL("\"includes\":{\"arches\":[\"arm64\",\"x86\"]}"), 0, false },
@@ -400,7 +415,8 @@ static void includes_and_excludes__as_docker_decides(void **state)
 
 static void number__above_all_that_are_named__enosys(void **state)
 {
-	struct seccomp_profile *p = good(PROFILE("{\"name\":\"kill\",\"action\":\"SCMP_ACT_ALLOW\"}"), 0);
+	struct seccomp_profile *p =
+		good(PROFILE("{\"name\":\"kill\",\"action\":\"SCMP_ACT_ALLOW\"}"), 0);
 	cleanup_free struct seccomp_program *program = compiled(p);
 	const uint64_t args[6] = { 0 };
 
@@ -426,14 +442,17 @@ static void program__with_far_jumps__as_its_rules_say(void **state)
 	char buf[64];
 
 	(void)state;
-	n = (size_t)sprintf(text, "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":99,"
-			    "\"archMap\":[{\"architecture\":\"SCMP_ARCH_X86_64\",\"subArchitectures\":"
-			    "[\"SCMP_ARCH_X86\",\"SCMP_ARCH_X32\"]}],\"syscalls\":[");
+	n = (size_t)sprintf(text,
+			    "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":99,"
+			    "\"archMap\":[{\"architecture\":\"SCMP_ARCH_X86_64\","
+			    "\"subArchitectures\":[\"SCMP_ARCH_X86\",\"SCMP_ARCH_X32\"]}],"
+			    "\"syscalls\":[");
 	for (unsigned i = 0; i < 330; i += 4) {
 		const char *name = seccomp_call_name(seccomp_abi_find("X86_64"), i, buf);
 
 		if (name)
-			n += (size_t)sprintf(text + n, "%s{\"name\":\"%s\",\"action\":\"SCMP_ACT_ALLOW\","
+			n += (size_t)sprintf(text + n,
+					     "%s{\"name\":\"%s\",\"action\":\"SCMP_ACT_ALLOW\","
 					     "\"args\":[" ARG(1, "LE", 77) "," ARG(3, "NE", 4) "]}",
 					     i ? "," : "", name);
 	}
@@ -454,13 +473,15 @@ static void program__too_large__refused(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 2000; i++)
-		n += (size_t)sprintf(text + n, "%s{\"name\":\"kill\",\"action\":\"SCMP_ACT_ALLOW\",\"args\":"
-				     "[{\"index\":0,\"op\":\"SCMP_CMP_EQ\",\"value\":%u}]}", i ? "," : "", i);
+		n += (size_t)sprintf(text + n,
+				     "%s{\"name\":\"kill\",\"action\":\"SCMP_ACT_ALLOW\",\"args\":"
+				     "[{\"index\":0,\"op\":\"SCMP_CMP_EQ\",\"value\":%u}]}",
+				     i ? "," : "", i);
 	strcpy(text + n, "]}");
 	p = good(text, 0);
 	assert_int_equal(seccomp_compile(program, p, &err), -E2BIG);
-	assert_string_equal(err.msg, "the program would have 8042 instructions, and the kernel takes "
-				     "4096");
+	assert_string_equal(err.msg,
+			    "the program would have 8042 instructions, and the kernel takes 4096");
 	seccomp_profile_free(p);
 }
 
@@ -543,8 +564,8 @@ static void profile__wrong__said_where(void **state)
 /* What fuzzing starts from, whole and cut anywhere, and podd's own profile. */
 static void fuzz__corpus__replayed(void **state)
 {
-	static const char *const files[] = { "args", "docker", "oci", "unknown", "notify", "numbers",
-					     "deep" };
+	static const char *const files[] = { "args", "docker", "oci", "unknown", "notify",
+					     "numbers", "deep" };
 	cleanup_free char *own = default_text();
 
 	(void)state;
@@ -570,7 +591,8 @@ static void call__of_every_table__has_name_and_number(void **state)
 	} rows[] = {
 		{ "X86_64", "read", 0 }, { "X86", "socket", 359 }, { "X32", "read", 0 },
 		{ "X86_64", "socketcall", SECCOMP_NO_CALL }, { "X86", "socketcall", 102 },
-		{ "X86", "shmget", 395 }, { "X86_64", "mseal", 462 }, { "AARCH64", "fchmodat2", 452 },
+		{ "X86", "shmget", 395 }, { "X86_64", "mseal", 462 },
+		{ "AARCH64", "fchmodat2", 452 },
 		{ "X86_64", "uretprobe", 335 }, { "X86", "uretprobe", SECCOMP_NO_CALL },
 		{ "S390X", "semtimedop", 392 }, { "X86_64", "raed", SECCOMP_UNKNOWN },
 		{ "AARCH64", "open", SECCOMP_NO_CALL }, { "RISCV64", "riscv_hwprobe", 258 },

@@ -13,7 +13,8 @@
 #include "seccomp/profile.h"
 
 /* As the kernel runs it; asserts what its check demands (seccomp_check_filter()). */
-static inline uint32_t bpf_run(const struct sock_filter *f, size_t n, const struct seccomp_data *data)
+static inline uint32_t bpf_run(const struct sock_filter *f, size_t n,
+			       const struct seccomp_data *data)
 {
 	uint32_t a = 0;
 

@@ -161,7 +161,8 @@ static const struct {
 	{ BASE "LimitRTPRIO=0\n", "LimitRTPRIO", "0:0", 0, 4 },
 	{ BASE "LimitMEMLOCK=8M:infinity\n", "LimitMEMLOCK", "8388608:infinity", 2, 4 },
 	{ BASE "LoadCredential=db:/etc/db\n", "LoadCredential", "db:/etc/db", 0, 4 },
-	{ BASE "LoadCredential=db:/run/secrets/db\n", "LoadCredential", "db:/run/secrets/db", 0, 4 },
+	{ BASE "LoadCredential=db:/run/secrets/db\n", "LoadCredential", "db:/run/secrets/db",
+	  0, 4 },
 	{ BASE "LoadCredential=a:/etc/shadow\n", "LoadCredential", "a:/etc/shadow", 30, 4 },
 	{ BASE "LoadCredential=a:/root/.ssh/id\n", "LoadCredential", "a:/root/.ssh/id", 30, 4 },
 	{ "[Container web]\nRootfs=/\nExec=/bin/true\n", "Rootfs", "/", 60, 2 },
@@ -187,8 +188,8 @@ static void judge__one_key__row_with_score_and_line(void **state)
 		judge(&j, judged_rows[i].text, "any ");
 		r = row(&j, judged_rows[i].key, judged_rows[i].value);
 		if (r->score != judged_rows[i].score || r->pos.line != judged_rows[i].line)
-			fail_msg("case %zu, %s=%s: score %u, line %u", i, r->key, r->value, r->score,
-				 r->pos.line);
+			fail_msg("case %zu, %s=%s: score %u, line %u", i,
+				 r->key, r->value, r->score, r->pos.line);
 		judged_done(&j);
 	}
 }
@@ -222,7 +223,8 @@ static unsigned score_of_profile(const char *text)
 #define ALLOW(names) "{\"action\":\"SCMP_ACT_ALLOW\",\"names\":[" names "]}"
 #define ALLOW_IF(names, args) \
 	"{\"action\":\"SCMP_ACT_ALLOW\",\"names\":[" names "],\"args\":[" args "]}"
-#define ARG(index, value, op) "{\"index\":" #index ",\"value\":" #value ",\"op\":\"SCMP_CMP_" op "\"}"
+#define ARG(index, value, op) \
+	"{\"index\":" #index ",\"value\":" #value ",\"op\":\"SCMP_CMP_" op "\"}"
 
 /* Calls that podd's own profile refuses, or allows only with some args, are named. */
 static void judge__profile__by_what_it_allows_beyond_podds_own(void **state)
@@ -237,15 +239,19 @@ static void judge__profile__by_what_it_allows_beyond_podds_own(void **state)
 		{ PROFILE("{\"action\":\"SCMP_ACT_ALLOW\",\"name\":\"bpf\"}"), "", ": bpf", 8 },
 		{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"architectures\":[\"SCMP_ARCH_X86_64\","
 		  "\"SCMP_ARCH_X32\"]}", "", ": SCMP_ARCH_X32", 8 },
-		{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"archMap\":[{\"architecture\":"
-		  "\"SCMP_ARCH_X86_64\",\"subArchitectures\":[\"SCMP_ARCH_X86\",\"SCMP_ARCH_X32\"]},"
-		  "{\"architecture\":\"SCMP_ARCH_S390X\",\"subArchitectures\":[\"SCMP_ARCH_S390\"]}]}",
+		{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"archMap\":["
+		  "{\"architecture\":\"SCMP_ARCH_X86_64\","
+		  "\"subArchitectures\":[\"SCMP_ARCH_X86\",\"SCMP_ARCH_X32\"]},"
+		  "{\"architecture\":\"SCMP_ARCH_S390X\","
+		  "\"subArchitectures\":[\"SCMP_ARCH_S390\"]}]}",
 		  "", ": SCMP_ARCH_X32", 8 },
 		{ PROFILE(ALLOW("\"bpf\"")), "AddCapability=BPF\n", "", 5 },
 		{ PROFILE("{\"action\":\"SCMP_ACT_ERRNO\",\"names\":[\"bpf\"]}"), "", "", 5 },
 		{ PROFILE(ALLOW("\"clone\"")), "", ": clone", 8 },
-		{ PROFILE("{\"action\":\"SCMP_ACT_ALLOW\",\"names\":[\"clone\"],\"args\":[{\"index\":0,"
-			  "\"value\":2114060288,\"valueTwo\":0,\"op\":\"SCMP_CMP_MASKED_EQ\"}]}"), "", "", 5 },
+		{ PROFILE("{\"action\":\"SCMP_ACT_ALLOW\",\"names\":[\"clone\"],"
+			  "\"args\":[{\"index\":0,\"value\":2114060288,\"valueTwo\":0,"
+			  "\"op\":\"SCMP_CMP_MASKED_EQ\"}]}"),
+		  "", "", 5 },
 		{ PROFILE(ALLOW_IF("\"personality\"", ARG(0, 8, "EQ"))), "", "", 5 },
 		{ PROFILE(ALLOW_IF("\"personality\"", ARG(0, 9, "EQ"))), "", ": personality", 8 },
 		{ PROFILE(ALLOW_IF("\"personality\"", ARG(1, 8, "EQ"))), "", ": personality", 8 },
@@ -254,21 +260,24 @@ static void judge__profile__by_what_it_allows_beyond_podds_own(void **state)
 			  "\"includes\":{\"caps\":[\"CAP_BPF\"]}}"), "", "", 5 },
 		{ PROFILE("{\"action\":\"SCMP_ACT_LOG\",\"names\":[\"ptrace\"],"
 			  "\"includes\":{\"caps\":[\"CAP_CHOWN\"]}}"), "", ": ptrace", 8 },
-		{ PROFILE(ALLOW("\"add_key\",\"bpf\",\"delete_module\",\"finit_module\",\"init_module\","
-				"\"kexec_file_load\",\"kexec_load\",\"keyctl\",\"mount\",\"open_by_handle_at\","
-				"\"perf_event_open\",\"pivot_root\",\"process_vm_writev\",\"ptrace\"")), "",
-		  ": add_key bpf delete_module finit_module init_module kexec_file_load kexec_load keyctl "
-		  "mount open_by_handle_at perf_event_open pivot_root and 2 more", 30 },
+		{ PROFILE(ALLOW("\"add_key\",\"bpf\",\"delete_module\",\"finit_module\","
+				"\"init_module\",\"kexec_file_load\",\"kexec_load\",\"keyctl\","
+				"\"mount\",\"open_by_handle_at\",\"perf_event_open\","
+				"\"pivot_root\",\"process_vm_writev\",\"ptrace\"")), "",
+		  ": add_key bpf delete_module finit_module init_module kexec_file_load "
+		  "kexec_load keyctl mount open_by_handle_at perf_event_open pivot_root "
+		  "and 2 more", 30 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		assert_int_equal(score_of_profile_with(cases[i].text, cases[i].calls, cases[i].keys),
-				 cases[i].score);
+		assert_int_equal(score_of_profile_with(cases[i].text, cases[i].calls,
+						       cases[i].keys), cases[i].score);
 }
 
 /* The score of a key whose value begins with @path. */
-static unsigned score_of_path(const char *path, const char *format, const char *key, const char *value)
+static unsigned score_of_path(const char *path, const char *format, const char *key,
+			      const char *value)
 {
 	char pod[256], whole[256];
 	struct judged j;

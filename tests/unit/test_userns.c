@@ -152,7 +152,8 @@ static void range__subordinate_ids_across_borders__all_of_them(void **state)
 	snprintf(text, sizeof(text), "a:%u:2\n", web + USERNS_RANGE - 1);
 	put(p, "subuid", text);
 	assert_int_not_equal(take(p, "new"), web);
-	put(p, "subuid", "a:18446744073709551615:18446744073709551615\nb:99999999999999999999999:1\n");
+	put(p, "subuid",
+	    "a:18446744073709551615:18446744073709551615\nb:99999999999999999999999:1\n");
 	(void)take(p, "odd");
 }
 
@@ -164,8 +165,9 @@ static void range__all_taken__said(void **state)
 
 	put(p, "subgid", "a:0:4294967295\n");
 	assert_int_equal(userns_range_take(&first, &p->registry, "web", &err), -ENOSPC);
-	assert_string_equal(err.msg, "all 2245 ranges of ids are taken: by users and /etc/subuid of the "
-				     "host, or by lines of pods that are no more in podd's file 'userns'");
+	assert_string_equal(err.msg,
+			    "all 2245 ranges of ids are taken: by users and /etc/subuid of the "
+			    "host, or by lines of pods that are no more in podd's file 'userns'");
 	assert_int_equal(faccessat(p->registry.dirfd, "userns", F_OK, 0), -1);
 }
 
@@ -197,7 +199,8 @@ static void range__ids_that_somebody_runs_with__passed_over(void **state)
 	unsigned lines_n = 0;
 
 	assert_int_equal(mkdirat(p->registry.dirfd, "17", 0700), 0);
-	snprintf(text, sizeof(text), "         0       1000          1\n         1 %10u      65535\n", web);
+	snprintf(text, sizeof(text),
+		 "         0       1000          1\n         1 %10u      65535\n", web);
 	put(p, "17/uid_map", text);
 	assert_int_equal(take(p, "web"), web);
 	assert_int_equal(unlinkat(p->registry.dirfd, "userns", 0), 0);
@@ -205,7 +208,8 @@ static void range__ids_that_somebody_runs_with__passed_over(void **state)
 	assert_int_equal(unlinkat(p->registry.dirfd, "userns", 0), 0);
 	/* As many lines as there can be. */
 	for (n = 0; n < sizeof(lines) - 40 && lines_n < 339; lines_n++)
-		n += (size_t)snprintf(lines + n, sizeof(lines) - n, "%10u %10u %10u\n", lines_n, lines_n, 1u);
+		n += (size_t)snprintf(lines + n, sizeof(lines) - n, "%10u %10u %10u\n",
+				      lines_n, lines_n, 1u);
 	(void)snprintf(lines + n, sizeof(lines) - n, "%10u %10u %10u\n", lines_n, web, 1u);
 	put(p, "17/uid_map", lines);
 	assert_int_not_equal(take(p, "web"), web);
