@@ -107,9 +107,9 @@ struct container_process {
 	int mntns_fd;
 	int cgroup_fd; /* CLONE_INTO_CGROUP */
 	bool oom_group; /* its memory.oom.group, which is off during the start */
-	/* -EBADF: the container's /dev/null. Unused with a terminal. */
+	/* -EBADF: the container's /dev/null; pipes are given to the program's user. Unused
+	 * with a terminal. */
 	int stdio[3];
-	bool lent_stdio; /* pipes are others'; else they become the program's user's */
 	bool tty;
 	unsigned short rows, cols;
 	struct board_slot *slot; /* STARTING; NULL: the exit need not be told */

@@ -391,25 +391,6 @@ static bool is_anonymous_pipe(int fd)
 	return fstatfs(fd, &fs) == 0 && fs.f_type == PIPEFS_MAGIC;
 }
 
-/*
- * So that the program can open /dev/stdout by name, whoever it is. What is lent only in the
- * direction that it has it: in a pipe of others is also what they have written.
- */
-static void let_open(const struct start *s, int fd)
-{
-	const uid_t uid = userns_host_id(s->p->userns, s->ids.uid);
-	const gid_t gid = userns_host_id(s->p->userns, s->ids.gid);
-	const bool reads = (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY;
-
-	if (!is_anonymous_pipe(fd))
-		return;
-	/* Where this fails it still has the descriptor. */
-	if (!s->p->lent_stdio)
-		(void)!fchown(fd, uid, gid);
-	else if (fchown(fd, (uid_t)-1, gid) == 0)
-		(void)fchmod(fd, reads ? 0640 : 0620);
-}
-
 static int open_stdio(struct start *s)
 {
 	if (s->p->tty)
@@ -424,8 +405,12 @@ static int open_stdio(struct start *s)
 			return err_sys(s->err, "open '/dev/null'");
 		s->stdio[i] = s->null_fd;
 	}
+	/* So that the program can open /dev/stdout by name, whoever it is. */
 	for (int i = 0; i < 3; i++)
-		let_open(s, s->stdio[i]);
+		if (is_anonymous_pipe(s->stdio[i]) &&
+		    fchown(s->stdio[i], userns_host_id(s->p->userns, s->ids.uid),
+			   userns_host_id(s->p->userns, s->ids.gid)) < 0)
+			continue; /* it still has the descriptor */
 	return 0;
 }
 

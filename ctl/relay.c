@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Pipes in place of terminals, files and sockets. */
+/* Pipes in place of what podctl was given. */
 #include "ctl/relay.h"
 
 #include <errno.h>
@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -18,7 +17,7 @@
 /* One write(2) of so much into a pipe that poll(2) calls writable does not block. */
 #define PIECE_SIZE 4096
 
-#define NULL_DEVICE makedev(1, 3)
+#define OUTPUT_SIZE 65536 /* what a pipe holds, pipe(7) */
 
 static int replace(struct relay_end *end, int fd, struct err *err)
 {
@@ -31,14 +30,11 @@ static int replace(struct relay_end *end, int fd, struct err *err)
 	return 0;
 }
 
-/* Whether the command may have a descriptor of ours as it is. */
-static bool may_have(int fd)
+static bool is_directory(int fd)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) < 0 || S_ISDIR(st.st_mode))
-		return true; /* podd refuses it */
-	return S_ISFIFO(st.st_mode) || (S_ISCHR(st.st_mode) && st.st_rdev == NULL_DEVICE);
+	return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
 static int share(struct relay_end *end, const struct relay_end *with, struct err *err)
@@ -66,21 +62,16 @@ int relay_open(struct relay *out, bool interactive, struct err *err)
 	out->unread = -EBADF;
 	for (int fd = 0; fd < 3; fd++)
 		out->ends[fd] = (struct relay_end){ fd, -EBADF };
-	if (!interactive) {
-		struct relay_end *in = &out->ends[STDIN_FILENO];
-
-		in->passed = open("/dev/null", O_RDONLY | O_CLOEXEC);
-		if (in->passed < 0)
-			return err_sys(err, "open '/dev/null'");
-	}
 	for (int fd = 0; r == 0 && fd < 3; fd++) {
-		if (out->ends[fd].passed != fd || may_have(fd))
-			continue;
+		if (is_directory(fd) && (fd != STDIN_FILENO || interactive))
+			continue; /* podd refuses it */
 		/* What comes in an order from both has it in one pipe. */
 		r = fd == STDERR_FILENO && io_same_file(STDOUT_FILENO, fd) ?
 			    share(&out->ends[fd], &out->ends[STDOUT_FILENO], err) :
 			    replace(&out->ends[fd], fd, err);
 	}
+	if (!interactive)
+		close_fd(&out->ends[STDIN_FILENO].pipe);
 	return r;
 }
 
@@ -119,7 +110,7 @@ static int write_waiting(int fd, const char *buf, size_t n)
 /* Return: 1: there may be more; 0: there is none; -errno: what it was to be written to. */
 static int carry(int from, int to, size_t most)
 {
-	char buf[PIECE_SIZE];
+	char buf[OUTPUT_SIZE];
 	ssize_t n = read(from, buf, most < sizeof(buf) ? most : sizeof(buf));
 	int r;
 
@@ -150,7 +141,7 @@ static int carry_rest(struct relay *r, struct err *err)
 
 		if (r->ends[fd].pipe >= 0)
 			(void)ioctl(r->ends[fd].pipe, FIONREAD, &n); /* cannot fail */
-		for (; ret == 0 && n > 0 && r->ends[fd].pipe >= 0; n -= PIECE_SIZE)
+		for (; ret == 0 && n > 0 && r->ends[fd].pipe >= 0; n -= OUTPUT_SIZE)
 			ret = carry_said(r, fd, (size_t)n, err);
 	}
 	return ret;
@@ -192,7 +183,7 @@ static int turn(struct relay *r, int sock, bool *answered, struct err *err)
 		return errno == EINTR ? 0 : err_sys(err, "wait for the command");
 	for (int fd = 1; ret == 0 && fd < 3; fd++)
 		if (fds[fd].revents)
-			ret = carry_said(r, fd, PIECE_SIZE, err);
+			ret = carry_said(r, fd, OUTPUT_SIZE, err);
 	carry_typed(r, fds[0].revents);
 	*answered = fds[3].revents;
 	return ret;

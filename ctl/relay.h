@@ -10,15 +10,17 @@
 /*
  * Theory of operation
  *
- * A command gets podctl's own pipes, but never a terminal: whoever has one can read what
- * is typed there, and write to it, for as long as it likes, also when podctl has ended
- * and the operator's shell reads again. Nor a file, which it could cut off, or open again
- * through /proc to read or to write; a socket, as a unit's output into the journal is; or
- * a device. For each of those the command gets a pipe instead, and podctl carries the bytes.
- * What of a file nobody has read when the command is over is put back, for who reads next.
+ * A command gets pipes of podctl's making, and podctl carries the bytes. It never has what
+ * podctl has: of a terminal it could read what is typed there, and write to it, for as long
+ * as it likes, also when podctl has ended and the operator's shell reads again; a file it
+ * could cut off, or open again through /proc to read or to write; out of a pipe take what
+ * others have written there, or have it not block for them; of a device, /dev/null too, the
+ * mode and the times are its to change if it has the host's ids.
+ * What of a file nobody has read when the command is over is put back, for who reads next;
+ * of a pipe, up to 64 KiB may be gone.
  */
 struct relay_end {
-	int passed; /* what the command gets: podctl's own, or owned and another number */
+	int passed; /* what the command gets, owned; or a directory of ours, to be refused */
 	int pipe;   /* our end, or negative: nothing is carried */
 };
 

@@ -246,7 +246,6 @@ static int spawn_session(struct pod *pod, struct session *s, const struct contro
 	p.cwd = exec->cwd ? exec->cwd : p.cwd;
 	p.user = exec->user ? exec->user : p.user;
 	memcpy(p.stdio, exec->stdio, sizeof(p.stdio));
-	p.lent_stdio = true;
 	p.tty = exec->tty;
 	p.rows = exec->rows;
 	p.cols = exec->cols;
