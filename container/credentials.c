@@ -56,6 +56,8 @@ int credentials_mount(int *out, int root_fd, struct err *err)
 	if (r == 0)
 		r = mount_open_target(&target, root_fd, CONTAINER_CREDENTIALS_PATH, S_IFDIR, err);
 	if (r == 0)
+		r = mount_check_target(target, CONTAINER_CREDENTIALS_PATH, err);
+	if (r == 0)
 		r = mount_attach(fd, target, CONTAINER_CREDENTIALS_PATH, err);
 	/* Only what is attached can be copied before Linux 6.15. */
 	if (r == 0)

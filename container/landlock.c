@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "base/fd.h"
 #include "base/sys.h"
@@ -80,7 +82,18 @@ static int add_rule(const struct ruleset *r, int fd, uint64_t rights)
 	return 0;
 }
 
-/* By the container's path; what is not there needs no rule. */
+static bool is_writable(int fd)
+{
+	struct statvfs fs;
+
+	return fstatvfs(fd, &fs) == 0 && !(fs.f_flag & ST_RDONLY);
+}
+
+/*
+ * By the container's path; what is not there needs no rule. Links that a container has made
+ * in a volume may lead the path of one below it to anywhere, so on a mount that is read-only
+ * nothing more than to read.
+ */
 static int allow(const struct ruleset *r, const char *path, uint64_t rights)
 {
 	struct open_how how = {
@@ -93,6 +106,8 @@ static int allow(const struct ruleset *r, const char *path, uint64_t rights)
 
 	if (fd < 0 && root >= 0 && errno == ENOENT)
 		return 0;
+	if (fd >= 0 && !is_writable(fd))
+		rights &= FS_READ;
 	e = fd < 0 ? -errno : add_rule(r, fd, rights);
 	if (e < 0)
 		return err_set(r->err, -e, "make a Landlock rule for '%s': %s", path, strerror(-e));

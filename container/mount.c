@@ -213,3 +213,39 @@ int mount_open_target(int *out, int root_fd, const char *path, mode_t type, stru
 	}
 	return err_sys(err, "open '%s' in the root", path);
 }
+
+static bool is_below(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	return strncmp(path, dir, n) == 0 && (!path[n] || path[n] == '/');
+}
+
+/**
+ * mount_check_target() - whether links have led a target to where none may be mounted
+ * @target_fd: of mount_open_target()
+ * @path: the target, in the pod file's words, which are checked where they are read
+ *
+ * The caller is rooted in the container's root, with podd's own /proc in it. Over that, /sys
+ * and /dev nothing of an image or a volume may lie: podd itself goes by what is there.
+ *
+ * Return: 0 or -errno with @err filled (EXDEV: it may not).
+ */
+int mount_check_target(int target_fd, const char *path, struct err *err)
+{
+	static const char *const own[] = { "/proc", "/sys", "/dev" };
+	char link[64], place[PATH_MAX];
+	bool refused;
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", target_fd);
+	n = readlink(link, place, sizeof(place) - 1);
+	if (n < 0)
+		return err_sys(err, "look where '%s' leads", path);
+	place[n] = '\0';
+	refused = strcmp(place, "/") == 0;
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		refused = refused || (is_below(place, own[i]) && !is_below(path, own[i]));
+	return refused ? err_set(err, EXDEV, "'%s' leads to '%s', which is podd's own in each container",
+				 path, place) : 0;
+}

@@ -27,3 +27,4 @@ int mount_attach(int fd, int target_fd, const char *what, struct err *err);
 
 int mount_open_dir(int *out, int root_fd, const char *path, mode_t mode, struct err *err);
 int mount_open_target(int *out, int root_fd, const char *path, mode_t type, struct err *err);
+int mount_check_target(int target_fd, const char *path, struct err *err);

@@ -346,8 +346,9 @@ static int enter_new_root(struct builder *b)
 	return 0;
 }
 
-static int attach_tmpfs(const struct builder *b, const struct container_tmpfs *t)
+static int attach_tmpfs(const struct builder *b, unsigned i)
 {
+	const struct container_tmpfs *t = &b->args->spec->tmpfs[i];
 	char size[32], mode[16], inodes[32];
 	struct mount_fs fs = {
 		.type = "tmpfs",
@@ -367,7 +368,11 @@ static int attach_tmpfs(const struct builder *b, const struct container_tmpfs *t
 	r = mount_fs_create(&fd, &fs, b->err);
 	if (r == 0)
 		r = mount_open_target(&target, b->root_fd, t->target, S_IFDIR, b->err);
-	return r < 0 ? r : mount_attach(fd, target, t->target, b->err);
+	if (r == 0)
+		r = mount_check_target(target, t->target, b->err);
+	if (r == 0)
+		r = mount_attach(fd, target, t->target, b->err);
+	return r < 0 ? err_about(b->err, r, "Tmpfs", i) : 0;
 }
 
 static int attach_volume(const struct builder *b, size_t i)
@@ -382,6 +387,8 @@ static int attach_volume(const struct builder *b, size_t i)
 	if (fstat(b->volume_fds[i], &st) < 0)
 		return err_sys(b->err, "look at the volume '%s'", v->source);
 	r = mount_open_target(&target, b->root_fd, v->target, st.st_mode & S_IFMT, b->err);
+	if (r == 0)
+		r = mount_check_target(target, v->target, b->err);
 	if (r == 0) {
 		r = mount_attach(b->volume_fds[i], target, v->target, b->err);
 		if (r == -EINVAL) /* directories fit on directories only, files on the rest */
@@ -418,7 +425,7 @@ static int attach_all(struct builder *b)
 		if (!next) /* the same target twice: the first one stands */
 			break;
 		r = at < s->volume_n ? attach_volume(b, at) :
-				       attach_tmpfs(b, &s->tmpfs[at - s->volume_n]);
+				       attach_tmpfs(b, (unsigned)(at - s->volume_n));
 		done = next;
 	}
 	return r;
@@ -472,7 +479,12 @@ static int take_owner(struct builder *b)
 
 static int mount_system(struct builder *b)
 {
-	return system_mounts(b->root_fd, b->shm_fd, b->args, b->err);
+	int r = system_mounts(b->root_fd, b->shm_fd, b->args, b->err);
+
+	if (r < 0)
+		return r;
+	b->mntns_fd = openat(b->root_fd, "proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	return b->mntns_fd < 0 ? err_sys(b->err, "open the container's mount namespace") : 0;
 }
 
 /* Should: come after the volumes, which may have given the directory that it lies in. */
@@ -490,8 +502,7 @@ static int seal_root(struct builder *b)
 	if (b->args->spec->writable == CONTAINER_WRITABLE_NO &&
 	    sys_mount_setattr(b->root_fd, "", AT_EMPTY_PATH, &read_only) < 0)
 		return err_sys(b->err, "make the root read-only");
-	b->mntns_fd = openat(b->root_fd, "proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-	return b->mntns_fd < 0 ? err_sys(b->err, "open the container's mount namespace") : 0;
+	return 0;
 }
 
 /* Volumes late: they may lie over what podd has put there. */

@@ -37,13 +37,14 @@ static const struct {
 	{ "pts/ptmx", "ptmx" },
 };
 
-/* The union of what moby, containerd and podman hide. */
+/* The union of what moby, containerd and podman hide; and locks, with files of the host. */
 static const char *const masked[] = {
 	"proc/acpi",	    "proc/asound",     "proc/interrupts",
 	"proc/kcore",	    "proc/keys",       "proc/latency_stats",
-	"proc/sched_debug", "proc/scsi",       "proc/timer_list",
-	"proc/timer_stats", "sys/dev/block",   "sys/devices/virtual/powercap",
-	"sys/firmware",	    "sys/fs/selinux",
+	"proc/locks",	    "proc/sched_debug", "proc/scsi",
+	"proc/timer_list",  "proc/timer_stats", "sys/dev/block",
+	"sys/devices/virtual/powercap",		"sys/firmware",
+	"sys/fs/selinux",
 };
 
 /* The pause is PID 1. The files of a process that is not dumpable are its user namespace's

@@ -187,9 +187,10 @@ static void mount_system(int root, int shm)
 	/* As podd hides and protects them: container/system.c. */
 	static const char *const hidden[] = {
 		"proc/acpi", "proc/asound", "proc/interrupts", "proc/kcore", "proc/keys",
-		"proc/latency_stats", "proc/sched_debug", "proc/scsi", "proc/timer_list",
-		"proc/timer_stats", "sys/dev/block", "sys/devices/virtual/powercap",
-		"sys/firmware", "sys/fs/selinux", "sys/devices/system/cpu/cpu0/thermal_throttle",
+		"proc/latency_stats", "proc/locks", "proc/sched_debug", "proc/scsi",
+		"proc/timer_list", "proc/timer_stats", "sys/dev/block",
+		"sys/devices/virtual/powercap", "sys/firmware", "sys/fs/selinux",
+		"sys/devices/system/cpu/cpu0/thermal_throttle",
 	};
 	static const char *const protected[] = { "proc/1", "proc/bus", "proc/fs", "proc/irq",
 						 "proc/sys", "proc/sysrq-trigger" };

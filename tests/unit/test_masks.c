@@ -33,8 +33,8 @@ static const char *const hidden_dirs[] = {
 };
 
 static const char *const hidden_files[] = {
-	"proc/interrupts", "proc/kcore", "proc/keys", "proc/latency_stats", "proc/sched_debug",
-	"proc/timer_list", "proc/timer_stats",
+	"proc/interrupts", "proc/kcore", "proc/keys", "proc/latency_stats", "proc/locks",
+	"proc/sched_debug", "proc/timer_list", "proc/timer_stats",
 };
 
 static const char *const read_only_dirs[] = { "proc/1", "proc/bus", "proc/fs", "proc/irq",
