@@ -332,6 +332,35 @@ static void sweep(const struct pollfd *before, unsigned n, int pidfd, const stru
 			(void)close((int)i);
 }
 
+/* A clone that another process makes for us. */
+struct birth {
+	char *stack;
+	const struct child_args *args;
+	uint64_t flags;
+	child_fn *fn;
+	void *arg;
+	pid_t pid;
+};
+
+/* Only a child's child is born in the PID namespace that its parent has joined: setns(2). */
+static int give_birth(void *arg)
+{
+	struct birth *b = arg;
+
+	b->pid = setns(b->args->namespaces_pidfd, b->args->namespaces) < 0 ?
+			 -errno :
+			 clone_on(b->stack, CHILD_STACK_SIZE, b->args, b->flags | CLONE_PARENT, b->fn,
+				  b->arg);
+	return 0;
+}
+
+static pid_t clone_elsewhere(struct birth *b)
+{
+	int r = child_call(NULL, give_birth, b);
+
+	return r < 0 ? r : b->pid;
+}
+
 /**
  * child_call_bounded() - run a function in a child that nobody has to trust
  * @args: as for child_call(); without a pidfd
@@ -354,13 +383,16 @@ child_call_bounded(const struct child_args *args, unsigned timeout_ms, child_fn 
 	cleanup_close int pidfd = -EBADF;
 	struct pollfd before[SWEEP_MAX];
 	unsigned before_n = list_open(before);
+	struct birth b;
 	bool in_time;
 	pid_t pid;
 	int r;
 
 	with.flags |= CLONE_FILES | CLONE_PIDFD;
 	with.pidfd = &pidfd;
-	pid = clone_on(stack, CHILD_STACK_SIZE, &with, with.copy ? 0 : CLONE_VM, fn, arg);
+	b = (struct birth){ stack, &with, with.copy ? 0 : CLONE_VM, fn, arg, -EINVAL };
+	pid = with.namespaces ? clone_elsewhere(&b) :
+				clone_on(stack, CHILD_STACK_SIZE, &with, b.flags, fn, arg);
 	if (pid < 0)
 		return pid;
 	in_time = wait_bounded(pidfd, with.inner_pidfd, timeout_ms);

@@ -42,6 +42,10 @@ struct child_args {
 	const int *inner_pidfd; /* of child_call_bounded(): a child that the child makes */
 	const int *kept_fd; /* and what else stays open when the child is killed; or NULL */
 	bool copy; /* of child_call_bounded() */
+	/* Of child_call_bounded(): the child is born in these namespaces (CLONE_NEW*) of that
+	 * process, so that who sees it from in there finds nothing of ours; 0: in ours. */
+	int namespaces;
+	int namespaces_pidfd;
 };
 
 typedef int child_fn(void *arg);

@@ -25,11 +25,10 @@
  * namespace when it clones the program: only then does the program become a
  * child of the pod's PID 1 once that child is gone, and outlives the caller.
  *
- *   caller  setns(PID namespace, for children only)
- *     A     joins net, ipc, uts and the container's mount namespace
+ *   caller  a child joins the pause's namespaces, and clones A as its sibling
+ *     A     born with the pause's mounts; joins the container's mount namespace
  *       B   joins the user namespace; stages of container/process.c, then execve
  *     A     exits: B's parent is the pause
- *   caller  setns(back)
  *
  * The caller needs one thread, all signals blocked and none ignored, and a
  * mount namespace of its own in which it may mount for a moment.

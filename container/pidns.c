@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Running a child as a member of the pod's PID namespace. */
+/* Running a child as a member of the pod's namespaces. */
 #include "container/pidns.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 
 #include "base/fault.h"
-#include "base/fd.h"
 
 /* A root on a slow disk or network takes its time to mount; a start is never this slow. */
 #define CHILD_TIMEOUT_MS 10000
@@ -29,28 +27,14 @@ static int run_as_member(void *arg)
 	return call->fn(call->arg);
 }
 
-/* Where podd's own children are born, for as long as it lives; to look it up takes a while. */
-static int own_namespace(void)
-{
-	static int fd = -EBADF;
-
-	if (fd < 0)
-		fd = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
-	return fd;
-}
-
 /**
- * pidns_child_call() - child_call() with the child inside a pod's PID namespace
- * @pause_pidfd: a process of that namespace
- * @args: as for child_call()
+ * pidns_child_call() - child_call() with the child inside a pod's namespaces
+ * @pause_pidfd: a process of those; negative: in ours, for what strangers shall not see
+ * @args: as for child_call_bounded()
  *
- * setns(CLONE_NEWPID) only changes where the caller's *children* are born
- * (setns(2)), so it is in force just around the clone. While it is, a thread
- * could not be made (EINVAL) and io_uring work that needs a worker would be
- * cancelled; the caller only waits for all of that time.
- *
- * The containers of the pod see the child, and a root among them may signal it:
- * see child_call_bounded(), also for what @fn may write.
+ * It is born there, with the pause's mounts, since its /proc/PID is the pod's to read:
+ * mountinfo and net would tell of the host's. The containers of the pod see the child, and
+ * a root among them may signal it: see child_call_bounded(), also for what @fn may write.
  *
  * Return: what @fn returned, or -errno with @err filled (ESRCH: the namespace's
  * PID 1 is gone; ETIMEDOUT, ECHILD: stopped or killed, mostly from inside).
@@ -59,25 +43,25 @@ int pidns_child_call(int pause_pidfd, const struct child_args *args, child_fn *f
 		     struct err *err)
 {
 	struct member_call call = { fn, arg };
-	int own = own_namespace(), r;
+	struct child_args with = args ? *args : (struct child_args){ 0 };
+	int r;
 
-	if (own < 0)
-		return err_sys(err, "open '/proc/self/ns/pid'");
-	if (setns(pause_pidfd, CLONE_NEWPID) < 0)
-		return err_sys(err, "join the pod's PID namespace");
+	if (pause_pidfd >= 0)
+		with.namespaces = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
+	with.namespaces_pidfd = pause_pidfd;
 	fault_child_begin();
-	r = child_call_bounded(args, CHILD_TIMEOUT_MS, run_as_member, &call);
+	r = child_call_bounded(&with, CHILD_TIMEOUT_MS, run_as_member, &call);
 	fault_child_wait();
-	if (setns(own, CLONE_NEWPID) < 0)
-		return err_sys(err, "return to the own PID namespace");
 	/* A namespace whose PID 1 is gone makes no more processes:
 	 * pid_namespaces(7), "the init process". */
-	if (r == -ENOMEM)
+	if (r == -ENOMEM || r == -ESRCH)
 		return err_set(err, ESRCH, "the pod's PID 1 is gone");
+	if ((r == -ETIMEDOUT || r == -ECHILD) && pause_pidfd < 0)
+		return err_set(err, -r, "podd's child was %s", r == -ECHILD ? "killed" : "too slow");
 	if (r == -ETIMEDOUT || r == -ECHILD)
 		return err_set(err, -r, "the child in the pod was %s, perhaps from inside of it",
 			       r == -ECHILD ? "killed" : "stopped");
 	if (r < 0)
-		return err_set(err, -r, "clone into the pod's PID namespace: %s", strerror(-r));
+		return err_set(err, -r, "clone into the pod's namespaces: %s", strerror(-r));
 	return r;
 }

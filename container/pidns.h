@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Running a child as a member of the pod's PID namespace. */
+/* Running a child as a member of the pod's namespaces. */
 #pragma once
 
 #include "base/child.h"

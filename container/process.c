@@ -336,7 +336,7 @@ static int become_program(void *arg)
 
 /* ------------------------------------------------------------------ child A */
 
-/* Mustn't: be later than the mount namespace: /sys is the host's here. */
+/* By the caller: /sys is the host's here. */
 static int find_labels(struct start *s)
 {
 	cleanup_close int sys = -EBADF;
@@ -347,10 +347,8 @@ static int find_labels(struct start *s)
 	return labels_check(&s->labels, s->p->spec, sys, s->err);
 }
 
-static int join_namespaces(struct start *s)
+static int join_container(struct start *s)
 {
-	if (setns(s->p->pause_pidfd, CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
-		return err_sys(s->err, "join the pod's namespaces");
 	if (setns(s->p->mntns_fd, CLONE_NEWNS) < 0)
 		return err_sys(s->err, "join the container's mount namespace");
 	return 0;
@@ -499,8 +497,7 @@ static int complete_environment(struct start *s)
 }
 
 static const struct stage preparations[] = {
-	{ "labels", find_labels, NULL },
-	{ "namespaces", join_namespaces, NULL },
+	{ "namespaces", join_container, NULL },
 	{ "user", find_identity, "User" },
 	{ "credentials", give_credentials, "LoadCredential" },
 	{ "environment", complete_environment, NULL },
@@ -658,6 +655,8 @@ int container_spawn(struct container_started *out, const struct container_proces
 		.stage = clone_stage,
 		.err = &s->told,
 	};
+	if (find_labels(s) < 0)
+		return give_up(out, s, 1, err);
 	set_oom_group(p->cgroup_fd, "0");
 	r = pidns_child_call(p->pause_pidfd, &a, prepare_and_clone, s, err);
 	if (p->oom_group)

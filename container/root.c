@@ -4,13 +4,13 @@
 /*
  * Theory of operation
  *
- * The builder is a child inside the pod's PID namespace, and works in two
- * places. First in the caller's mount namespace, where the host's paths are:
- * there it makes the overlay and copies each volume's tree, all of them
- * *detached*. Then it joins the pause's mount namespace, which holds nothing
+ * Two children work on it. The collector is in the caller's mount namespace,
+ * where the host's paths are, and seen by nobody in the pod: it makes the overlay
+ * and copies each volume's tree, all of them *detached*. The builder is a child
+ * inside the pod's namespaces. It begins in the pause's mounts, which are nothing
  * but an empty root and the pod's /dev/shm, takes a copy of that (one mount,
- * however many the host has), and attaches what it brought. From the first
- * attachment on no path of the host can be named any more.
+ * however many the host has), and attaches what was collected: no path of the
+ * host can be named where it works.
  *
  * An overlay cannot be made from detached layers before Linux 6.15
  * (clone_private_mount() wants them in the caller's namespace), so the upper
@@ -48,7 +48,7 @@ _Static_assert(sizeof("lowerdir=,upperdir=" OVERLAY_FD "/upper,workdir=" OVERLAY
 			       LOWERS_MAX * sizeof(OVERLAY_FD) <= OVERLAY_OPTIONS_MAX,
 	       "overlayfs options fit a page");
 
-/* In memory that the builder shares with the caller, as it shares the table of
+/* In memory that both share with the caller, as they share the table of
  * descriptors: all of these are closed there. */
 struct builder {
 	const struct container_root_args *args;
@@ -324,9 +324,6 @@ static int enter_new_root(struct builder *b)
 {
 	int r;
 
-	if (setns(b->args->pause_pidfd,
-		  CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS) < 0)
-		return err_sys(b->err, "join the pod's namespaces");
 	if (unshare(CLONE_NEWNS) < 0)
 		return err_sys(b->err, "make a mount namespace");
 	r = mount_clone(&b->shm_fd, AT_FDCWD, "/shm", 0, b->err);
@@ -510,7 +507,6 @@ static const struct {
 	const char *name;
 	int (*run)(struct builder *b);
 } steps[] = {
-	{ "collect", collect_from_host },
 	{ "enter", enter_new_root },
 	{ "owner", take_owner },
 	{ "system", mount_system },
@@ -529,6 +525,13 @@ static int build(struct builder *b)
 		r = steps[i].run(b);
 	}
 	return r;
+}
+
+static int collect_child(void *arg)
+{
+	umask(022);
+	fault_child("root", "collect");
+	return collect_from_host(arg) < 0 ? 1 : 0;
 }
 
 static int build_child(void *arg)
@@ -553,6 +556,23 @@ static int enter_group_and_build(void *arg)
 	return build_child(b);
 }
 
+static int call_builder(struct builder *b, struct err *err)
+{
+	/* In the container's group and a cgroup namespace with that as its root,
+	 * for /sys/fs/cgroup shows the root of whoever mounts it. */
+	const struct child_args inside = {
+		.flags = CLONE_INTO_CGROUP | CLONE_NEWCGROUP,
+		.cgroup_fd = b->args->cgroup_fd,
+		.copy = true,
+	};
+	const struct child_args outside = { .copy = true };
+	int r = pidns_child_call(b->args->pause_pidfd, &inside, build_child, b, err);
+
+	if (r == -ECHILD && !b->begun)
+		r = pidns_child_call(b->args->pause_pidfd, &outside, enter_group_and_build, b, err);
+	return r;
+}
+
 /**
  * container_root_build() - make a container's mount namespace
  * @out: receives its descriptors, O_CLOEXEC, the caller's
@@ -564,14 +584,6 @@ int container_root_build(struct container_root *out, const struct container_root
 			 struct err *err)
 {
 	struct builder *b = child_shared(sizeof(*b));
-	/* In the container's group and a cgroup namespace with that as its root,
-	 * for /sys/fs/cgroup shows the root of whoever mounts it. */
-	const struct child_args child = {
-		.flags = CLONE_INTO_CGROUP | CLONE_NEWCGROUP,
-		.cgroup_fd = args->cgroup_fd,
-		.copy = true,
-	};
-	const struct child_args outside = { .copy = true };
 	const char *given_away = NULL;
 	int sources[CONTAINER_VOLUMES_MAX], r;
 
@@ -588,9 +600,9 @@ int container_root_build(struct container_root *out, const struct container_root
 	if (r == 0)
 		r = source_keep_all(sources, b->volume_fds, err);
 	if (r == 0)
-		r = pidns_child_call(args->pause_pidfd, &child, build_child, b, err);
-	if (r == -ECHILD && !b->begun)
-		r = pidns_child_call(args->pause_pidfd, &outside, enter_group_and_build, b, err);
+		r = pidns_child_call(-EBADF, NULL, collect_child, b, err);
+	if (r == 0)
+		r = call_builder(b, err);
 	if (r == 0)
 		r = source_mark_all(sources, b->held, args->spec, &given_away, err);
 	for (size_t i = 0; i < CONTAINER_VOLUMES_MAX; i++)

@@ -3,6 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/keyctl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -175,6 +178,44 @@ static int log_in(const char *name, char *argv[])
 	return 1;
 }
 
+static bool says(int pid, const char *file, const char *word)
+{
+	static char text[256 * 1024];
+	char path[64];
+	size_t used = 0;
+	ssize_t n = 1;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
+	fd = open(path, O_RDONLY);
+	while (fd >= 0 && used < sizeof(text) - 1 &&
+	       (n = read(fd, text + used, sizeof(text) - 1 - used)) > 0)
+		used += (size_t)n;
+	text[used] = '\0';
+	(void)close(fd);
+	return strstr(text, word);
+}
+
+/* How many that come and go tell of a mount or an interface of that name, until stdin ends. */
+static int watch_neighbours(const char *mount, const char *interface)
+{
+	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
+	int own = getpid(), seen = 0, mounts = 0, interfaces = 0;
+
+	puts("watching");
+	fflush(stdout);
+	while (poll(&in, 1, 0) == 0)
+		for (int pid = own + 1; pid < own + 1000; pid++) {
+			if (kill(pid, 0) < 0 && errno == ESRCH)
+				continue;
+			seen++;
+			mounts += says(pid, "mountinfo", mount);
+			interfaces += says(pid, "net/dev", interface);
+		}
+	printf("%s %d %d\n", seen ? "seen" : "none", mounts, interfaces);
+	return 0;
+}
+
 /* Whether PID 1's limits can be set by who takes that id. */
 static int limit_init(unsigned id)
 {
@@ -237,9 +278,11 @@ int main(int argc, char *argv[])
 		return limit_init((unsigned)strtoul(argv[2], NULL, 10));
 	if (argc == 2 && strcmp(argv[1], "trace-init") == 0)
 		return trace_init();
+	if (argc == 4 && strcmp(argv[1], "neighbours") == 0)
+		return watch_neighbours(argv[2], argv[3]);
 	fprintf(stderr, "Usage: probe privileges | calls | call [i386:]NUMBER ARG... |\n"
 			"             abstract listen|connect NAME | inotify | terminals |\n"
 			"             mqueue NAME | limit-init ID | trace-init | keys [NAME] |\n"
-			"             login NAME PROGRAM ARG...\n");
+			"             login NAME PROGRAM ARG... | neighbours MOUNT INTERFACE\n");
 	return 2;
 }
