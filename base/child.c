@@ -347,10 +347,11 @@ static int give_birth(void *arg)
 {
 	struct birth *b = arg;
 
-	b->pid = setns(b->args->namespaces_pidfd, b->args->namespaces) < 0 ?
-			 -errno :
-			 clone_on(b->stack, CHILD_STACK_SIZE, b->args, b->flags | CLONE_PARENT, b->fn,
-				  b->arg);
+	if (setns(b->args->namespaces_pidfd, b->args->namespaces) < 0)
+		b->pid = -errno;
+	else
+		b->pid = clone_on(b->stack, CHILD_STACK_SIZE, b->args, b->flags | CLONE_PARENT,
+				  b->fn, b->arg);
 	return 0;
 }
 

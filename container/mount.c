@@ -246,6 +246,8 @@ int mount_check_target(int target_fd, const char *path, struct err *err)
 	refused = strcmp(place, "/") == 0;
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
 		refused = refused || (is_below(place, own[i]) && !is_below(path, own[i]));
-	return refused ? err_set(err, EXDEV, "'%s' leads to '%s', which is podd's own in each container",
-				 path, place) : 0;
+	if (!refused)
+		return 0;
+	return err_set(err, EXDEV, "'%s' leads to '%s', which is podd's own in each container", path,
+		       place);
 }

@@ -47,7 +47,8 @@ int pidns_child_call(int pause_pidfd, const struct child_args *args, child_fn *f
 	int r;
 
 	if (pause_pidfd >= 0)
-		with.namespaces = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
+		with.namespaces = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC |
+				  CLONE_NEWUTS;
 	with.namespaces_pidfd = pause_pidfd;
 	fault_child_begin();
 	r = child_call_bounded(&with, CHILD_TIMEOUT_MS, run_as_member, &call);
@@ -56,11 +57,13 @@ int pidns_child_call(int pause_pidfd, const struct child_args *args, child_fn *f
 	 * pid_namespaces(7), "the init process". */
 	if (r == -ENOMEM || r == -ESRCH)
 		return err_set(err, ESRCH, "the pod's PID 1 is gone");
-	if ((r == -ETIMEDOUT || r == -ECHILD) && pause_pidfd < 0)
-		return err_set(err, -r, "podd's child was %s", r == -ECHILD ? "killed" : "too slow");
-	if (r == -ETIMEDOUT || r == -ECHILD)
-		return err_set(err, -r, "the child in the pod was %s, perhaps from inside of it",
-			       r == -ECHILD ? "killed" : "stopped");
+	if (r == -ECHILD)
+		return err_set(err, ECHILD, pause_pidfd < 0 ? "podd's child was killed" :
+			       "the child in the pod was killed, perhaps from inside of it");
+	if (r == -ETIMEDOUT)
+		return err_set(err, ETIMEDOUT, pause_pidfd < 0 ? "podd's child took too long" :
+			       "the child in the pod was stopped from inside of it, or had too "
+			       "little CPU time or memory (CPUQuota=, MemoryHigh=)");
 	if (r < 0)
 		return err_set(err, -r, "clone into the pod's namespaces: %s", strerror(-r));
 	return r;

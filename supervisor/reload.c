@@ -186,9 +186,11 @@ static void tell(struct pod *pod, const struct member *m, enum pod_event_type ty
 }
 
 /*
- * Tell each one what it is to do. An edit that is taken back is that of what the last root
- * was made of, so who does not run is also told by @redefined: a set of places. By place: telling one may take it, or another
+ * Tell each one what it is to do. By place: telling one may take it, or another
  * one, out of the order. A pod that ends meanwhile refuses the rest.
+ *
+ * After an edit that is taken back the file says again what the last root was made of:
+ * who does not run is told by @redefined, a set of places.
  */
 static void tell_all(struct pod *pod, bool restart_outdated, uint32_t redefined)
 {

@@ -123,7 +123,8 @@ static void compile__keyctl__only_an_empty_session_keyring(void **state)
 	(void)state;
 	for (uint64_t command = 0; command < 64; command++)
 		assert_int_equal(ask(own_filter_all(), arch, SYS_keyctl, command),
-				 command == KEYCTL_JOIN_SESSION_KEYRING ? SECCOMP_RET_ALLOW : REFUSED);
+				 command == KEYCTL_JOIN_SESSION_KEYRING ? SECCOMP_RET_ALLOW :
+									  REFUSED);
 }
 
 static void needed__default__nothing(void **state)
