@@ -8,10 +8,13 @@
 /*
  * Theory of operation
  *
- * podd's own profile is the measure: whatever a rule of the file allows, and no rule of
- * podd's does, is beyond it. A rule with args counts as allowed by podd's when that has
- * the same ones; whether others let less through is not worked out. A rule that an earlier
- * one of the file overrules counts all the same.
+ * podd's own profile is the measure: whatever a rule of the file allows, and podd's does
+ * not, is beyond it. In both the first rule whose args match decides, as podd reads them:
+ * where podd's own denies some args of a call before it allows the call, a rule of the
+ * file is within it when it matches none of these, or an earlier one of the file
+ * denies them. A rule with args is within another when each of its args is
+ * that one's, or is a value or a mask that fits; more is not worked out, and counts as
+ * beyond.
  */
 #define SECURITY_CALLS_SIZE 160
 

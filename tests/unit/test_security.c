@@ -226,6 +226,15 @@ static unsigned score_of_profile(const char *text)
 #define ARG(index, value, op) \
 	"{\"index\":" #index ",\"value\":" #value ",\"op\":\"SCMP_CMP_" op "\"}"
 
+#define DENY(names) "{\"action\":\"SCMP_ACT_ERRNO\",\"names\":[" names "]}"
+#define DENY_AS(names, number) \
+	"{\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":" #number ",\"names\":[" names "]}"
+#define DENY_IF(names, args) \
+	"{\"action\":\"SCMP_ACT_ERRNO\",\"names\":[" names "],\"args\":[" args "]}"
+#define MASKED(index, value) \
+	"{\"index\":" #index ",\"value\":4294967295,\"valueTwo\":" #value "," \
+	"\"op\":\"SCMP_CMP_MASKED_EQ\"}"
+
 /* Calls that podd's own profile refuses, or allows only with some args, are named. */
 static void judge__profile__by_what_it_allows_beyond_podds_own(void **state)
 {
@@ -260,6 +269,37 @@ static void judge__profile__by_what_it_allows_beyond_podds_own(void **state)
 			  "\"includes\":{\"caps\":[\"CAP_BPF\"]}}"), "", "", 5 },
 		{ PROFILE("{\"action\":\"SCMP_ACT_LOG\",\"names\":[\"ptrace\"],"
 			  "\"includes\":{\"caps\":[\"CAP_CHOWN\"]}}"), "", ": ptrace", 8 },
+		/* One rule does not apply, or is within podd's own; the next is not. */
+		{ PROFILE("{\"action\":\"SCMP_ACT_ALLOW\",\"names\":[\"mount\"],"
+			  "\"includes\":{\"caps\":[\"CAP_SYS_ADMIN\"]}}," ALLOW("\"mount\"")), "",
+		  ": mount", 8 },
+		{ PROFILE(ALLOW_IF("\"socket\"", ARG(0, 1, "EQ")) "," ALLOW("\"socket\"")), "",
+		  ": socket", 8 },
+		{ PROFILE(DENY("\"mount\"") "," ALLOW("\"mount\"")), "", ": mount", 8 },
+		{ PROFILE(DENY_AS("\"mount\"", 38) "," ALLOW("\"mount\"")), "", "", 5 },
+		{ PROFILE(ALLOW("\"mount\"") "," DENY_AS("\"mount\"", 38)), "", ": mount", 8 },
+		/* What podd's own denies of a call, the file must deny before. */
+		{ PROFILE(ALLOW("\"ioctl\",\"socketcall\"")), "", ": ioctl socketcall", 11 },
+		{ PROFILE(ALLOW_IF("\"ioctl\"", ARG(1, 21505, "EQ"))), "", "", 5 },
+		{ PROFILE(ALLOW_IF("\"ioctl\"", ARG(1, 21522, "EQ"))), "", ": ioctl", 8 },
+		{ PROFILE(ALLOW_IF("\"socketcall\"", ARG(0, 3, "EQ"))), "", "", 5 },
+		{ PROFILE(DENY_IF("\"ioctl\"", MASKED(1, 21522) "," MASKED(1, 21532)) ","
+			  ALLOW("\"ioctl\"")), "", "", 5 },
+		{ PROFILE(DENY_IF("\"ioctl\"", MASKED(1, 21522)) "," ALLOW("\"ioctl\"")), "",
+		  ": ioctl", 8 },
+		{ PROFILE(ALLOW("\"ioctl\"") ","
+			  DENY_IF("\"ioctl\"", MASKED(1, 21522) "," MASKED(1, 21532))), "",
+		  ": ioctl", 8 },
+		{ PROFILE(DENY_IF("\"ioctl\"", ARG(1, 21522, "EQ") "," ARG(1, 21532, "EQ")) ","
+			  ALLOW("\"ioctl\"")), "", ": ioctl", 8 }, /* CVE-2019-10063 */
+		{ PROFILE(ALLOW_IF("\"socket\"", ARG(0, 16, "EQ"))), "", ": socket", 8 },
+		{ PROFILE(ALLOW_IF("\"socket\"", ARG(0, 16, "EQ"))),
+		  "AddCapability=AUDIT_WRITE\n", "", 5 },
+		{ PROFILE(ALLOW_IF("\"socket\"", ARG(0, 16, "EQ") "," ARG(2, 0, "EQ"))), "", "", 5 },
+		{ PROFILE(DENY_IF("\"socket\"", MASKED(0, 16) "," MASKED(2, 9)) ","
+			  ALLOW_IF("\"socket\"", ARG(0, 2, "EQ") "," ARG(0, 16, "EQ"))), "", "", 5 },
+		{ PROFILE(ALLOW_IF("\"clone\"", "{\"index\":1,\"value\":2114060288,"
+			  "\"valueTwo\":0,\"op\":\"SCMP_CMP_MASKED_EQ\"}")), "", ": clone", 8 },
 		{ PROFILE(ALLOW("\"add_key\",\"bpf\",\"delete_module\",\"finit_module\","
 				"\"init_module\",\"kexec_file_load\",\"kexec_load\",\"keyctl\","
 				"\"mount\",\"open_by_handle_at\",\"perf_event_open\","
@@ -273,6 +313,24 @@ static void judge__profile__by_what_it_allows_beyond_podds_own(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
 		assert_int_equal(score_of_profile_with(cases[i].text, cases[i].calls,
 						       cases[i].keys), cases[i].score);
+}
+
+static void judge__podds_own_profile_as_a_file__nothing_beyond_it(void **state)
+{
+	static const char *const keys[] = { "", "AddCapability=AUDIT_WRITE NET_RAW BPF\n",
+					    "AddCapability=all\n", "DropCapability=all\n" };
+	char here[PATH_MAX], pod[PATH_MAX + 256], path[PATH_MAX + 64];
+	struct judged j;
+
+	(void)state;
+	assert_non_null(getcwd(here, sizeof(here)));
+	snprintf(path, sizeof(path), "%s/seccomp/default.json", here);
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+		snprintf(pod, sizeof(pod), BASE "SeccompProfile=%s\n%s", path, keys[i]);
+		judge(&j, pod, "any");
+		assert_int_equal(row(&j, "SeccompProfile", path)->score, 5);
+		judged_done(&j);
+	}
 }
 
 /* The score of a key whose value begins with @path. */
@@ -399,6 +457,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(judge__one_key__row_with_score_and_line),
 		cmocka_unit_test(judge__profile__by_what_it_allows_beyond_podds_own),
+		cmocka_unit_test(judge__podds_own_profile_as_a_file__nothing_beyond_it),
 		cmocka_unit_test(judge__links__by_what_they_lead_to),
 		cmocka_unit_test(judge__profile__by_what_it_does_with_what_it_does_not_name),
 		cmocka_unit_test(judge__policy_of_the_host__is_in_force),
