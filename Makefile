@@ -126,7 +126,8 @@ $(BUILD)/tests/%: tests/%.c $(CTL_OBJ) $(BUILD)/libpodd.a
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(CTL_OBJ) $(BUILD)/libpodd.a \
 		-lcmocka $(LDLIBS)
 
-$(BUILD)/tests/unit/test_seccomp $(BUILD)/tests/unit/test_own_filter $(BUILD)/fuzz_seccomp: LDLIBS += $(SECCOMP_LIBS)
+$(BUILD)/tests/unit/test_seccomp $(BUILD)/tests/unit/test_recording \
+$(BUILD)/tests/unit/test_own_filter $(BUILD)/fuzz_seccomp: LDLIBS += $(SECCOMP_LIBS)
 
 # Static, for roots that have no libc.
 STATIC_TOOLS := $(foreach t,probe libc attacker prober,$(BUILD)/tests/integration/$t)

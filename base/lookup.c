@@ -41,7 +41,7 @@ static int open_plain(int at, const char *path, int flags)
 {
 	struct open_how how = {
 		.flags = (uint64_t)(flags | O_CLOEXEC),
-		.mode = flags & O_CREAT ? 0644 : 0,
+		.mode = flags & O_CREAT ? 0600 : 0,
 		.resolve = RESOLVE_NO_SYMLINKS,
 	};
 	int fd = sys_openat2(at, path, &how);

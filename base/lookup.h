@@ -24,7 +24,7 @@
 struct lookup {
 	const char *path; /* absolute */
 	const char *what; /* for errors: "open", "device" ... */
-	int flags;	  /* of open(2); O_CLOEXEC comes along, and mode 0644 with O_CREAT */
+	int flags;	  /* of open(2); O_CLOEXEC comes along, and mode 0600 with O_CREAT */
 };
 
 int lookup_open(int *out, const struct lookup *l, struct err *err);

@@ -18,11 +18,13 @@
 #include "seccomp/own_calls.h"
 #include "seccomp/profile.h"
 #include "seccomp/record.h"
+#include "seccomp/recording.h"
 
 /*
  * Theory of operation
  *
  *   podd-seccomp compile CAPS <FILE   the program of a profile, as seccomp(2) takes it
+ *   podd-seccomp check CAPS <FILE     the same, if it is one that a recorder can add to
  *   podd-seccomp default CAPS         that of podd's own profile, which is in here
  *   podd-seccomp record               answers for a container, see seccomp/record.c
  *   podd-seccomp header               the same without capabilities, as C
@@ -93,15 +95,25 @@ static int read_input(char **out, size_t *n, struct err *err)
 	return got < 0 ? err_sys(err, "read the profile") : 0;
 }
 
-static int build(struct seccomp_program *p, uint64_t *seen, const char *text, size_t n,
-		 uint64_t capabilities, struct err *err)
+/* What is built. */
+struct input {
+	const char *text;
+	size_t n;
+	uint64_t capabilities;
+	bool is_recording;
+};
+
+static int build(struct seccomp_program *p, uint64_t *seen, const struct input *in,
+		 struct err *err)
 {
 	struct seccomp_profile *profile = NULL;
 	struct seccomp_target target;
-	int r = seccomp_target_here(&target, capabilities, err);
+	int r = seccomp_target_here(&target, in->capabilities, err);
 
 	if (r == 0)
-		r = seccomp_profile_parse(&profile, text, n, &target, err);
+		r = seccomp_profile_parse(&profile, in->text, in->n, &target, err);
+	if (r == 0 && in->is_recording)
+		r = recording_check(profile, err);
 	if (r == 0)
 		r = seccomp_compile(p, profile, err);
 	if (r == 0)
@@ -163,8 +175,8 @@ static int fail(const struct err *err)
 
 static int usage(void)
 {
-	fprintf(stderr, "Usage: podd-seccomp compile CAPS <FILE | default CAPS | header | own | "
-			"record <>SOCKET >>FILE\n");
+	fprintf(stderr, "Usage: podd-seccomp compile|check CAPS <FILE | default CAPS | header | "
+			"own | record <>SOCKET >>FILE\n");
 	return 2;
 }
 
@@ -191,11 +203,13 @@ int main(int argc, char *argv[])
 {
 	static struct seccomp_program program;
 	bool header = argc == 2 && strcmp(argv[1], "header") == 0;
-	bool file = argc == 3 && strcmp(argv[1], "compile") == 0;
-	size_t n = (size_t)(default_profile_end - default_profile);
-	uint64_t capabilities = 0, seen = 0;
-	cleanup_free char *input = NULL;
+	bool check = argc == 3 && strcmp(argv[1], "check") == 0;
+	bool file = check || (argc == 3 && strcmp(argv[1], "compile") == 0);
+	struct input in = { default_profile, (size_t)(default_profile_end - default_profile),
+			    .is_recording = check };
+	cleanup_free char *text = NULL;
 	struct err err = { 0 };
+	uint64_t seen = 0;
 	int r = 0;
 
 	if (argc == 2 && strcmp(argv[1], "record") == 0)
@@ -205,13 +219,15 @@ int main(int argc, char *argv[])
 	if (!header && !file && (argc != 3 || strcmp(argv[1], "default") != 0))
 		return usage();
 	if (!header) {
-		capabilities = strtoull(argv[2], NULL, 16);
+		in.capabilities = strtoull(argv[2], NULL, 16);
 		r = give_up_privileges(CPU_SECONDS, &err);
 	}
-	if (r == 0 && file)
-		r = read_input(&input, &n, &err);
+	if (r == 0 && file) {
+		r = read_input(&text, &in.n, &err);
+		in.text = text;
+	}
 	if (r == 0)
-		r = build(&program, &seen, file ? input : default_profile, n, capabilities, &err);
+		r = build(&program, &seen, &in, &err);
 	if (r == 0 && header)
 		return print_header(&program, seen);
 	if (r == 0)

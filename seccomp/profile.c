@@ -351,6 +351,7 @@ static int read_condition(struct reader *r, const char *at, json_t *object, stru
 	*out = (struct condition){ 0 };
 	if (!object)
 		return 0;
+	r->profile->conditional |= json_object_size(object) > 0;
 	e = check_keys(r, at, object, keys);
 	if (e == 0)
 		e = get_list(r, at, object, "caps", &caps);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <linux/filter.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -63,6 +64,7 @@ struct seccomp_profile {
 	struct seccomp_rule *rules;
 	size_t rule_n;
 	uint64_t capabilities_seen; /* that includes or excludes name */
+	bool conditional; /* some rules have includes or excludes, of whatever */
 };
 
 /* For whom a profile is read. */

@@ -31,16 +31,23 @@
  * of the socket closes, and when the last listener has ended as well, so does this.
  *
  * The profile is written each time that no listener is left, as the sum of what is in
- * the file and what was called: another recorder may have written there.
+ * the file and what was called: another recorder may have written there. The lock is
+ * of those who write; when somebody else holds it, it is tried again for some time, and
+ * with the next end: calls are answered meanwhile.
  * clone3 is answered with ENOSYS, as podd's own profile does, so that a libc uses clone,
  * whose flags a filter can see.
  */
-#define LISTENERS_MAX  64
+#define LISTENERS_MAX 64
+#define TRIES_MAX     20 /* 2 s, while podd waits for 5 */
+#define TRY_EVERY_MS  100
+
 struct recorder {
 	struct pollfd fds[1 + LISTENERS_MAX]; /* the socket first */
 	size_t n;
 	struct recording *what;
 	int out_fd;
+	bool unwritten; /* what was recorded up to the last end */
+	unsigned tries;	/* to write it before the next end */
 };
 
 /* ------------------------------------------------------------------- the file */
@@ -60,19 +67,23 @@ static int merge_file(struct recording *w, int fd, struct err *err)
 		return r;
 	r = seccomp_profile_parse(&p, text, (size_t)n, &target, err);
 	if (r == 0)
+		r = recording_check(p, err); /* somebody may have put another one there */
+	if (r == 0)
 		recording_merge(w, p);
 	seccomp_profile_free(p);
 	return r;
 }
 
+/* Whoever can read it can hold its lock: never waits, and leaves it @r->unwritten then. */
 static int write_file(struct recorder *r, struct err *err)
 {
 	char *text = NULL;
 	size_t n;
 	int e;
 
-	if (flock(r->out_fd, LOCK_EX) < 0)
-		return err_sys(err, "lock the profile");
+	if (flock(r->out_fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? 0 : err_sys(err, "lock the profile");
+	r->unwritten = false;
 	e = merge_file(r->what, r->out_fd, err);
 	if (e == 0)
 		text = recording_profile(r->what);
@@ -144,9 +155,14 @@ static void take_listener(struct recorder *r)
 static int turn(struct recorder *r, struct err *err)
 {
 	size_t before = r->n;
+	int n = poll(r->fds, r->n, r->unwritten && r->tries ? TRY_EVERY_MS : -1);
 
-	if (poll(r->fds, r->n, -1) < 0)
+	if (n < 0)
 		return errno == EINTR ? 0 : err_sys(err, "poll");
+	if (n == 0) {
+		r->tries--;
+		return write_file(r, err);
+	}
 	for (size_t i = r->n; i-- > 1;) {
 		if (r->fds[i].revents & POLLIN)
 			answer(r, r->fds[i].fd);
@@ -157,7 +173,11 @@ static int turn(struct recorder *r, struct err *err)
 	}
 	if (r->fds[0].revents)
 		take_listener(r);
-	return before > 1 && r->n == 1 ? write_file(r, err) : 0;
+	if (before == 1 || r->n > 1)
+		return 0;
+	r->unwritten = true;
+	r->tries = TRIES_MAX;
+	return write_file(r, err);
 }
 
 /**
@@ -180,8 +200,10 @@ int seccomp_record(int socket_fd, int out_fd, struct err *err)
 	}
 	*r = (struct recorder){ .n = 1, .what = w, .out_fd = out_fd };
 	r->fds[0] = (struct pollfd){ .fd = socket_fd, .events = POLLIN };
-	while (e == 0 && (r->fds[0].fd >= 0 || r->n > 1))
+	while (e == 0 && (r->fds[0].fd >= 0 || r->n > 1 || (r->unwritten && r->tries)))
 		e = turn(r, err);
+	if (e == 0 && r->unwritten)
+		e = err_set(err, EAGAIN, "the profile is locked by somebody else");
 	recording_free(w);
 	free(r);
 	return e;

@@ -17,6 +17,8 @@
 #define NAMESPACES     0x7e020000u /* CLONE_NEW* of clone(2) */
 #define TERMINAL_PUSH  0x5412u     /* TIOCSTI */
 #define TERMINAL_LINUX 0x541cu     /* TIOCLINUX */
+#define FAMILY_NETLINK 16u         /* AF_NETLINK */
+#define PROTOCOL_AUDIT 9u          /* NETLINK_AUDIT */
 
 /* A call of which the first argument decides. */
 struct values {
@@ -35,8 +37,8 @@ struct recording {
 	size_t abi_n;
 	char *names[NUMBERS_MAX];
 	size_t name_n;
-	struct values values[2];
-	bool namespaces, terminal; /* were made; was pushed into */
+	struct values values[3];
+	bool namespaces, terminal, audit; /* were made; was pushed into; was spoken to */
 };
 
 /**
@@ -51,6 +53,7 @@ struct recording *recording_new(void)
 	if (w) {
 		w->values[0].call = "socket";
 		w->values[1].call = "personality";
+		w->values[2].call = "socketcall"; /* 32-bit x86: 1 is socket, of any family */
 	}
 	return w;
 }
@@ -129,6 +132,9 @@ void recording_note(struct recording *w, const struct seccomp_data *data)
 	if (!calls || number >= NUMBERS_MAX)
 		return;
 	name = calls->used[number] ? NULL : seccomp_call_name(abi, number, buf);
+	w->audit |= name && strcmp(name, "socket") == 0 &&
+		    (uint32_t)data->args[0] == FAMILY_NETLINK &&
+		    (uint32_t)data->args[2] == PROTOCOL_AUDIT;
 	if (name && !note_value(w, name, (uint32_t)data->args[0])) {
 		calls->used[number] = strcmp(name, "clone") != 0 && strcmp(name, "ioctl") != 0;
 		note_name(w, name);
@@ -185,6 +191,27 @@ static void add_terminal(json_t *rules)
 	(void)json_array_append_new(rules, allow("ioctl", NULL));
 }
 
+static bool has_netlink(const struct recording *w)
+{
+	const struct values *sockets = &w->values[0];
+	bool found = false;
+
+	for (size_t i = 0; i < sockets->n; i++)
+		found |= sockets->seen[i] == FAMILY_NETLINK;
+	for (size_t i = 0; i < w->name_n; i++)
+		found |= strcmp(w->names[i], sockets->call) == 0;
+	return found;
+}
+
+/* As podd's own profile: as if the kernel had none. */
+static void add_audit(json_t *rules)
+{
+	(void)json_array_append_new(rules, json_pack(
+		"{s:[s], s:s, s:i, s:[o,o]}", "names", "socket", "action", "SCMP_ACT_ERRNO",
+		"errnoRet", EPROTONOSUPPORT, "args", masked(0, UINT32_MAX, FAMILY_NETLINK),
+		masked(2, UINT32_MAX, PROTOCOL_AUDIT)));
+}
+
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
@@ -195,6 +222,8 @@ static json_t *rules_of(struct recording *w)
 	json_t *rules = json_array(), *names = json_array();
 
 	qsort(w->names, w->name_n, sizeof(w->names[0]), by_name);
+	if (!w->audit && has_netlink(w))
+		add_audit(rules); /* before all that allows it */
 	(void)json_array_append_new(rules, json_pack("{s:o, s:s}", "names", names, "action",
 						     "SCMP_ACT_ALLOW"));
 	for (size_t i = 0; i < w->name_n; i++) {
@@ -233,24 +262,100 @@ char *recording_profile(struct recording *w)
 	return text;
 }
 
+/* ------------------------------------------------------------- a profile that is there */
+
+static bool is_masked(const struct seccomp_arg *a, unsigned index, uint64_t mask, uint64_t value)
+{
+	return a->index == index && a->op == SECCOMP_OP_MASKED_EQ && a->mask == mask &&
+	       a->value == value;
+}
+
+/* What the rules that recording_profile() writes are to merge(). */
+enum form { FOREIGN, BARE, VALUE, NO_NAMESPACES, NO_PUSH, NO_LINUX, NO_AUDIT };
+
+static enum form form_of_bound(const struct seccomp_rule *rule)
+{
+	const struct seccomp_arg *a = rule->args;
+
+	if (strcmp(rule->name, "ioctl") == 0 && rule->arg_n == 1 &&
+	    rule->action == (SECCOMP_RET_ERRNO | EPERM))
+		return is_masked(a, 1, UINT32_MAX, TERMINAL_PUSH)  ? NO_PUSH :
+		       is_masked(a, 1, UINT32_MAX, TERMINAL_LINUX) ? NO_LINUX :
+								     FOREIGN;
+	return strcmp(rule->name, "socket") == 0 && rule->arg_n == 2 &&
+	       rule->action == (SECCOMP_RET_ERRNO | EPROTONOSUPPORT) &&
+	       is_masked(&a[0], 0, UINT32_MAX, FAMILY_NETLINK) &&
+	       is_masked(&a[1], 2, UINT32_MAX, PROTOCOL_AUDIT) ? NO_AUDIT : FOREIGN;
+}
+
+static enum form form_of(const struct seccomp_rule *rule)
+{
+	const struct seccomp_arg *a = rule->args;
+
+	if (rule->action != SECCOMP_RET_ALLOW)
+		return form_of_bound(rule);
+	if (rule->arg_n == 0)
+		return BARE;
+	if (rule->arg_n > 1)
+		return FOREIGN;
+	if (strcmp(rule->name, "clone") == 0)
+		return is_masked(a, 0, NAMESPACES, 0) ? NO_NAMESPACES : FOREIGN;
+	return a->index == 0 && a->op == SECCOMP_OP_EQ && a->value <= UINT32_MAX &&
+	       (strcmp(rule->name, "socket") == 0 || strcmp(rule->name, "personality") == 0 ||
+		strcmp(rule->name, "socketcall") == 0) ? VALUE : FOREIGN;
+}
+
+/**
+ * recording_check() - whether a profile is one that a recorder can add to
+ *
+ * Return: 0, or -EINVAL with @err saying what it has that none writes.
+ */
+int recording_check(const struct seccomp_profile *p, struct err *err)
+{
+	static const char none[] = "that no recorder writes: name another file";
+
+	if (p->default_action != (SECCOMP_RET_ERRNO | EPERM))
+		return err_set(err, EINVAL, "it has a defaultAction (not ERRNO with EPERM) %s",
+			       none);
+	if (p->conditional)
+		return err_set(err, EINVAL, "it has includes or excludes %s", none);
+	for (size_t i = 0; i < p->rule_n; i++) {
+		const struct seccomp_rule *rule = &p->rules[i];
+
+		if (form_of(rule) == FOREIGN)
+			return err_set(err, EINVAL, "it has %s for '%s' %s",
+				       rule->action == SECCOMP_RET_ALLOW ? "args" : "an action",
+				       rule->name, none);
+	}
+	return 0;
+}
+
 /**
  * recording_merge() - what a profile lets through was called, too
+ * @p: that recording_check() has passed
  */
 void recording_merge(struct recording *w, const struct seccomp_profile *p)
 {
+	bool before[NO_AUDIT + 1] = { false }; /* a bound stands before what it bounds */
 	struct abi_calls *calls;
 
 	for (size_t i = 0; i < p->abi_n; i++)
 		note_abi(w, p->abis[i], &calls);
 	for (size_t i = 0; i < p->rule_n; i++) {
 		const struct seccomp_rule *rule = &p->rules[i];
-		bool bare = rule->arg_n == 0, clone = strcmp(rule->name, "clone") == 0;
+		enum form form = form_of(rule);
+		bool bare = form == BARE, is_socket = strcmp(rule->name, "socket") == 0;
 
+		before[form] = true;
 		if (rule->action != SECCOMP_RET_ALLOW)
 			continue;
-		if (!bare && note_value(w, rule->name, (uint32_t)rule->args[0].value))
-			continue;
-		note_name(w, rule->name);
-		w->namespaces |= clone && bare;
+		w->namespaces |= bare && strcmp(rule->name, "clone") == 0;
+		w->terminal |= bare && strcmp(rule->name, "ioctl") == 0 &&
+			       !(before[NO_PUSH] && before[NO_LINUX]);
+		w->audit |= is_socket && !before[NO_AUDIT] &&
+			    (bare || rule->args[0].value == FAMILY_NETLINK);
+		if (form != VALUE ||
+		    !note_value(w, rule->name, (uint32_t)rule->args[0].value))
+			note_name(w, rule->name);
 	}
 }

@@ -157,8 +157,10 @@ static int compile(struct container_seccomp *s, int in_fd, uint64_t capabilities
 	struct output out = { -EBADF, bytes, 0, PROGRAM_BYTES_MAX + 1 };
 	struct output said = { -EBADF, text, 0, sizeof(text) - 1 };
 	struct run run = { .in_fd = in_fd, .out_fd = -EBADF, .err_fd = -EBADF };
-	char *argv[] = { (char *)"podd-seccomp", (char *)(s->path ? "compile" : "default"), caps,
-			 NULL };
+	const char *verb = s->mode == CONTAINER_SECCOMP_AUDIT ? "check" :
+			   s->path			      ? "compile" :
+								"default";
+	char *argv[] = { (char *)"podd-seccomp", (char *)verb, caps, NULL };
 	int r;
 
 	snprintf(caps, sizeof(caps), "%" PRIx64, capabilities);
@@ -225,10 +227,10 @@ static int copy_file(struct container_seccomp *s, struct err *err)
 	return r < 0 ? err_wrap(err, r, "seccomp profile '%s'", s->path) : r;
 }
 
-/* What is recorded is added to a profile that is there: is it one? */
+/* What is recorded is added to a profile that is there: is it one that it can be added to? */
 static int check_audit(const struct container_seccomp *s, struct err *err)
 {
-	struct container_seccomp scratch = { .path = s->path };
+	struct container_seccomp scratch = { .mode = s->mode, .path = s->path };
 	struct stat st = { .st_size = 0 };
 	cleanup_close int fd = -EBADF;
 	int r = recorder_check(s->path, err);

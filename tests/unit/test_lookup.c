@@ -165,7 +165,7 @@ static void lookup_open__made_on_the_way__where_the_link_leads(void **state)
 	assert_true(fd >= 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC);
 	close(fd);
 	assert_int_equal(stat("a/b/new", &st), 0);
-	assert_int_equal(st.st_mode & 07777, 0644);
+	assert_int_equal(st.st_mode & 07777, 0600);
 }
 
 static void lookup_open__links_of_others__refused_by_name(void **state)
