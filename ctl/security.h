@@ -19,7 +19,7 @@
  * a pod is its most exposed container's: they share the network and each other's signals.
  *
  * Of the host it looks only at what the file names: a profile of system calls, where the
- * links of a volume, root or device lead to, and what node that is.
+ * links of a volume, root, device or credential lead to, and what node that is.
  *
  * The words for an exposure and their bounds are those of systemd-analyze(1).
  */

@@ -30,6 +30,9 @@ static const struct {
 	{ "/boot", 90, 5, "the kernel that is booted next" },
 	{ "/etc/shadow", 90, 30, "the host's passwords" },
 	{ "/etc/gshadow", 90, 30, "the host's passwords" },
+	{ "/etc/shadow-", 90, 30, "the host's passwords, as they were" },
+	{ "/etc/gshadow-", 90, 30, "the host's passwords, as they were" },
+	{ "/etc/security/opasswd", 90, 30, "the host's passwords, as they were" },
 	{ "/etc/ssh", 90, 30, "keys of the host" },
 	{ "/etc", 90, 30, "the host's settings and passwords" },
 	{ "/root", 90, 30, "files of the host's root" },
@@ -130,9 +133,17 @@ unsigned security_place(const char *path, bool read_only, const char **about)
 unsigned security_secret(const char *path, const char **about)
 {
 	static const char *const kept[] = { "/etc", "/run", "/var/run", "/home" };
+	static const char *const keys[] = { "/home/*/.ssh", "/home/*/.ssh/*", "/home/*/.gnupg",
+					    "/home/*/.gnupg/*" };
 	unsigned score = security_place(path, true, about);
 	struct stat st;
 
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (fnmatch(keys[i], path, 0) != 0) /* '*' is all that is below, too */
+			continue;
+		*about = "keys of a user of the host";
+		return score;
+	}
 	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
 		return score; /* all that is in it */
 	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
@@ -177,6 +188,24 @@ static const struct {
 	{ "/dev/sd", 90, 60, disk },
 	{ "/dev/vd", 90, 60, disk },
 	{ "/dev/xvd", 90, 60, disk },
+	{ "/dev/bcache", 90, 60, disk },
+	{ "/dev/dasd", 90, 60, disk },
+	{ "/dev/dax", 90, 60, disk },
+	{ "/dev/drbd", 90, 60, disk },
+	{ "/dev/fd", 90, 60, disk },
+	{ "/dev/pmem", 90, 60, disk },
+	{ "/dev/ram", 90, 60, disk },
+	{ "/dev/raw", 90, 60, disk },
+	{ "/dev/rbd", 90, 60, disk },
+	{ "/dev/sr", 90, 60, disk },
+	{ "/dev/ubi", 90, 60, disk },
+	{ "/dev/ublk", 90, 60, disk },
+	{ "/dev/zd", 90, 60, disk },
+	{ "/dev/zvol/", 90, 60, disk },
+	{ "class:dax/", 90, 60, disks },
+	{ "class:raw/", 90, 60, disks },
+	{ "class:ubi/", 90, 60, disks },
+	{ "class:ublk-char/", 90, 60, disks },
 	{ "/dev/loop", 70, 40, "files as disks" },
 	{ "/dev/zram", 70, 40, "memory that is swapped out" },
 	{ "class:block/", 90, 60, disks },
@@ -184,6 +213,11 @@ static const struct {
 	{ "/dev/sg", 90, 90, raw },
 	{ "class:bsg/", 90, 90, raw },
 	{ "class:scsi_generic/", 90, 90, raw },
+	{ "/dev/ng", 90, 90, raw },
+	{ "class:nvme/", 90, 90, raw },
+	{ "class:nvme-generic/", 90, 90, raw },
+	{ "/dev/iommu", 70, 70, "devices with their access to memory" },
+	{ "class:iommu/", 70, 70, "devices with their access to memory" },
 	{ "/dev/vfio/", 70, 70, "a device with its access to memory" },
 	{ "class:vfio/", 70, 70, "devices with their access to memory" },
 	{ "/dev/input", 30, 30, typed },
@@ -206,7 +240,8 @@ static const char *const members[][2] = {
 	{ "class:misc/uinput", "/dev/uinput" },	    { "class:tty/console", "/dev/console" },
 	{ "class:tty/tty0", "/dev/tty0" },	    { "class:tty/tty1", "/dev/tty0" },
 	{ "class:tty/tty2", "/dev/tty0" },	    { "class:tty/tty7", "/dev/tty0" },
-	{ "class:misc/device-mapper", "/dev/mapper/" },
+	{ "class:misc/device-mapper", "/dev/mapper/" }, { "class:misc/iommu", "/dev/iommu" },
+	{ "class:misc/ublk-control", "/dev/ublk" },
 };
 
 static unsigned by_start(const char *name, bool read_only, const char **about)

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* How much of the host a container can take. */
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #include "base/fd.h"
 #include "ctl/security_judge.h"
+
+/* Above, a size is worth a score: more than a host may have to spare. */
+#define MEMORY_HUGE_BYTES (UINT64_C(1) << 30)
+#define DISK_HUGE_BYTES	  (UINT64_C(10) << 30)
 
 /* Bounded by its own limit, or with all the others by the pod's. */
 static void judge_limit(struct judge *j, const char *key, uint64_t own, uint64_t pod)
@@ -22,6 +27,95 @@ static void judge_limit(struct judge *j, const char *key, uint64_t own, uint64_t
 	else
 		judge_add(j, key, 5, own == LIMIT_MAX ? judge_said(j, CONFIG_CONTAINER, key) : pos,
 			  "can take what the host has", "infinity");
+}
+
+static bool is_bounded(uint64_t own, uint64_t pod)
+{
+	return own < LIMIT_STANDARD || pod < LIMIT_STANDARD;
+}
+
+/*
+ * Files in memory: the limit of memory counts them, wherever they are. @bytes 0: as the
+ * kernel has it, half of the host's memory.
+ */
+static void judge_files(struct judge *j, const char *key, struct config_pos pos,
+			const char *target, uint64_t bytes)
+{
+	bool bounded = is_bounded(j->container->limits.memory_max_bytes,
+				  j->spec->limits.memory_max_bytes);
+	bool huge = bytes == 0 || bytes > MEMORY_HUGE_BYTES;
+	char size[32] = "";
+
+	if (bytes)
+		snprintf(size, sizeof(size), "%s%llu", *target ? ":size=" : "",
+			 (unsigned long long)bytes);
+	judge_add(j, key, huge && !bounded ? 3 : 0, pos,
+		  !huge	  ? "files in memory, bounded" :
+		  bounded ? "files in memory, bounded by MemoryMax=" :
+			    "files can take the memory that the host has", "%s%s", target, size);
+}
+
+static void judge_tmpfs(struct judge *j)
+{
+	const struct container_spec *run = &j->container->run;
+	struct config_pos pos = judge_said(j, CONFIG_CONTAINER, "WritableSize");
+
+	for (size_t i = 0; i < run->tmpfs_n; i++)
+		judge_files(j, "Tmpfs",
+			    config_origin_nth(j->origins, run->name, "Tmpfs", i),
+			    run->tmpfs[i].target, run->tmpfs[i].size_bytes);
+	if (pos.line && run->writable == CONTAINER_WRITABLE_TMPFS)
+		judge_files(j, "WritableSize", pos, "", run->writable_size_bytes);
+}
+
+/* All files of it together; the journal bounds itself. */
+static void judge_log_size(struct judge *j)
+{
+	const struct log_spec *log = &j->container->log;
+	struct config_pos pos = judge_said(j, CONFIG_CONTAINER, "LogMaxSize");
+	char size[24] = "infinity";
+
+	if (log->driver == LOG_JOURNALD || log->driver == LOG_PASSTHROUGH ||
+	    log->max_bytes <= DISK_HUGE_BYTES / log->max_files)
+		return;
+	if (log->max_bytes != UINT64_MAX)
+		snprintf(size, sizeof(size), "%llu", (unsigned long long)log->max_bytes);
+	if (!pos.line)
+		pos = config_origin_of(j->origins, CONFIG_POD, NULL, "LogMaxSize");
+	judge_add(j, "LogMaxSize", 4, pos, "its log can fill the disk", "%s", size);
+}
+
+/* Return: how many sizes of pages have a limit; they are added to @text. */
+static unsigned huge_limits(char text[256], const struct cgroup_huge *huge)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < CGROUP_HUGE_MAX && huge[i].page_bytes; i++) {
+		if (huge[i].max_bytes == LIMIT_MAX)
+			continue;
+		snprintf(text + strlen(text), 256 - strlen(text), "%s%llu:%llu",
+			 *text ? " " : "", (unsigned long long)huge[i].page_bytes,
+			 (unsigned long long)huge[i].max_bytes);
+		n++;
+	}
+	return n;
+}
+
+/* The limit of memory does not count them. */
+static void judge_huge_pages(struct judge *j)
+{
+	struct config_pos pos = judge_said(j, CONFIG_CONTAINER, "HugetlbMax");
+	char text[256] = "";
+	bool bounded = huge_limits(text, j->container->limits.huge) > 0;
+
+	if (!bounded && huge_limits(text, j->spec->limits.huge) > 0) {
+		bounded = true;
+		pos = config_origin_of(j->origins, CONFIG_POD, NULL, "HugetlbMax");
+	}
+	judge_add(j, "HugetlbMax", bounded ? 0 : 1, pos,
+		  bounded ? "bounded, for these sizes of huge pages" :
+			    "can take the huge pages that the host has set aside", "%s",
+		  bounded ? text : "infinity");
 }
 
 /* What podd's own stdout and stderr are, as whoever started it has opened them. */
@@ -92,5 +186,8 @@ void judge_limits(struct judge *j)
 	judge_log(j);
 	judge_limit(j, "MemoryMax", own->memory_max_bytes, pod->memory_max_bytes);
 	judge_limit(j, "TasksMax", own->tasks_max, pod->tasks_max);
+	judge_huge_pages(j);
+	judge_tmpfs(j);
+	judge_log_size(j);
 	judge_rlimits(j);
 }

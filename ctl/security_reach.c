@@ -68,8 +68,8 @@ void judge_root(struct judge *j)
 	if (j->container->run.lowers)
 		judge_rootfs(j);
 	if (j->container->image.name)
-		judge_add(j, "Image", 0, judge_said(j, CONFIG_CONTAINER, "Image"), "a root of its own",
-			  "%s", j->container->image.name);
+		judge_add(j, "Image", 0, judge_said(j, CONFIG_CONTAINER, "Image"),
+			  "a root of its own", "%s", j->container->image.name);
 }
 
 static void judge_volume(struct judge *j, size_t nth)
@@ -110,12 +110,19 @@ static void judge_device(struct judge *j, size_t nth)
 static void judge_credential(struct judge *j, size_t nth)
 {
 	const struct container_credential *c = &j->container->run.credentials[nth];
-	const char *about;
+	cleanup_free char *real = realpath(c->source, NULL);
+	const char *about, *real_about;
 	unsigned score = security_secret(c->source, &about);
+	unsigned by_real = real ? security_secret(real, &real_about) : 0;
 
+	if (by_real > score) {
+		score = by_real;
+		about = real_about;
+	}
 	judge_add(j, "LoadCredential", score,
 		  config_origin_nth(j->origins, j->container->run.name, "LoadCredential", nth),
-		  score ? about : "a secret that only its user reads", "%s:%s", c->id, c->source);
+		  score ? about : "a secret that only its user reads", "%s:%s%s%s", c->id,
+		  c->source, leads_to(c->source, real), real_or_none(c->source, real));
 }
 
 /**

@@ -203,11 +203,11 @@ static void security__pod_and_file__table_and_threshold(void **state)
 	o = podctl(f, "security", "later");
 	assert_string_equal(o->errors, "");
 	snprintf(expected, sizeof(expected),
-		 "pod later: exposure 0.3 SAFE\n"
+		 "pod later: exposure 0.4 SAFE\n"
 		 "SCORE  KEY             VALUE   LINE     WHAT IT MEANS\n"
 		 "0.0    UserNamespace=  auto    default  root in a container is nobody outside\n"
 		 "0.2    Mode=           bridge  default  reaches the other pods and what the host reaches\n"
-		 "\ncontainer web: exposure 0.3 SAFE\n"
+		 "\ncontainer web: exposure 0.4 SAFE\n"
 		 "SCORE  KEY               VALUE     LINE         WHAT IT MEANS\n"
 		 "0.0    Rootfs=           /srv/web  later.pod:2  a root of its own\n"
 		 "0.1    Writable=         tmpfs     default      writes to its root, gone with the pod\n"
@@ -217,7 +217,8 @@ static void security__pod_and_file__table_and_threshold(void **state)
 		 "0.0    SeccompProfile=   default   default      podd's own list of system calls\n"
 		 "0.0    Landlock=         auto      default      files outside of its root have a second wall\n"
 		 "0.0    MemoryMax=        1048576   later.pod:5  bounded\n"
-		 "0.0    TasksMax=         2048      default      bounded, where the host has the controller\n");
+		 "0.0    TasksMax=         2048      default      bounded, where the host has the controller\n"
+		 "0.1    HugetlbMax=       infinity  default      can take the huge pages that the host has set aside\n");
 	assert_string_equal(o->out, expected);
 	assert_int_equal(o->code, CTL_OK);
 	/* A drop-in of the pod is in force, and is where the line is. */

@@ -165,6 +165,42 @@ static const struct {
 	  0, 4 },
 	{ BASE "LoadCredential=a:/etc/shadow\n", "LoadCredential", "a:/etc/shadow", 30, 4 },
 	{ BASE "LoadCredential=a:/root/.ssh/id\n", "LoadCredential", "a:/root/.ssh/id", 30, 4 },
+	{ BASE "LoadCredential=a:/etc/shadow-\n", "LoadCredential", "a:/etc/shadow-", 30, 4 },
+	{ BASE "LoadCredential=a:/etc/gshadow-\n", "LoadCredential", "a:/etc/gshadow-", 30, 4 },
+	{ BASE "LoadCredential=a:/etc/ssh/ssh_host_rsa_key\n", "LoadCredential",
+	  "a:/etc/ssh/ssh_host_rsa_key", 30, 4 },
+	{ BASE "LoadCredential=a:/home/u/.ssh/id_rsa\n", "LoadCredential",
+	  "a:/home/u/.ssh/id_rsa", 30, 4 },
+	{ BASE "LoadCredential=a:/home/u/db.key\n", "LoadCredential", "a:/home/u/db.key", 0, 4 },
+	{ BASE "Volume=/etc/shadow-:/x:ro\n", "Volume", "/etc/shadow-:/x:ro", 30, 4 },
+	{ BASE "Device=/dev/sr0\n", "Device", "/dev/sr0:rw", 90, 4 },
+	{ BASE "Device=/dev/fd0\n", "Device", "/dev/fd0:rw", 90, 4 },
+	{ BASE "Device=/dev/rbd0\n", "Device", "/dev/rbd0:rw", 90, 4 },
+	{ BASE "Device=/dev/bcache0:ro\n", "Device", "/dev/bcache0:ro", 60, 4 },
+	{ BASE "Device=/dev/pmem0\n", "Device", "/dev/pmem0:rw", 90, 4 },
+	{ BASE "Device=/dev/zd0\n", "Device", "/dev/zd0:rw", 90, 4 },
+	{ BASE "Device=/dev/raw/raw1\n", "Device", "/dev/raw/raw1:rw", 90, 4 },
+	{ BASE "Device=/dev/dax0.0\n", "Device", "/dev/dax0.0:rw", 90, 4 },
+	{ BASE "Device=/dev/ng0n1:ro\n", "Device", "/dev/ng0n1:ro", 90, 4 },
+	{ BASE "Device=/dev/iommu\n", "Device", "/dev/iommu:rw", 70, 4 },
+	{ BASE "Device=class:nvme-generic/*:ro\n", "Device", "class:nvme-generic/*:ro", 90, 4 },
+	{ BASE "Device=class:dax/*\n", "Device", "class:dax/*:rw", 90, 4 },
+	{ BASE "Device=class:iommu/*\n", "Device", "class:iommu/*:rw", 70, 4 },
+	{ BASE "Device=class:misc/io*\n", "Device", "class:misc/io*:rw", 70, 4 },
+	{ BASE "LogMaxSize=infinity\n", "LogMaxSize", "infinity", 4, 4 },
+	{ BASE "LogMaxSize=100G\n", "LogMaxSize", "107374182400", 4, 4 },
+	{ "[Pod]\nLogMaxSize=infinity\n" BASE, "LogMaxSize", "infinity", 4, 2 },
+	{ BASE "Tmpfs=/x\n", "Tmpfs", "/x", 3, 4 },
+	{ BASE "Tmpfs=/y:size=1M\nTmpfs=/x:size=1T\n", "Tmpfs", "/x:size=1099511627776", 3, 5 },
+	{ BASE "Tmpfs=/x:size=1M\n", "Tmpfs", "/x:size=1048576", 0, 4 },
+	{ BASE "Tmpfs=/x\nMemoryMax=1G\n", "Tmpfs", "/x", 0, 4 },
+	{ "[Pod]\nMemoryMax=1G\n" BASE "Tmpfs=/x\n", "Tmpfs", "/x", 0, 6 },
+	{ BASE "WritableSize=1T\n", "WritableSize", "1099511627776", 3, 4 },
+	{ BASE "WritableSize=1M\n", "WritableSize", "1048576", 0, 4 },
+	{ BASE, "HugetlbMax", "infinity", 1, 0 },
+	{ BASE "HugetlbMax=2M:infinity\n", "HugetlbMax", "infinity", 1, 4 },
+	{ BASE "HugetlbMax=2M:64M 1G:0\n", "HugetlbMax", "2097152:67108864 1073741824:0", 0, 4 },
+	{ "[Pod]\nHugetlbMax=2M:0\n" BASE, "HugetlbMax", "2097152:0", 0, 2 },
 	{ "[Container web]\nRootfs=/\nExec=/bin/true\n", "Rootfs", "/", 60, 2 },
 	{ "[Container web]\nRootfs=/etc:/b\nExec=/bin/true\n", "Rootfs", "/etc:...", 30, 2 },
 	{ "[Container web]\nRootfs=/b:/root/x\nExec=/bin/true\n", "Rootfs", "/root/x:...", 30, 2 },
@@ -354,7 +390,8 @@ static void judge__links__by_what_they_lead_to(void **state)
 {
 	static const char volume[] = BASE "Volume=%s:/x:ro\n", device[] = BASE "Device=%s\n";
 	static const char root[] = "[Container web]\nRootfs=%s:/b\nExec=/bin/true\n";
-	char path[] = "/dev/podd-test-XXXXXX", node[64];
+	static const char credential[] = BASE "LoadCredential=%s\n";
+	char path[] = "/dev/podd-test-XXXXXX", node[64], whole[64];
 
 	(void)state;
 	assert_non_null(mkdtemp(path)); /* a device is below /dev */
@@ -376,6 +413,10 @@ static void judge__links__by_what_they_lead_to(void **state)
 	assert_int_equal(score_of_path(path, device, "Device", " -> /dev/null:rw"), 10);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(score_of_path("/srv/none", volume, "Volume", ":/x:ro"), 1);
+	assert_int_equal(symlink("/etc/shadow", path), 0);
+	snprintf(whole, sizeof(whole), "a:%s", path);
+	assert_int_equal(score_of_path(whole, credential, "LoadCredential", " -> /etc/shadow"), 30);
+	assert_int_equal(unlink(path), 0);
 }
 
 static void judge__profile__by_what_it_does_with_what_it_does_not_name(void **state)
@@ -407,18 +448,19 @@ static void judge__rows__add_up_to_the_exposure(void **state)
 	struct judged j;
 
 	(void)state;
-	/* bridge 0.2, tmpfs 0.1, root 0.4, default capabilities 0.3, no limit of memory 0.5 */
+	/* bridge 0.2, tmpfs 0.1, root 0.4, default capabilities 0.3, no limit of memory 0.5,
+	 * nor of huge pages 0.1 */
 	judge(&j, BASE, "any");
-	assert_int_equal(j.report.containers[0].exposure, 14);
-	assert_int_equal(j.report.pod.exposure, 14);
+	assert_int_equal(j.report.containers[0].exposure, 15);
+	assert_int_equal(j.report.pod.exposure, 15);
 	judged_done(&j);
 	judge(&j, "[Network]\nMode=none\n[Container a]\nRootfs=/r\nExec=/x\nUser=1\nWritable=no\n"
-		  "MemoryMax=1M\nTasksMax=1\n" BASE, "any");
+		  "MemoryMax=1M\nTasksMax=1\nHugetlbMax=2M:0 1G:0\n" BASE, "any");
 	assert_int_equal(j.report.containers[0].exposure, 0);
 	assert_string_equal(security_level(0), "PERFECT");
 	/* The pod is as exposed as its most exposed container. */
-	assert_int_equal(j.report.containers[1].exposure, 12);
-	assert_int_equal(j.report.pod.exposure, 12);
+	assert_int_equal(j.report.containers[1].exposure, 13);
+	assert_int_equal(j.report.pod.exposure, 13);
 	judged_done(&j);
 	judge(&j, BASE "Volume=/:/host\n", "any");
 	assert_int_equal(j.report.pod.exposure, 100);
