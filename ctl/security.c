@@ -144,10 +144,12 @@ static void judge_sysctls(struct judge *j)
 
 /* ---------------------------------------------------------------- who, from which root */
 
-enum root_chance { NO_ROOT, MAYBE_ROOT, SURELY_ROOT };
-
-/* Whose id a name has is said by the passwd of the root, which is the image's. */
-static enum root_chance root_chance(const struct container_spec *run)
+/**
+ * judge_root_chance() - whether its program is root in there
+ *
+ * Whose id a name has is said by the passwd of the root, which is the image's.
+ */
+enum root_chance judge_root_chance(const struct container_spec *run)
 {
 	size_t n = run->user ? strcspn(run->user, ":") : 0;
 
@@ -171,7 +173,7 @@ static void judge_user(struct judge *j)
 		[SURELY_ROOT] = { 20, 4, "the program has a root's capabilities and files" },
 	};
 	const struct pod_container *c = j->container;
-	enum root_chance chance = root_chance(&c->run);
+	enum root_chance chance = judge_root_chance(&c->run);
 
 	judge_add(j, "User", judge_has_host_ids(j) ? chances[chance].host : chances[chance].own,
 		  judge_said(j, CONFIG_CONTAINER, "User"), chances[chance].about, "%s",
@@ -272,7 +274,7 @@ static void judge_capabilities(struct judge *j)
 	const struct container_capabilities *c = &j->container->run.capabilities;
 	static const unsigned own[] = { [NO_ROOT] = 0, [MAYBE_ROOT] = 1, [SURELY_ROOT] = 3 };
 	static const unsigned host[] = { [NO_ROOT] = 0, [MAYBE_ROOT] = 3, [SURELY_ROOT] = 10 };
-	enum root_chance chance = root_chance(&j->container->run);
+	enum root_chance chance = judge_root_chance(&j->container->run);
 	unsigned kept = c->drop == CAPABILITY_ALL ? 0 :
 			judge_has_host_ids(j) ? host[chance] : own[chance];
 	char dropped[256] = "";

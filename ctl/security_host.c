@@ -3,9 +3,12 @@
 #include "ctl/security_host.h"
 
 #include <fnmatch.h>
+#include <limits.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 
 #include "base/fd.h"
@@ -120,6 +123,29 @@ unsigned security_place(const char *path, bool read_only, const char **about)
 		*about = "a socket of a service of the host; read-only does not shut it";
 	}
 	return score;
+}
+
+/**
+ * security_is_reached() - whether any user of the host can execute what is made at a place
+ * @real: without links
+ *
+ * The place's own mode is no wall: who owns it can change it, in a container too.
+ */
+bool security_is_reached(const char *real)
+{
+	char above[PATH_MAX] = "/";
+	struct statvfs fs;
+	struct stat st;
+
+	if (statvfs(real, &fs) < 0 || fs.f_flag & (ST_NOSUID | ST_NOEXEC))
+		return false;
+	for (const char *s = real; s; s = strchr(s + 1, '/')) {
+		if (s > real)
+			snprintf(above, sizeof(above), "%.*s", (int)(s - real), real);
+		if (stat(above, &st) < 0 || !(st.st_mode & S_IXOTH))
+			return false;
+	}
+	return true;
 }
 
 /**

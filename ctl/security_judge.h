@@ -24,6 +24,9 @@ void judge_add(struct judge *j, const char *key, unsigned score, struct config_p
 	       const char *about, const char *fmt, ...);
 struct config_pos judge_said(const struct judge *j, enum config_section section, const char *key);
 
+enum root_chance { NO_ROOT, MAYBE_ROOT, SURELY_ROOT };
+
+enum root_chance judge_root_chance(const struct container_spec *run);
 /* What of the host is in it: its root; volumes, devices, credentials. */
 void judge_root(struct judge *j);
 void judge_reach(struct judge *j);

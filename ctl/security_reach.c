@@ -72,6 +72,22 @@ void judge_root(struct judge *j)
 			  "a root of its own", "%s", j->container->image.name);
 }
 
+/* Ids on the disk are those in the container, root's too, but with noidmap. */
+static unsigned judge_written(const struct judge *j, const struct container_volume *v,
+			      const char *real, const char **about)
+{
+	bool as_user = judge_root_chance(&j->container->run) == NO_ROOT;
+
+	*about = "writes to a place of the host";
+	if (!real || !security_is_reached(real) || (v->no_idmap && !judge_has_host_ids(j)))
+		return 5;
+	*about = as_user ? "writes to a place of the host that its users reach: they can run "
+			   "what it makes set-user-ID there as that user" :
+			   "writes to a place of the host that its users reach: they can run "
+			   "what its root makes set-user-ID there as the host's root";
+	return as_user ? 6 : 8;
+}
+
 static void judge_volume(struct judge *j, size_t nth)
 {
 	const struct container_volume *v = &j->container->run.volumes[nth];
@@ -79,10 +95,11 @@ static void judge_volume(struct judge *j, size_t nth)
 	const char *about = NULL;
 	unsigned score = judge_path(v->source, real, v->read_only, &about);
 
-	if (!about) {
-		score = v->read_only ? 1 : 5;
-		about = v->read_only ? "reads a place of the host" :
-				       "writes to a place of the host";
+	if (!about && v->read_only) {
+		score = 1;
+		about = "reads a place of the host";
+	} else if (!about) {
+		score = judge_written(j, v, real, &about);
 	}
 	if (v->no_idmap && !judge_has_host_ids(j)) /* the pod's root is none there */
 		score = score - score / 4;

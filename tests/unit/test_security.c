@@ -419,6 +419,31 @@ static void judge__links__by_what_they_lead_to(void **state)
 	assert_int_equal(unlink(path), 0);
 }
 
+/* Who may go there can run as root what the container's root makes there. */
+static void judge__volume_that_others_reach__worth_more(void **state)
+{
+	static const char rw[] = BASE "Volume=%s:/x\n", ro[] = BASE "Volume=%s:/x:ro\n";
+	static const char user[] = BASE "User=7\nVolume=%s:/x\n";
+	static const char noidmap[] = BASE "Volume=%s:/x:noidmap\n";
+	char top[] = "/var/podd-test-XXXXXX", place[64];
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_non_null(mkdtemp(top)); /* of mode 0700 */
+	snprintf(place, sizeof(place), "%s/data", top);
+	assert_int_equal(mkdir(place, 0700), 0);
+	assert_int_equal(score_of_path(place, rw, "Volume", ":/x:rw"), 5);
+	assert_int_equal(chmod(top, 0711), 0);
+	/* Its own mode is the container's root's to change. */
+	assert_int_equal(score_of_path(place, rw, "Volume", ":/x:rw"), 8);
+	assert_int_equal(score_of_path(place, user, "Volume", ":/x:rw"), 6);
+	assert_int_equal(score_of_path(place, ro, "Volume", ":/x:ro"), 1);
+	assert_int_equal(score_of_path(place, noidmap, "Volume", ":/x:rw,noidmap"), 4);
+	assert_int_equal(rmdir(place), 0);
+	assert_int_equal(rmdir(top), 0);
+}
+
 static void judge__profile__by_what_it_does_with_what_it_does_not_name(void **state)
 {
 	(void)state;
@@ -501,6 +526,7 @@ int main(void)
 		cmocka_unit_test(judge__profile__by_what_it_allows_beyond_podds_own),
 		cmocka_unit_test(judge__podds_own_profile_as_a_file__nothing_beyond_it),
 		cmocka_unit_test(judge__links__by_what_they_lead_to),
+		cmocka_unit_test(judge__volume_that_others_reach__worth_more),
 		cmocka_unit_test(judge__profile__by_what_it_does_with_what_it_does_not_name),
 		cmocka_unit_test(judge__policy_of_the_host__is_in_force),
 		cmocka_unit_test(judge__rows__add_up_to_the_exposure),
