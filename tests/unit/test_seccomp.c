@@ -509,7 +509,14 @@ static const struct {
 	{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"listenerPath\":\"/x\"}",
 	  "'listenerPath' needs an agent, and podd has none" },
 	{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"flags\":[\"SECCOMP_FILTER_FLAG_LOG\"]}",
-	  "'flags' are not supported" },
+	  "flags[0]: SECCOMP_FILTER_FLAG_LOG is not supported" },
+	{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\","
+	  "\"flags\":[\"SECCOMP_FILTER_FLAG_TSYNC\",\"SECCOMP_FILTER_FLAG_TSINC\"]}",
+	  "flags[1]: unknown flag 'SECCOMP_FILTER_FLAG_TSINC'; did you mean "
+	  "'SECCOMP_FILTER_FLAG_TSYNC'?" },
+	{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"flags\":[1]}",
+	  "flags[0]: flag is missing, or no string" },
+	{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"flags\":\"\"}", "'flags' is no list" },
 	{ PROFILE("3"), "syscalls[0]: is no object" },
 	{ PROFILE("{\"name\":\"kill\"}"), "syscalls[0]: action is missing, or no string" },
 	{ PROFILE("{\"name\":\"kill\",\"action\":\"SCMP_ACT_NOTIFY\"}"),
