@@ -32,8 +32,9 @@
  *
  * The profile is written each time that no listener is left, as the sum of what is in
  * the file and what was called: another recorder may have written there. The lock is
- * of those who write; when somebody else holds it, it is tried again for some time, and
- * with the next end: calls are answered meanwhile.
+ * of those who write; when somebody else holds it, it is tried again for some time, as
+ * long as there is no listener, and with the next end.
+ *
  * clone3 is answered with ENOSYS, as podd's own profile does, so that a libc uses clone,
  * whose flags a filter can see.
  */
@@ -155,7 +156,9 @@ static void take_listener(struct recorder *r)
 static int turn(struct recorder *r, struct err *err)
 {
 	size_t before = r->n;
-	int n = poll(r->fds, r->n, r->unwritten && r->tries ? TRY_EVERY_MS : -1);
+	/* With nobody to answer for: what fails then ends this process, and no container. */
+	bool retry = r->unwritten && r->tries > 0 && r->n == 1;
+	int n = poll(r->fds, r->n, retry ? TRY_EVERY_MS : -1);
 
 	if (n < 0)
 		return errno == EINTR ? 0 : err_sys(err, "poll");
@@ -202,6 +205,8 @@ int seccomp_record(int socket_fd, int out_fd, struct err *err)
 	r->fds[0] = (struct pollfd){ .fd = socket_fd, .events = POLLIN };
 	while (e == 0 && (r->fds[0].fd >= 0 || r->n > 1 || (r->unwritten && r->tries)))
 		e = turn(r, err);
+	if (e == 0 && r->unwritten)
+		e = write_file(r, err);
 	if (e == 0 && r->unwritten)
 		e = err_set(err, EAGAIN, "the profile is locked by somebody else");
 	recording_free(w);
