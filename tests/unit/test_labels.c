@@ -8,9 +8,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -160,6 +164,88 @@ static void open__own_attributes__refused_by_the_kernel(void **state)
 	close(attr);
 }
 
+/* Each makes a "proc" in the working directory, which is to be the root. */
+/* The root of a tmpfs has the inode number that proc's has. */
+static int other_file_system(void)
+{
+	if (mkdir("proc", 0755) < 0 || mount("none", "proc", "tmpfs", 0, NULL) < 0)
+		return -1;
+	return io_mkdir_path(AT_FDCWD, "proc/thread-self/attr", 0755, NULL);
+}
+
+static int mount_proc(const char *path)
+{
+	return mkdir(path, 0755) < 0 ? -errno : mount("proc", path, "proc", 0, NULL);
+}
+
+static int link_to_a_proc(void)
+{
+	return mount_proc("real") < 0 ? -1 : symlink("real", "proc");
+}
+
+/* Of the same file system, but no root of one. */
+static int directory_of_proc(void)
+{
+	return mount_proc("proc") < 0 ? -1 : mount("proc/sys", "proc", NULL, MS_BIND, NULL);
+}
+
+static int mount_in_proc(void)
+{
+	if (mount_proc("proc") < 0)
+		return -1;
+	return mount("none", "proc/thread-self/attr", "tmpfs", 0, NULL);
+}
+
+struct opened {
+	int r;
+	struct err err;
+};
+
+/* In mounts and a root of its own. */
+static void open_in(struct opened *out, int (*make)(void))
+{
+	int attr;
+
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    chdir(dir) < 0 || make() < 0 || chroot(".") < 0)
+		return;
+	out->r = labels_open(&attr, &out->err);
+}
+
+static void assert_open(int (*make)(void), int r, const char *why)
+{
+	struct opened *o = mmap(NULL, sizeof(*o), PROT_READ | PROT_WRITE,
+				MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int status;
+	pid_t pid;
+
+	assert_ptr_not_equal(o, MAP_FAILED);
+	o->r = 1; /* not asked */
+	pid = fork();
+	if (pid == 0) {
+		open_in(o, make);
+		_exit(0);
+	}
+	assert_true(pid > 0 && waitpid(pid, &status, 0) == pid);
+	assert_int_equal(o->r, r);
+	assert_string_equal(o->err.msg, why);
+	assert_int_equal(munmap(o, sizeof(*o)), 0);
+	assert_int_equal(io_remove_tree(top, "proc", NULL), 0);
+}
+
+/* CVE-2019-16884, CVE-2025-52881: what is written would go elsewhere. */
+static void open__something_else_at_proc__refused(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_open(other_file_system, -EXDEV, "'/proc' is no proc");
+	assert_open(directory_of_proc, -EXDEV, "'/proc' is no proc");
+	assert_open(link_to_a_proc, -ENOTDIR, "open '/proc': Not a directory");
+	assert_open(mount_in_proc, -EXDEV,
+		    "open '/proc/thread-self/attr': Invalid cross-device link");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_dir, drop_dir)
@@ -169,6 +255,7 @@ int main(void)
 		TEST(write__not_in_force__nothing),
 		TEST(write__refused__told_unless_optional),
 		TEST(open__own_attributes__refused_by_the_kernel),
+		TEST(open__something_else_at_proc__refused),
 	};
 
 	return cmocka_run_group_tests_name("labels", tests, NULL, NULL);
