@@ -223,6 +223,25 @@ static void log_open__symlink_in_place_of_the_file__not_followed(void **state)
 	rig_done(&rig);
 }
 
+/* What a container that shares the directory may have left; mending writes to what it opens. */
+static void log_open__symlink_in_place_of_the_file_before__not_followed(void **state)
+{
+	static const char torn[] = "a file of the host's without a last newline";
+	struct rig rig;
+	struct log lg;
+
+	(void)state;
+	rig_init(&rig, LARGE, 5);
+	write_file(&rig, "target", torn, sizeof(torn) - 1);
+	assert_int_equal(symlinkat("target", rig.dirfd, "web.log.1"), 0);
+	assert_int_equal(rig_open(&rig, &lg, NULL), 0);
+	assert_file(&rig, "target", torn);
+	say_and_pump(&rig, &lg, "one\n");
+	assert_file(&rig, "target", torn);
+	log_close(&lg);
+	rig_done(&rig);
+}
+
 static void log_pump__write_fails_once__counted_told_and_goes_on(void **state)
 {
 	struct rig rig;
@@ -484,6 +503,7 @@ int main(void)
 		cmocka_unit_test(log_open__zeros_at_the_end__cut),
 		cmocka_unit_test(log_pump__file_emptied_or_removed_by_operator__goes_on),
 		cmocka_unit_test(log_open__symlink_in_place_of_the_file__not_followed),
+		cmocka_unit_test(log_open__symlink_in_place_of_the_file_before__not_followed),
 		cmocka_unit_test(log_pump__write_fails_once__counted_told_and_goes_on),
 		cmocka_unit_test(log_pump__full_disk__whole_records_counted_and_told),
 		cmocka_unit_test(log_pump__full_disk_within_a_long_line__next_line_apart),
