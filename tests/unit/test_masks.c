@@ -181,6 +181,34 @@ static void system_masks__a_link_in_the_way__refused_by_name(void **state)
 	assert_non_null(strstr(err.msg, "hide '/proc/asound'"));
 }
 
+/* Of each kind of row, and above one: what cannot be hidden or protected is not passed over. */
+static void system_masks__a_link_in_each_place__refused_by_name(void **state)
+{
+	static const struct {
+		const char *path, *why;
+	} places[] = {
+		{ "proc/kcore", "hide '/proc/kcore'" },
+		{ "proc/bus", "protect '/proc/bus'" },
+		{ "proc/sysrq-trigger", "protect '/proc/sysrq-trigger'" },
+		{ CPU "cpu2/thermal_throttle", "hide '/" CPU "cpu2/thermal_throttle'" },
+		{ "sys/devices/system/cpu", "open '/sys/devices/system/cpu'" },
+	};
+	cleanup_close int root = -EBADF;
+	struct err err = { 0 };
+
+	(void)state;
+	root = new_root();
+	add_dir(root, "proc/self");
+	add_dir(root, CPU "cpu2");
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		assert_int_equal(io_remove_tree(root, places[i].path, NULL), 0);
+		assert_int_equal(symlinkat("/proc/self", root, places[i].path), 0);
+		assert_int_equal(system_masks(root, &err), -ELOOP);
+		assert_non_null(strstr(err.msg, places[i].why));
+		assert_int_equal(unlinkat(root, places[i].path, 0), 0);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, remove_root)
 
 int main(void)
@@ -189,6 +217,7 @@ int main(void)
 		TEST(system_masks__a_tree_with_all_of_it__each_row_holds),
 		TEST(system_masks__nothing_of_it_there__nothing_is_made),
 		TEST(system_masks__a_link_in_the_way__refused_by_name),
+		TEST(system_masks__a_link_in_each_place__refused_by_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
