@@ -417,6 +417,39 @@ static void unpack__empty_layers__nothing_and_no_error(void **state)
 	rig_done(&rig);
 }
 
+/* The list is the worker's, and marks are set by who is not shut in. */
+static void mark_opaque__paths_that_lead_out__refused(void **state)
+{
+	static const char *const paths[] = {
+		"..",	"../beside/directory", "directory/../../beside/directory", "/tmp",
+		"link", "link/directory",      "up/directory",			   "file",
+	};
+	char path[64];
+	struct world world;
+
+	(void)state;
+	world_open(&world);
+	snprintf(path, sizeof(path), "%s/beside", world.path);
+	assert_int_equal(mkdirat(world.source_fd, "directory", 0755), 0);
+	assert_int_equal(symlinkat(path, world.source_fd, "link"), 0);
+	assert_int_equal(symlinkat("../beside", world.source_fd, "up"), 0);
+	assert_int_equal(io_replace_file(world.source_fd, "file", "x", 1, NULL), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		struct bytes list = { 0 };
+		struct err err = { 0 };
+		int fd;
+
+		bytes_add(&list, paths[i], strlen(paths[i]) + 1);
+		fd = bytes_open(&list);
+		if (unpack_mark_opaque(world.source_fd, fd, &err) == 0)
+			fail_msg("'%s' is marked", paths[i]);
+		assert_non_null(strstr(err.msg, "open the opaque directory"));
+		close_fd(&fd);
+		bytes_done(&list);
+	}
+	world_close(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -428,6 +461,7 @@ int main(void)
 		cmocka_unit_test(unpack__sparse_file__counts_as_what_it_takes_and_what_it_claims),
 		cmocka_unit_test(unpack__each_compression__the_same_diff_id),
 		cmocka_unit_test(unpack__empty_layers__nothing_and_no_error),
+		cmocka_unit_test(mark_opaque__paths_that_lead_out__refused),
 	};
 
 	return cmocka_run_group_tests_name("image unpack", tests, NULL, NULL);
