@@ -90,6 +90,25 @@ static void open_target__links_of_an_image__nothing_made_outside(void **state)
 	assert_true(is_there(p, "root/inside/a/b") && is_there(p, "root/inside/c"));
 }
 
+/* What is missing is made in the directory, not where a link at its name leads. */
+static void open_target__dangling_link_at_the_end__nothing_made_outside(void **state)
+{
+	struct place *p = *state;
+	char to[128];
+
+	snprintf(to, sizeof(to), "%s/outside/made", p->path);
+	assert_int_equal(symlinkat(to, p->root, "gone"), 0);
+	assert_int_equal(symlinkat("../outside/made", p->root, "gone-up"), 0);
+	for (size_t i = 0; i < 4; i++) {
+		cleanup_close int fd = -EBADF;
+		struct err err = { 0 };
+
+		assert_true(mount_open_target(&fd, p->root, i % 2 ? "/gone" : "/gone-up",
+					      i / 2 ? S_IFDIR : S_IFREG, &err) < 0);
+		assert_false(is_there(p, "outside/made"));
+	}
+}
+
 static int enter_from_outside(void *arg)
 {
 	const struct place *p = arg;
@@ -123,6 +142,7 @@ int main(void)
 #define IN_PLACE(f) cmocka_unit_test_setup_teardown(f, make_place, drop_place)
 	const struct CMUnitTest tests[] = {
 		IN_PLACE(open_target__links_of_an_image__nothing_made_outside),
+		IN_PLACE(open_target__dangling_link_at_the_end__nothing_made_outside),
 		IN_PLACE(enter__directory_outside_of_the_root__refused),
 	};
 
