@@ -242,6 +242,28 @@ static void log_open__symlink_in_place_of_the_file_before__not_followed(void **s
 	rig_done(&rig);
 }
 
+/* Nor is podd held up by one that nobody reads from. */
+static void log_open__fifo_in_place_of_the_file__not_written_to(void **state)
+{
+	struct rig rig;
+	struct log lg;
+
+	(void)state;
+	rig_init(&rig, LARGE, 5);
+	assert_int_equal(mkfifoat(rig.dirfd, "web.log", 0600), 0);
+	assert_int_equal(mkfifoat(rig.dirfd, "web.log.1", 0600), 0);
+	assert_int_equal(rig_open(&rig, &lg, NULL), 0);
+	say_and_pump(&rig, &lg, "one\ntwo\n");
+	assert_int_equal(log_lost(&lg).lines, 2);
+	assert_int_equal(unlinkat(rig.dirfd, "web.log", 0), 0);
+	assert_int_equal(unlinkat(rig.dirfd, "web.log.1", 0), 0);
+	say_and_pump(&rig, &lg, "three\n");
+	assert_stream(&rig, CRI_STDOUT, "three\n");
+	assert_stream(&rig, CRI_STDERR, "podd: dropped 2 lines (8 bytes): Invalid argument\n");
+	log_close(&lg);
+	rig_done(&rig);
+}
+
 static void log_pump__write_fails_once__counted_told_and_goes_on(void **state)
 {
 	struct rig rig;
@@ -504,6 +526,7 @@ int main(void)
 		cmocka_unit_test(log_pump__file_emptied_or_removed_by_operator__goes_on),
 		cmocka_unit_test(log_open__symlink_in_place_of_the_file__not_followed),
 		cmocka_unit_test(log_open__symlink_in_place_of_the_file_before__not_followed),
+		cmocka_unit_test(log_open__fifo_in_place_of_the_file__not_written_to),
 		cmocka_unit_test(log_pump__write_fails_once__counted_told_and_goes_on),
 		cmocka_unit_test(log_pump__full_disk__whole_records_counted_and_told),
 		cmocka_unit_test(log_pump__full_disk_within_a_long_line__next_line_apart),
