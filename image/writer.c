@@ -314,10 +314,12 @@ static int for_each_digest(struct image_writer *w, int dirfd, place_fn *fn, stru
 
 static int mark_layer(struct image_writer *w, const struct digest *d, struct err *err)
 {
-	cleanup_close int dir = openat(w->job_layers_fd, d->hex, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cleanup_close int dir = openat(w->job_layers_fd, d->hex,
+					O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	cleanup_close int root = openat(dir, "root",
 					O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	cleanup_close int opaque = openat(dir, "opaque", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_close int opaque = openat(dir, "opaque",
+					  O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
 	if (root < 0 || opaque < 0)
 		return err_sys(err, "open the layer '%s'", d->hex);
@@ -326,11 +328,12 @@ static int mark_layer(struct image_writer *w, const struct digest *d, struct err
 
 static int place_layer(struct image_writer *w, const struct digest *d, struct err *err)
 {
-	char from[DIGEST_HEX_LEN + 8];
+	/* The worker made it: no link to another directory that has a "root". */
+	cleanup_close int dir = openat(w->job_layers_fd, d->hex,
+					O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	snprintf(from, sizeof(from), "%s/root", d->hex);
 	fault_kill("image-layer");
-	if (renameat(w->job_layers_fd, from, w->layers_fd, d->hex) < 0 && errno != ENOTEMPTY &&
+	if (renameat(dir, "root", w->layers_fd, d->hex) < 0 && errno != ENOTEMPTY &&
 	    errno != EEXIST)
 		return err_sys(err, "put the layer '%s' in place", d->hex);
 	return 0;

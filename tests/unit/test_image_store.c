@@ -513,6 +513,31 @@ static void worker__out_of_bounds__ended_and_told(void **state)
 	world_close(&world);
 }
 
+/* What a worker that was taken over may leave where a layer's directory is to be. */
+static void put_job__link_in_place_of_a_layer__refused(void **state)
+{
+	char hex[DIGEST_HEX_LEN + 1], to[64];
+	struct err err = { 0 };
+	struct world world;
+	int beside;
+
+	(void)state;
+	memset(hex, 'a', sizeof(hex) - 1);
+	hex[sizeof(hex) - 1] = '\0';
+	world_open(&world);
+	snprintf(to, sizeof(to), "%s/beside", world.path);
+	assert_int_equal(io_mkdir_path(world.dirfd, "beside/root", 0755, &err), 0);
+	beside = openat(world.dirfd, "beside", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(io_replace_file(beside, "opaque", "", 0, &err), 0);
+	close_fd(&beside);
+	assert_int_equal(image_writer_begin_job(&world.w, &err), 0);
+	assert_int_equal(symlinkat(to, world.w.job_layers_fd, hex), 0);
+	assert_true(image_writer_put_job(&world.w, &err) < 0);
+	assert_int_equal(faccessat(world.dirfd, "beside/root", F_OK, 0), 0);
+	assert_int_equal(image_writer_end_job(&world.w, &err), 0);
+	world_close(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -524,6 +549,7 @@ int main(void)
 		cmocka_unit_test(collect__named_and_pinned_stay__the_rest_goes),
 		cmocka_unit_test(collect__damage__nothing_is_removed),
 		cmocka_unit_test(export__twice_and_imported_again__the_same_bytes_and_id),
+		cmocka_unit_test(put_job__link_in_place_of_a_layer__refused),
 		cmocka_unit_test(worker__out_of_bounds__ended_and_told),
 	};
 
