@@ -10,14 +10,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/fd.h"
 #include "base/io.h"
+#include "netns/firewall.h"
+#include "netns/forwarding.h"
 #include "netns/link.h"
-#include "netns/masquerade.h"
 #include "netns/netlink.h"
 
 #define OWNER_PREFIX "podd:"
-#define IP_FORWARD   "/proc/sys/net/ipv4/ip_forward"
 
 /* By what a bridge of ours is known. */
 struct mark {
@@ -65,6 +66,7 @@ static int create_marked(int sock, const char *name, const struct mark *m, struc
 	netlink_head(&b, &ifi, sizeof(ifi));
 	netlink_put_str(&b, IFLA_IFNAME, name);
 	netlink_put(&b, IFLA_ADDRESS, m->mac, sizeof(m->mac));
+	netlink_put_u32(&b, IFLA_GROUP, FIREWALL_GROUP);
 	info = netlink_nest(&b, IFLA_LINKINFO);
 	netlink_put_str(&b, IFLA_INFO_KIND, "bridge");
 	netlink_nest_end(&b, info);
@@ -127,16 +129,23 @@ static int disable_ipv6(const char *name, struct err *err)
 	return r < 0 ? err_wrap(err, r, "switch IPv6 off on bridge '%s'", name) : 0;
 }
 
-/* Left on when the bridge goes: somebody else may have come to rely on it. */
-static int enable_forwarding(const char *name, struct err *err)
+/* The rules first: nothing gets through before. Forwarding is left on when the bridge
+ * goes: somebody else may have come to rely on it. */
+static int forward_and_protect(const struct netns_spec *spec, struct err *err)
 {
-	char now[8];
-	ssize_t n = io_read_file(AT_FDCWD, IP_FORWARD, now, sizeof(now), err);
-	int r = (int)n;
+	enum forwarding forwarding;
+	int r = forwarding_read(&forwarding, err);
 
-	if (n >= 0)
-		r = now[0] == '0' ? io_write_file(AT_FDCWD, IP_FORWARD, "1", err) : 0;
-	return r < 0 ? err_wrap(err, r, "forward packets of bridge '%s'", name) : 0;
+	if (r == 0 && forwarding == FORWARDING_OFF)
+		r = forwarding_check_switch(err);
+	if (r < 0)
+		return err_wrap(err, r, "forward packets of bridge '%s'", spec->bridge);
+	r = firewall_create(spec, forwarding, err);
+	fault_kill("firewall-made");
+	if (r < 0 || forwarding != FORWARDING_OFF)
+		return r;
+	r = forwarding_turn_on(err);
+	return r < 0 ? err_wrap(err, r, "forward packets of bridge '%s'", spec->bridge) : 0;
 }
 
 static int create(int sock, const struct netns_spec *spec, const struct mark *m, uint32_t gateway,
@@ -148,9 +157,7 @@ static int create(int sock, const struct netns_spec *spec, const struct mark *m,
 		return r;
 	r = disable_ipv6(spec->bridge, err);
 	if (r == 0)
-		r = enable_forwarding(spec->bridge, err);
-	if (r == 0)
-		r = masquerade_create(spec->bridge, spec->subnet, spec->prefix_len, err);
+		r = forward_and_protect(spec, err);
 	if (r == 0)
 		r = address_and_up(sock, spec->bridge, gateway, spec->prefix_len, err);
 	return r;
@@ -172,6 +179,23 @@ static int use_foreign(int sock, const struct link *link, const struct netns_spe
 	return r < 0 ? err_wrap(err, r, "bridge '%s', which podd did not make", spec->bridge) : 0;
 }
 
+/* A bridge of ours in use, which an older podd may have made. */
+static int ensure_protected(int sock, const struct link *link, const struct netns_spec *spec,
+			    struct err *err)
+{
+	cleanup_batch struct netlink_batch b = { 0 };
+	struct ifinfomsg ifi = { .ifi_family = AF_UNSPEC, .ifi_index = link->index };
+	int r = 0;
+
+	if (link->group != FIREWALL_GROUP) {
+		netlink_add(&b, RTM_SETLINK, NETLINK_ACKED, "group of bridge '%s'", spec->bridge);
+		netlink_head(&b, &ifi, sizeof(ifi));
+		netlink_put_u32(&b, IFLA_GROUP, FIREWALL_GROUP);
+		r = netlink_batch_run(&b, sock, err);
+	}
+	return r < 0 ? r : firewall_ensure(spec, err);
+}
+
 /**
  * bridge_ensure() - make a pod network's bridge, or find it fit for use
  * @owner: names this podd instance
@@ -180,7 +204,7 @@ static int use_foreign(int sock, const struct link *link, const struct netns_spe
  *
  * What a failure leaves behind is ours by its mark: bridge_remove() takes it.
  * Sets net.ipv4.ip_forward when it makes the bridge and the host does not
- * forward yet.
+ * forward yet, and then has it forward for pod bridges only.
  *
  * Return: 0 or -errno with @err filled.
  */
@@ -208,7 +232,7 @@ int bridge_ensure(const struct netns_spec *spec, const char *owner, bool in_use,
 		return use_foreign(sock, &link, spec, gateway, err);
 	*gateway = first_host;
 	if (r == 0 && in_use)
-		return masquerade_ensure(spec->bridge, spec->subnet, spec->prefix_len, err);
+		return ensure_protected(sock, &link, spec, err);
 	if (r == 0) {
 		r = link_remove(sock, spec->bridge, err);
 		if (r < 0)
@@ -218,6 +242,27 @@ int bridge_ensure(const struct netns_spec *spec, const char *owner, bool in_use,
 	if (r < 0)
 		return r;
 	return create(sock, spec, &mark, first_host, err);
+}
+
+/**
+ * bridge_restore() - have back what a bridge of pods that run has lost, if it is ours
+ * @spec: its name, subnet and prefix length
+ *
+ * Does nothing to a bridge without our mark, or to none.
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int bridge_restore(const struct netns_spec *spec, const char *owner, struct err *err)
+{
+	cleanup_close int sock = netlink_socket(NETLINK_ROUTE);
+	struct link link;
+
+	if (sock < 0)
+		return err_sys(err, "netlink socket");
+	if (link_get(sock, spec->bridge, &link, NULL) < 0 ||
+	    !bridge_is_ours(&link, spec->bridge, owner))
+		return 0;
+	return ensure_protected(sock, &link, spec, err);
 }
 
 /**
@@ -252,11 +297,11 @@ int bridge_remove(const char *name, const char *owner, struct err *err)
 		return r;
 	r = link_get(sock, name, &link, err);
 	if (r < 0)
-		return r == -ENODEV ? masquerade_remove(name, err) : r;
+		return r == -ENODEV ? firewall_remove(name, err) : r;
 	if (!is_ours(&link, &mark))
 		return 0;
 	/* The link last: while it is there the mark tells what is still to do. */
-	r = masquerade_remove(name, err);
+	r = firewall_remove(name, err);
 	if (r < 0)
 		return r;
 	r = link_remove(sock, name, err);

@@ -18,8 +18,8 @@
  * bridge is still down, the MAC address tells whose it is. These marks are the
  * only memory of it:
  *
- *	no such link         made: alias, gateway address, masquerade, up
- *	ours, in use         used; a masquerade table that went missing comes back
+ *	no such link         made: alias, gateway address, firewall, up
+ *	ours, in use         used; a firewall table that went missing comes back
  *	ours, not in use     left over by a crash in an unknown state: made anew
  *	                     (netns_acquire() sees before that no pod lives on it)
  *	of another OWNER     refused
@@ -31,5 +31,6 @@
  */
 int bridge_ensure(const struct netns_spec *spec, const char *owner, bool in_use, uint32_t *gateway,
 		  struct err *err);
+int bridge_restore(const struct netns_spec *spec, const char *owner, struct err *err);
 bool bridge_is_ours(const struct link *link, const char *name, const char *owner);
 int bridge_remove(const char *name, const char *owner, struct err *err);

@@ -200,7 +200,7 @@ static int remove_if_empty(struct collection *c, int net_dirfd, const char *name
  * Ours is a link by its alias, as for netns_release(), and dead what nobody
  * holds the lease of, unless the pod lives all the same: somebody may have
  * removed the file of its lease. Starts and stops of pods wait meanwhile. A
- * bridge's masquerade goes with it.
+ * bridge's firewall table goes with it.
  *
  * Return: 0 or -errno with @err filled.
  */

@@ -92,6 +92,8 @@ static void read_link(struct nlmsghdr *nlh, void *arg)
 		l->master = (int)nla_get_u32(tb[IFLA_MASTER]);
 	if (tb[IFLA_MTU])
 		l->mtu = nla_get_u32(tb[IFLA_MTU]);
+	if (tb[IFLA_GROUP])
+		l->group = nla_get_u32(tb[IFLA_GROUP]);
 	if (tb[IFLA_ADDRESS] && nla_len(tb[IFLA_ADDRESS]) == sizeof(l->mac))
 		memcpy(l->mac, nla_data(tb[IFLA_ADDRESS]), sizeof(l->mac));
 	if (tb[IFLA_IFALIAS])

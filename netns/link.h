@@ -14,6 +14,7 @@ struct link {
 	int index;
 	int master; /* index of the bridge whose port it is, or 0 */
 	unsigned mtu;
+	uint32_t group; /* IFLA_GROUP */
 	uint8_t mac[6];
 	bool admin_up;
 	bool operational; /* packets pass, as far as this end is concerned */

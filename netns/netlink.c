@@ -2,6 +2,7 @@
 /* Requests to the kernel over netlink: several in one send, one answer each. */
 #include "netns/netlink.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,6 +12,8 @@
 
 /* Larger than any single answer to what we ask; a dump fills it piece by piece. */
 #define REPLY_SIZE 8192
+
+static_assert(NETLINK_BATCH_MAX <= 32, "struct answers has a bit for each message");
 
 /* How far the answers to one batch have come. */
 struct answers {

@@ -25,7 +25,7 @@
  * rtnetlink goes on with the next message when one fails; nfnetlink, between
  * its batch markers, does all or nothing.
  */
-#define NETLINK_BATCH_MAX 8
+#define NETLINK_BATCH_MAX 24
 #define NETLINK_ACKED     (NLM_F_REQUEST | NLM_F_ACK)
 
 typedef void netlink_reply_fn(struct nlmsghdr *reply, void *arg);

@@ -180,6 +180,30 @@ int netns_adopt(struct netns_lease *out, int lock_fd_take, struct err *err)
 	return 0;
 }
 
+/**
+ * netns_restore() - have back what others' hands took from a running pod's network
+ * @lease: of netns_adopt()
+ *
+ * The firewall table of its bridge: one that is not there, or that an older podd made.
+ * Waits for other pods' starts and stops that are under way.
+ *
+ * Return: 0 or -errno with @err filled; the pod goes on as it is.
+ */
+int netns_restore(const struct netns_pod *pod, const struct netns_lease *lease, struct err *err)
+{
+	struct netns_spec spec = { .mode = NETNS_BRIDGE, .prefix_len = lease->prefix_len };
+	cleanup_close int lock = -EBADF;
+
+	if (!lease->bridge[0])
+		return 0;
+	lock = lease_lock(pod->net_dirfd, err);
+	if (lock < 0)
+		return lock;
+	(void)snprintf(spec.bridge, sizeof(spec.bridge), "%s", lease->bridge);
+	spec.subnet = lease->address & ipv4_mask(lease->prefix_len);
+	return bridge_restore(&spec, pod->owner, err);
+}
+
 /*
  * In the pod's namespace: /proc/sys/net is that of whoever opens it. With IPv6
  * off, eth0 takes no router advertisement of another pod (CVE-2020-10749); nor does
@@ -331,7 +355,7 @@ static int release_lease(const struct netns_pod *pod, struct netns_lease *lease,
  * Call it when the pause is dead. The veth pair is removed by name, because
  * the kernel takes down a dropped namespace some time later, and somebody may
  * hold it. With the last pod go the bridge, if podd made it, and its
- * masquerade. Every part is tried whatever became of the others.
+ * firewall table. Every part is tried whatever became of the others.
  *
  * Return: 0, also when there is nothing, or -errno with @err filled for the
  * first part that failed.

@@ -57,6 +57,7 @@ struct netns_lease {
 int netns_acquire(struct netns_lease *out, const struct netns_pod *pod,
 		  const struct netns_spec *spec, struct err *err);
 int netns_adopt(struct netns_lease *out, int lock_fd_take, struct err *err);
+int netns_restore(const struct netns_pod *pod, const struct netns_lease *lease, struct err *err);
 int netns_attach(const struct netns_pod *pod, const struct netns_lease *lease, int netns_fd,
 		 struct err *err);
 int netns_release(const struct netns_pod *pod, struct netns_lease *lease, struct err *err);

@@ -106,13 +106,13 @@ finish() {
 }
 
 # Whatever a pod might leave, one thing a line. What stays of podd itself are
-# empty directories.
+# empty directories, and while the host forwards the table against routing.
 world() {
 	local p
 	find "$root" -mindepth 1 -printf 'file %P\n' | grep -vE \
 		'^file (etc(/.*)?|run(/podd(/\.net|/\.userns)?)?|var(/lib(/podd(/pods|/userns|/generations(/.*)?)?)?)?|var/log(/.*)?)$'
 	ip -o link | awk '{ print "link " $2 }'
-	nft list tables 2>/dev/null | sed 's/^/nftables /'
+	nft list tables 2>/dev/null | sed '/^table ip podd$/d; s/^/nftables /'
 	awk '{ print "mount " $5 }' /proc/self/mountinfo
 	find "$cgroups" -maxdepth 1 -path "$group" -printf 'cgroup %p\n'
 	for p in /proc/[0-9]*; do

@@ -342,8 +342,8 @@ static int without_nftables(struct world *w, int arg)
 	if (netns_acquire(&lease, &w->web, &w->spec, &err) != -EPROTONOSUPPORT)
 		return 3;
 	return strcmp(err.msg,
-		      "masquerade of bridge 'podd0': the kernel lacks nftables NAT (nf_tables, "
-		      "nft_chain_nat, nft_masq): Protocol not supported") != 0;
+		      "firewall of bridge 'podd0': the kernel lacks nftables NAT or filter "
+		      "(nf_tables, nft_chain_nat, nft_masq, nft_ct): Protocol not supported") != 0;
 }
 
 static void acquire__kernel_without_nftables__error_names_it(void **state)

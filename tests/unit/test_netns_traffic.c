@@ -85,25 +85,7 @@ static void attach__pod__own_mac_alias_and_no_ipv6(void **state)
 /* From this host to another one that stands for the internet. */
 static void make_uplink(int internet)
 {
-	cleanup_close int sock = netlink_socket(NETLINK_ROUTE);
-	cleanup_close int inside = socket_in(internet, AF_NETLINK, SOCK_RAW);
-	cleanup_batch struct netlink_batch b = { 0 };
-	struct ifaddrmsg ifa = { .ifa_family = AF_INET, .ifa_prefixlen = 24 };
-	struct netns_lease far = { .address = IP(203, 0, 113, 2), .prefix_len = 24,
-				   .gateway = IP(203, 0, 113, 1) };
-	struct err err = { 0 };
-
-	make_veth(sock, "uplink", internet);
-	ifa.ifa_index = if_nametoindex("uplink");
-	netlink_add(&b, RTM_NEWADDR, NETLINK_ACKED | NLM_F_CREATE, "address of uplink");
-	netlink_head(&b, &ifa, sizeof(ifa));
-	netlink_put_u32(&b, IFA_LOCAL, htonl(IP(203, 0, 113, 1)));
-	netlink_put_u32(&b, IFA_ADDRESS, htonl(IP(203, 0, 113, 1)));
-	if (netlink_batch_run(&b, sock, &err) < 0)
-		fail_msg("%s", err.msg);
-	if (veth_configure(inside, &far, &err) < 0)
-		fail_msg("%s", err.msg);
-	assert_int_equal(link_wait_operational(sock, "uplink", &err), 0);
+	make_neighbour("uplink", internet, IP(203, 0, 113, 0));
 }
 
 static uint32_t source_seen_outside(int from, int internet)
@@ -143,27 +125,14 @@ static void acquire__ruleset_was_flushed__table_back(void **state)
 {
 	struct world *w = *state;
 	struct netns_lease web = acquire(&w->web, &w->spec), db;
-	cleanup_close int sock = netlink_socket(NETLINK_NETFILTER);
-	cleanup_batch struct netlink_batch b = { 0 };
-	struct nfgenmsg nfg = { .res_id = htons(NFNL_SUBSYS_NFTABLES) };
 	int ns = attach(&w->web, &web), internet = new_netns();
 
-	netlink_add(&b, NFNL_MSG_BATCH_BEGIN, NLM_F_REQUEST, "begin");
-	netlink_head(&b, &nfg, sizeof(nfg));
-	nfg.res_id = 0;
-	netlink_add(&b, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELTABLE, NETLINK_ACKED,
-		    "flush ruleset");
-	netlink_head(&b, &nfg, sizeof(nfg));
-	nfg.res_id = htons(NFNL_SUBSYS_NFTABLES);
-	netlink_add(&b, NFNL_MSG_BATCH_END, NLM_F_REQUEST, "end");
-	netlink_head(&b, &nfg, sizeof(nfg));
-	assert_int_equal(netlink_batch_run(&b, sock, NULL), 0);
-	assert_int_equal(count_nft_tables(), 0);
-
+	flush_nft_ruleset();
 	db = acquire(&w->db, &w->spec);
 	assert_int_equal(count_nft_tables(), 1);
 	make_uplink(internet);
 	assert_int_equal(source_seen_outside(ns, internet), IP(203, 0, 113, 1));
+	assert_no_tcp(internet, ns, web.address);
 	drop_link("uplink");
 	close(ns);
 	close(internet);

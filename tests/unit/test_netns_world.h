@@ -30,10 +30,11 @@
 #include "base/child.h"
 #include "base/fd.h"
 #include "base/io.h"
+#include "netns/firewall.h"
 #include "netns/link.h"
-#include "netns/masquerade.h"
 #include "netns/netlink.h"
 #include "netns/netns.h"
+#include "netns/nft.h"
 #include "netns/veth.h"
 
 #define IP(a, b, c, d) ((uint32_t)(a) << 24 | (b) << 16 | (c) << 8 | (d))
@@ -126,10 +127,15 @@ static inline int tear_down(void **state)
 
 static inline void count_table(struct nlmsghdr *nlh, void *arg)
 {
-	if ((nlh->nlmsg_type & 0xff) == NFT_MSG_NEWTABLE)
+	struct nlattr *tb[NFTA_TABLE_MAX + 1];
+
+	if ((nlh->nlmsg_type & 0xff) == NFT_MSG_NEWTABLE &&
+	    nlmsg_parse(nlh, sizeof(struct nfgenmsg), tb, NFTA_TABLE_MAX, NULL) == 0 &&
+	    strcmp(nla_get_string(tb[NFTA_TABLE_NAME]), "podd") != 0)
 		++*(unsigned *)arg;
 }
 
+/* Without the one against routing, which stays as long as forwarding does. */
 static inline unsigned count_nft_tables(void)
 {
 	unsigned n = 0;
@@ -142,6 +148,34 @@ static inline unsigned count_nft_tables(void)
 	netlink_head(&b, &nfg, sizeof(nfg));
 	assert_int_equal(netlink_batch_run(&b, sock, NULL), 0);
 	return n;
+}
+
+/* As a host is after its boot: @forwards by the operator's will, or not at all. */
+static inline void set_forwarding(bool forwards)
+{
+	const char *value = forwards ? "1" : "0";
+
+	assert_int_equal(io_write_file(AT_FDCWD, "/proc/sys/net/ipv4/conf/all/tag", "0", NULL), 0);
+	assert_int_equal(io_write_file(AT_FDCWD, "/proc/sys/net/ipv4/ip_forward", value, NULL), 0);
+}
+
+static inline void flush_nft_ruleset(void)
+{
+	cleanup_close int sock = netlink_socket(NETLINK_NETFILTER);
+	cleanup_batch struct netlink_batch b = { 0 };
+	struct nfgenmsg nfg = { .res_id = htons(NFNL_SUBSYS_NFTABLES) };
+
+	netlink_add(&b, NFNL_MSG_BATCH_BEGIN, NLM_F_REQUEST, "begin");
+	netlink_head(&b, &nfg, sizeof(nfg));
+	nfg.res_id = 0;
+	netlink_add(&b, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELTABLE, NETLINK_ACKED,
+		    "flush ruleset");
+	netlink_head(&b, &nfg, sizeof(nfg));
+	nfg.res_id = htons(NFNL_SUBSYS_NFTABLES);
+	netlink_add(&b, NFNL_MSG_BATCH_END, NLM_F_REQUEST, "end");
+	netlink_head(&b, &nfg, sizeof(nfg));
+	assert_int_equal(netlink_batch_run(&b, sock, NULL), 0);
+	assert_int_equal(count_nft_tables(), 0);
 }
 
 static inline unsigned count_links(void)
@@ -259,6 +293,31 @@ static inline void make_veth(int sock, const char *name, int ns)
 		fail_msg("%s", err.msg);
 }
 
+/* Another host in a /24 that this one is .1 of, on the link @name: it is .2, and has
+ * its default route by this one. */
+static inline void make_neighbour(const char *name, int ns, uint32_t network)
+{
+	cleanup_close int sock = netlink_socket(NETLINK_ROUTE);
+	cleanup_close int inside = socket_in(ns, AF_NETLINK, SOCK_RAW);
+	cleanup_batch struct netlink_batch b = { 0 };
+	struct ifaddrmsg ifa = { .ifa_family = AF_INET, .ifa_prefixlen = 24 };
+	struct netns_lease far = { .address = network + 2, .prefix_len = 24,
+				   .gateway = network + 1 };
+	struct err err = { 0 };
+
+	make_veth(sock, name, ns);
+	ifa.ifa_index = if_nametoindex(name);
+	netlink_add(&b, RTM_NEWADDR, NETLINK_ACKED | NLM_F_CREATE, "address of %s", name);
+	netlink_head(&b, &ifa, sizeof(ifa));
+	netlink_put_u32(&b, IFA_LOCAL, htonl(network + 1));
+	netlink_put_u32(&b, IFA_ADDRESS, htonl(network + 1));
+	if (netlink_batch_run(&b, sock, &err) < 0)
+		fail_msg("%s", err.msg);
+	if (veth_configure(inside, &far, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_int_equal(link_wait_operational(sock, name, &err), 0);
+}
+
 static inline void drop_link(const char *name)
 {
 	cleanup_close int sock = netlink_socket(NETLINK_ROUTE);
@@ -322,6 +381,24 @@ static inline void assert_tcp(int from, int to, uint32_t address)
 	close(listener);
 }
 
+/* No connection, and no word that there is none: what is sent is dropped. */
+static inline void assert_no_tcp(int from, int to, uint32_t address)
+{
+	struct sockaddr_in at = endpoint(INADDR_ANY, 80);
+	cleanup_close int listener = socket_in(to, AF_INET, SOCK_STREAM);
+	cleanup_close int client = socket_in(from, AF_INET, SOCK_STREAM);
+	struct timeval limit = { .tv_usec = 300000 };
+	int on = 1;
+
+	assert_int_equal(setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
+	assert_int_equal(setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)), 0);
+	assert_int_equal(bind(listener, (void *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	at = endpoint(address, 80);
+	assert_int_equal(connect(client, (void *)&at, sizeof(at)), -1);
+	assert_int_equal(errno, EINPROGRESS);
+}
+
 /* Runs @fn in a process of its own whose end status is 0 when all went well.
  * No assertion in there: it would go on with the tests in the child. */
 static inline pid_t run_process(int (*fn)(struct world *w, int arg), struct world *w, int arg)
@@ -350,7 +427,7 @@ static inline int probe(void *arg)
 				   .subnet = IP(10, 88, 0, 0),
 				   .prefix_len = 24 };
 	struct err *err = arg;
-	int r = masquerade_create(spec.bridge, spec.subnet, spec.prefix_len, err);
+	int r = firewall_create(&spec, FORWARDING_OFF, err);
 	int sock = netlink_socket(NETLINK_ROUTE);
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(kinds); i++) {
