@@ -351,11 +351,16 @@ static void collect_former_network(struct pod *pod)
 /* What the pause holds, if that has a network on a bridge. */
 static int adopt_address(struct pod *pod, struct err *err)
 {
-	int fd = pause_take_fd(&pod->pause, PAUSE_FD_LEASE, err);
+	int r, fd = pause_take_fd(&pod->pause, PAUSE_FD_LEASE, err);
+	const struct netns_pod id = net_identity(pod);
+	struct err lost = { 0 };
 
 	if (fd == -EBADF)
 		return 0;
-	return fd < 0 ? fd : netns_adopt(&pod->lease, fd, err);
+	r = fd < 0 ? fd : netns_adopt(&pod->lease, fd, err);
+	if (r == 0) /* the firewall of an older podd, or one that was flushed */
+		note_failure(pod, netns_restore(&id, &pod->lease, &lost), &lost);
+	return r;
 }
 
 static int acquire_address(struct pod *pod, struct err *err)
