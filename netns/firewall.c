@@ -78,6 +78,7 @@ static void add_bridge_table(struct netlink_batch *b, enum manner manner,
 	nft_match_name(b, NFT_META_OIFNAME, true, spec->bridge);
 	nft_match_name(b, NFT_META_IIFNAME, false, spec->bridge);
 	nft_match_not_of_a_connection(b);
+	nft_match_not_redirected(b); /* by a rule of the operator's */
 	nft_verdict(b, DROP);
 	nft_rule_end(b, rule);
 }

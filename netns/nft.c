@@ -223,6 +223,19 @@ void nft_match_group(struct netlink_batch *b, uint32_t key, bool equal, uint32_t
 	put_compare(b, equal ? NFT_CMP_EQ : NFT_CMP_NEQ, &group, sizeof(group));
 }
 
+/* What connection tracking knows of a packet. */
+static void match_none_of(struct netlink_batch *b, uint32_t key, uint32_t bits)
+{
+	struct expr e = begin_expr(b, "ct");
+	uint32_t none = 0;
+
+	put_be32(b, NFTA_CT_KEY, key);
+	put_be32(b, NFTA_CT_DREG, NFT_REG_1);
+	end_expr(b, e);
+	put_mask(b, bits);
+	put_compare(b, NFT_CMP_EQ, &none, sizeof(none));
+}
+
 /**
  * nft_match_not_of_a_connection() - ct state & (established | related) == 0
  *
@@ -231,14 +244,16 @@ void nft_match_group(struct netlink_batch *b, uint32_t key, bool equal, uint32_t
  */
 void nft_match_not_of_a_connection(struct netlink_batch *b)
 {
-	struct expr e = begin_expr(b, "ct");
-	uint32_t none = 0;
+	match_none_of(b, NFT_CT_STATE,
+		      NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED));
+}
 
-	put_be32(b, NFTA_CT_KEY, NFT_CT_STATE);
-	put_be32(b, NFTA_CT_DREG, NFT_REG_1);
-	end_expr(b, e);
-	put_mask(b, NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED));
-	put_compare(b, NFT_CMP_EQ, &none, sizeof(none));
+/**
+ * nft_match_not_redirected() - ct status & dnat == 0
+ */
+void nft_match_not_redirected(struct netlink_batch *b)
+{
+	match_none_of(b, NFT_CT_STATUS, IPS_DST_NAT);
 }
 
 /**

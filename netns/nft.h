@@ -37,5 +37,6 @@ void nft_match_saddr(struct netlink_batch *b, uint32_t subnet, unsigned prefix_l
 void nft_match_name(struct netlink_batch *b, uint32_t key, bool equal, const char *name);
 void nft_match_group(struct netlink_batch *b, uint32_t key, bool equal, uint32_t group);
 void nft_match_not_of_a_connection(struct netlink_batch *b);
+void nft_match_not_redirected(struct netlink_batch *b);
 void nft_masquerade(struct netlink_batch *b);
 void nft_verdict(struct netlink_batch *b, uint32_t verdict);
