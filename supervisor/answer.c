@@ -126,6 +126,8 @@ static int send_signal(void *ctx, const char *container, int sig, struct err *er
 
 		if (m->pid == 0 || (container && strcmp(m->spec->run.name, container) != 0))
 			continue;
+		if (sig == SIGKILL)
+			drive_expect_kill(pod, m);
 		member_signal(m, sig);
 		sent++;
 	}

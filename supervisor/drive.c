@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Feeding the pod's machine with what happens, and doing what it says. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -104,6 +105,25 @@ static void spawn(struct pod *pod, unsigned i)
 	m->report.started = r == 0;
 }
 
+/**
+ * drive_expect_kill() - podd is about to send SIGKILL to a container
+ *
+ * On the record before it does, for the podd that sees the end.
+ */
+void drive_expect_kill(struct pod *pod, struct member *m)
+{
+	if (m->pidfd < 0)
+		return;
+	member_expect_kill(m);
+	drive_commit(pod);
+}
+
+static void kill_group(struct pod *pod, struct member *m)
+{
+	drive_expect_kill(pod, m);
+	member_kill(m);
+}
+
 /*
  * On the record as soon as it is done: an app that takes a second stop signal for
  * "at once" is to get one, however often podd is replaced. Who is killed between
@@ -111,6 +131,8 @@ static void spawn(struct pod *pod, unsigned i)
  */
 static void send_stop(struct pod *pod, struct member *m)
 {
+	if (m->spec->stop_signal == SIGKILL)
+		drive_expect_kill(pod, m);
 	member_signal(m, m->spec->stop_signal);
 	fault_kill("signalled");
 	m->stop_sent = m->slot->generation;
@@ -126,7 +148,7 @@ static void do_container_actions(struct pod *pod, unsigned i, const struct machi
 	if (todo->bits & MACHINE_SIGNAL_STOP)
 		send_stop(pod, m);
 	if (todo->bits & MACHINE_KILL_GROUP)
-		member_kill(m);
+		kill_group(pod, m);
 	if (todo->bits & MACHINE_FREEZE)
 		freeze_begin(m);
 	if (todo->bits & MACHINE_THAW)
@@ -482,20 +504,20 @@ static void resume_container(struct pod *pod, unsigned i)
 		m->started_realtime_ns = clock_realtime_ns();
 		m->report.pending = m->report.started = true;
 	} else if (c->state == MACHINE_STARTING) {
-		member_kill(m);
+		kill_group(pod, m);
 		spawn(pod, i);
 	} else if (c->state == MACHINE_STOPPING && !ran) {
 		/* Its start had failed, and the machine was not told any more. */
-		member_kill(m);
+		kill_group(pod, m);
 		m->report.pending = true;
 		m->report.started = false;
 	} else if (c->state == MACHINE_STOPPING && c->killed) {
-		member_kill(m);
+		kill_group(pod, m);
 	} else if (c->state == MACHINE_STOPPING) {
 		if (lacks_stop(m, c))
 			send_stop(pod, m);
 	} else if (c->state != MACHINE_RUNNING) {
-		member_kill(m);
+		kill_group(pod, m);
 	}
 }
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -138,10 +139,24 @@ bool member_oom_group(const struct member *m)
 	return m->spec->limits.oom_group != 0; /* LIMIT_UNSET: it does */
 }
 
+/**
+ * member_expect_kill() - podd is about to send SIGKILL
+ *
+ * Whom the OOM killer took before, and the container's first process lived on, that is not
+ * why it ends. One that has ended was not ended by podd.
+ */
+void member_expect_kill(struct member *m)
+{
+	struct pollfd ended = { .fd = m->pidfd, .events = POLLIN };
+
+	if (m->pidfd >= 0 && poll(&ended, 1, 0) == 0)
+		(void)cgroup_oom_kills(&m->cgroup, &m->oom_kills, NULL); /* then as it was */
+}
+
 /*
  * Whether it is the OOM killer that ended it. With OOMPolicy=continue that may have
  * killed another process, long ago: then only if the end is one by SIGKILL, its own
- * or that of a child of a shell.
+ * or that of a child of a shell, and none that podd sent (member_expect_kill()).
  */
 static bool ended_by_oom(const struct member *m)
 {

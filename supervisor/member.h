@@ -91,7 +91,7 @@ struct member {
 	pid_t pid; /* 0: no process */
 	uint64_t started_realtime_ns;
 	uint64_t finished_realtime_ns;
-	uint64_t oom_kills; /* counted when the process started */
+	uint64_t oom_kills; /* counted when the process started, or podd was about to kill it */
 	struct container_nodes *nodes; /* in its /dev, where they may change; NULL: not known */
 	int wait_status;    /* of a process that is gone, while the group is not empty */
 	struct board_slot *slot;
@@ -114,6 +114,7 @@ int member_prepare(struct member *m, const struct member_host *host,
 void member_respec(struct member *m, const struct pod_container *spec);
 int member_make_root(struct member *m, const char **stage, struct err *err);
 int member_spawn(struct member *m, const char **stage, struct err *err);
+void member_expect_kill(struct member *m);
 bool member_oom_group(const struct member *m);
 struct container_process member_process(const struct member *m);
 int member_find_filter(struct container_filter *out, struct member *m, struct err *err);

@@ -127,6 +127,7 @@ void drive_stop(struct pod *pod);
 int drive_event(struct pod *pod, const struct pod_event *ev);
 int drive_status(const struct pod *pod);
 void drive_commit(struct pod *pod);
+void drive_expect_kill(struct pod *pod, struct member *m);
 int pod_explain(const struct pod *pod, int r, struct err *err);
 void drive_member_exited(struct member *m, int wait_status, bool oom);
 void drive_log_dropped(struct member *m, const struct log_lost *lost);

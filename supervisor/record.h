@@ -39,7 +39,7 @@ struct record_member {
 	char name[CONFIG_NAME_MAX + 1];
 	uint64_t started_realtime_ns;
 	uint64_t finished_realtime_ns;
-	uint64_t oom_kills;   /* counted when its process started */
+	uint64_t oom_kills;   /* as a member has it */
 	uint64_t definition;  /* plan_definition() of what it runs */
 	uint32_t place;	      /* its slot, pipes and numbers in the store (supervisor/pause.h) */
 	uint32_t logs_stored; /* its pipes came later than the pause: they are in the store */

@@ -73,6 +73,31 @@ no_oom() {
 }
 t "a SIGKILL that is not the OOM killer's is an Error" no_oom
 
+# Whose child was OOM-killed, and who lives on: the end that follows is another's doing.
+killed_later() {
+	{
+		printf '%s\n' '[Pod]' TimeoutStopSec=1s
+		hog="Exec=sh -c 'trap : TERM; dd if=/dev/zero of=/dev/null bs=200M; s=\$?; echo >>/srv/runs; "
+		hog+="echo run \$(wc -l </srv/runs), status \$s; while :; do sleep 1000; done'"
+		two MemoryMax=24M OOMPolicy=continue RestartSec=0
+	} | pod web
+	pod_start web
+	log_wait web 'run 1, status 137'
+	follow web
+	podctl restart web hog
+	event_wait '.kind == "container-exit" and .container == "hog"'
+	is "$(jq -c '[.signal, .reason]' <<<"$event")" '[9,null]' 'after the stop signal'
+	log_wait web 'run 2, status 137'
+	podctl kill -s KILL web hog
+	event_wait '.kind == "container-exit" and .container == "hog"'
+	is "$(jq -c '[.signal, .reason]' <<<"$event")" '[9,null]' 'by podctl kill'
+	unfollow
+	is "$(last hog)" '[null,9,"Error"]'
+	pod_stop web
+	unlike "$(<"$dir/said/web")" 'out of memory'
+}
+t "a container killed after a child of it was OOM-killed: an Error" killed_later
+
 too_small() {
 	two "MemoryMax=$size" RestartPolicy=never | pod web
 	pod_launch web
