@@ -78,12 +78,21 @@ struct config_pos config_origin_nth(const struct config_origins *o, const char *
 	return pos;
 }
 
+/* Where blanks are in it. */
+static bool is_quoted(const char *text, const char *word)
+{
+	return (*text == '"' || *text == '\'') && strncmp(text + 1, word, strlen(word)) == 0 &&
+	       text[1 + strlen(word)] == *text;
+}
+
 /* Capabilities are written with CAP_ in front or not, in any case. */
 static bool has_word(const char *text, const char *word)
 {
 	for (size_t n; *text; text += n) {
 		text += strspn(text, " \t");
 		n = strcspn(text, " \t");
+		if (is_quoted(text, word))
+			return true;
 		if (n == strlen(word) && strncasecmp(text, word, n) == 0)
 			return true;
 		if (n == strlen(word) + 4 && strncasecmp(text, "CAP_", 4) == 0 &&

@@ -11,6 +11,7 @@
 #include "base/capability.h"
 #include "container/identity.h"
 #include "container/rlimits.h"
+#include "supervisor/origin.h"
 #include "supervisor/own_filter.h"
 #include "supervisor/pod.h"
 #include "supervisor/say.h"
@@ -138,9 +139,9 @@ static int check_given_up(const struct pod *pod, const struct container_capabili
 
 	if (!lost)
 		return 0;
-	return err_set(err, EPERM,
-		       "give %s: podd gave it up when it began, as no container had "
-		       "it; stop the pod's podd and start it", name ? name : "a capability");
+	(void)err_set(err, EPERM, "give %s: podd gave it up when it began, as no container had "
+		      "it; stop the pod's podd and start it", name ? name : "a capability");
+	return err_about(err, -EPERM, "AddCapability", 0);
 }
 
 /* No filter can be taken off, and who is started by podd has it. */
@@ -150,10 +151,10 @@ static int check_calls(const struct pod *pod, const struct container_spec *run, 
 
 	if (!lost)
 		return 0;
-	return err_set(err, EPERM,
-		       "it could call %s, which podd refuses itself and all that it "
-		       "starts since it began, as no container could then; stop the pod's podd "
-		       "and start it", own_filter_name(lowest(lost)));
+	(void)err_set(err, EPERM, "it could call %s, which podd refuses itself and all that it "
+		      "starts since it began, as no container could then; stop the pod's podd "
+		      "and start it", own_filter_name(lowest(lost)));
+	return err_about(err, -EPERM, "SeccompProfile", 0);
 }
 
 static int check_container(const struct pod *pod, const struct container_spec *run, struct err *err)
@@ -183,7 +184,7 @@ int confine_check(const struct pod *pod, const struct pod_spec *spec, struct err
 		int r = check_container(pod, run, err);
 
 		if (r < 0)
-			return err_wrap(err, r, "container '%s'", run->name);
+			return origin_container(err, r, run->name);
 	}
 	return 0;
 }

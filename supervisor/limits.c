@@ -144,23 +144,23 @@ int limits_change(struct pod *pod, const struct pod_spec *from, const struct pod
 }
 
 /**
- * limits_check() - whether a pod to adopt can get the limits of its file
+ * limits_check() - whether a pod that runs can get the limits of a file
  *
  * Changes nothing. Goes by the controllers that there are: whether one can be enabled
  * shows when that is tried.
  *
  * Return: 0, or -errno with @err filled (EOPNOTSUPP: as cgroup_limit_missing()).
  */
-int limits_check(const struct pod *pod, struct err *err)
+int limits_check(const struct pod *pod, const struct pod_spec *spec, struct err *err)
 {
 	unsigned available = cgroup_root_controllers(&pod->cgroups);
 	int r;
 
-	if (pod->spec->limits_best_effort)
+	if (spec->limits_best_effort)
 		return 0;
-	r = cgroup_limits_check(&pod->cgroup, &pod->spec->limits, available, err);
-	for (size_t i = 0; r == 0 && i < pod->spec->container_n; i++) {
-		const struct pod_container *c = &pod->spec->containers[i];
+	r = cgroup_limits_check(&pod->cgroup, &spec->limits, available, err);
+	for (size_t i = 0; r == 0 && i < spec->container_n; i++) {
+		const struct pod_container *c = &spec->containers[i];
 		struct cgroup cg = { .dirfd = -EBADF };
 		bool is_there = cgroup_container_open(&cg, &pod->cgroup, c->run.name, NULL) == 0;
 
@@ -173,6 +173,7 @@ int limits_check(const struct pod *pod, struct err *err)
 }
 
 struct adopted_group {
+	const char *container; /* NULL: the pod's own */
 	const struct cgroup *cg;
 	const struct cgroup_limits *limits;
 	unsigned *missing;
@@ -183,13 +184,14 @@ static unsigned list_groups(struct adopted_group out[POD_CONTAINERS_MAX + 1], st
 {
 	unsigned n = 0;
 
-	out[n++] = (struct adopted_group){ &pod->cgroup, &pod->spec->limits, &pod->limits_missing };
+	out[n++] = (struct adopted_group){ NULL, &pod->cgroup, &pod->spec->limits,
+					   &pod->limits_missing };
 	for (unsigned i = 0; i < pod->machine.n; i++) {
 		struct member *m = pod->members[i];
 
 		if (plan_find(pod->spec, m->spec->run.name))
-			out[n++] = (struct adopted_group){ &m->cgroup, &m->spec->limits,
-							   &m->limits_missing };
+			out[n++] = (struct adopted_group){ m->spec->run.name, &m->cgroup,
+							   &m->spec->limits, &m->limits_missing };
 	}
 	return n;
 }
@@ -206,16 +208,20 @@ static unsigned list_groups(struct adopted_group out[POD_CONTAINERS_MAX + 1], st
 int limits_adopt(struct pod *pod, struct err *err)
 {
 	struct adopted_group groups[POD_CONTAINERS_MAX + 1];
+	const char *container = NULL;
 	unsigned n = list_groups(groups, pod);
 	bool lax = pod->spec->limits_best_effort;
 	int r = 0;
 
-	for (unsigned i = 0; r == 0 && !lax && i < n; i++)
+	for (unsigned i = 0; r == 0 && !lax && i < n; i++) {
+		container = groups[i].container;
 		r = cgroup_limits_check(groups[i].cg, groups[i].limits, 0, err);
+	}
 	for (unsigned i = 0; r == 0 && i < n; i++) {
+		container = groups[i].container;
 		cgroup_limits_reset(groups[i].cg, groups[i].limits);
 		r = cgroup_limits_apply(groups[i].cg, groups[i].limits,
 					lax ? groups[i].missing : NULL, err);
 	}
-	return r;
+	return r < 0 && container ? origin_container(err, r, container) : r;
 }

@@ -18,5 +18,5 @@ int limits_enable(struct pod *pod, const struct pod_spec *spec, struct err *err)
 int limits_change(struct pod *pod, const struct pod_spec *from, const struct pod_spec *to,
 		  struct err *err);
 int limits_check_memory(const struct pod *pod, const struct pod_spec *to, struct err *err);
-int limits_check(const struct pod *pod, struct err *err);
+int limits_check(const struct pod *pod, const struct pod_spec *spec, struct err *err);
 int limits_adopt(struct pod *pod, struct err *err);

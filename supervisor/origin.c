@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "config/keys.h"
 #include "config/load.h"
 #include "config/origin.h"
 
@@ -29,6 +30,13 @@ static bool is_counted(const char *key)
 	       strcmp(key, "LoadCredential") == 0;
 }
 
+static struct config_pos find_pods(const struct config_origins *o, const char *key)
+{
+	struct config_pos pos = config_origin_of(o, CONFIG_POD, NULL, key);
+
+	return pos.line ? pos : config_origin_of(o, CONFIG_NETWORK, NULL, key);
+}
+
 /* In its container's section, or in [Pod], which can say it for all. */
 static struct config_pos find_key(const struct config_origins *o, const struct err *err,
 				  const char *key)
@@ -39,16 +47,22 @@ static struct config_pos find_key(const struct config_origins *o, const struct e
 		return config_origin_nth(o, err->of, key, err->nth);
 	if (err->of)
 		pos = config_origin_of(o, CONFIG_CONTAINER, err->of, key);
-	return pos.line ? pos : config_origin_of(o, CONFIG_POD, NULL, key);
+	return pos.line ? pos : find_pods(o, key);
 }
 
-/* What the file does not say is in its stead what its image does, or what is in its root. */
-static struct config_pos find(const struct config_origins *o, const struct err *err)
+/* What the file does not say is in its stead what its image does, or what is in its root;
+ * and of a network, what it is otherwise. */
+static struct config_pos find(const struct config_origins *o, const struct err *err,
+			      const struct pod_spec *spec)
 {
+	const bool network = config_key_find(CONFIG_NETWORK, err->key);
 	const char *const keys[] = { strcmp(err->key, "Exec") == 0 ? "Entrypoint" : err->key,
-				     err->key, "Image", "Rootfs" };
+				     err->key, network ? "Bridge" : "Image",
+				     network ? "Mode" : "Rootfs" };
 	struct config_pos pos = { 0 };
 
+	if (strcmp(err->key, "Sysctl") == 0)
+		pos = config_origin_word(o, NULL, "Sysctl", spec->sysctls[err->nth]);
 	for (size_t i = 0; i < ARRAY_SIZE(keys) && !pos.line; i++)
 		pos = find_key(o, err, keys[i]);
 	return pos;
@@ -72,7 +86,7 @@ int origin_tell(struct err *err, int r, const struct pod_spec *spec)
 	if (!diags) /* a line is a comfort */
 		return r;
 	if (config_load(&again, spec->path, &env, diags, NULL) == 0 && again->text == spec->text)
-		pos = find(&origins, err);
+		pos = find(&origins, err, spec);
 	if (pos.line)
 		(void)err_wrap(err, r, "%s:%u:%u", diags->files[pos.file], pos.line, pos.column);
 	err->key = err->of = NULL;

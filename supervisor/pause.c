@@ -197,7 +197,9 @@ static int become_pause(void *arg)
 	int r;
 
 	if (sethostname(b->args->hostname, strlen(b->args->hostname)) < 0)
-		return err_sys(b->err, "set the host name '%s'", b->args->hostname) != 0;
+		return err_about(b->err,
+				 err_sys(b->err, "set the host name '%s'", b->args->hostname),
+				 "Hostname", 0) != 0;
 	r = arrange_descriptors(b);
 	if (r == 0 && setsid() < 0)
 		r = err_sys(b->err, "make a session");

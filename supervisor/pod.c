@@ -183,12 +183,13 @@ static int find_images(struct pod *pod, struct err *err)
 	return r < 0 ? r : images_pin(spec, pod->run_fd, pod->paths, pod->adopting, err);
 }
 
-static bool needs_disk(const struct pod_spec *spec)
+/* The first that does, or NULL. */
+static const struct pod_container *who_needs_disk(const struct pod_spec *spec)
 {
 	for (size_t i = 0; i < spec->container_n; i++)
 		if (spec->containers[i].run.writable == CONTAINER_WRITABLE_DISK)
-			return true;
-	return false;
+			return &spec->containers[i];
+	return NULL;
 }
 
 /**
@@ -199,16 +200,20 @@ static bool needs_disk(const struct pod_spec *spec)
  */
 int pod_open_disk(struct pod *pod, const struct pod_spec *spec, struct err *err)
 {
+	const struct pod_container *c = who_needs_disk(spec);
 	char path[NAME_MAX + 8];
+	int r;
 
-	if (pod->disk_fd >= 0 || !needs_disk(spec))
+	if (pod->disk_fd >= 0 || !c)
 		return 0;
 	snprintf(path, sizeof(path), "pods/%s", pod->spec->name);
-	pod->disk_fd = pod->paths->lib < 0 ? -EROFS : open_dir(pod->paths->lib, path, err);
-	if (pod->disk_fd == -EROFS)
-		return err_set(err, EROFS, "Writable=yes needs the disk, and '%s/var/lib/podd' is "
-			       "read-only; Writable=tmpfs writes to memory", pod->paths->root);
-	return pod->disk_fd < 0 ? pod->disk_fd : 0;
+	r = pod->disk_fd = pod->paths->lib < 0 ? -EROFS : open_dir(pod->paths->lib, path, err);
+	if (r >= 0)
+		return 0;
+	if (r == -EROFS)
+		(void)err_set(err, EROFS, "Writable=yes needs the disk, and '%s/var/lib/podd' is "
+			      "read-only; Writable=tmpfs writes to memory", pod->paths->root);
+	return origin_container(err, err_about(err, r, "Writable", 0), c->run.name);
 }
 
 /* Of a pod that is taken over, only what would run that does not run yet. */
@@ -253,7 +258,7 @@ static int open_groups(struct pod *pod, struct err *err)
 	int r = cgroup_pod_open(&pod->cgroup, &pod->cgroups, pod->spec->name, err);
 
 	if (r == 0)
-		r = limits_check(pod, err);
+		r = limits_check(pod, pod->spec, err);
 	return r < 0 ? r : cgroup_open(&pod->pause_cgroup, pod->cgroup.dirfd, "pause", err);
 }
 
@@ -374,17 +379,25 @@ static int acquire_address(struct pod *pod, struct err *err)
 	return netns_acquire(&pod->lease, &id, &pod->spec->network, err);
 }
 
+/* netns/ knows no keys, but tells which one to set. */
+static const char *network_key(int r, const struct err *err)
+{
+	if (r == -ENOSPC || strstr(err->msg, "Subnet="))
+		return "Subnet";
+	return r == -EADDRINUSE || r == -EINVAL ? "Address" : "Bridge";
+}
+
 static int lease_address(struct pod *pod, struct err *err)
 {
 	int r = acquire_address(pod, err);
 
 	if (r == -EADDRINUSE) { /* by a bridge that no pod uses any more, perhaps */
 		(void)collect_networks(pod, NULL);
-		return acquire_address(pod, err);
-	}
-	if (r == 0)
+		r = acquire_address(pod, err);
+	} else if (r == 0) {
 		collect_former_network(pod);
-	return r;
+	}
+	return r < 0 ? err_about(err, r, network_key(r, err), 0) : 0;
 }
 
 /* Somebody may have removed it; the pause was found all the same. */
@@ -432,7 +445,9 @@ static int make_userns(struct pod *pod, struct err *err)
 	if (pod->adopting || pod->spec->userns == POD_USERNS_HOST)
 		return 0;
 	r = take_range(&first, pod, err);
-	return r < 0 ? r : userns_create(&pod->pause.userns, first, err);
+	if (r == 0)
+		r = userns_create(&pod->pause.userns, first, err);
+	return r < 0 ? err_about(err, r, "UserNamespace", 0) : 0;
 }
 
 static int start_pause(struct pod *pod, struct err *err)
@@ -461,8 +476,10 @@ static int start_pause(struct pod *pod, struct err *err)
 static int attach_network(struct pod *pod, struct err *err)
 {
 	const struct netns_pod id = net_identity(pod);
+	const bool none = pod->spec->network.mode == NETNS_NONE;
 	cleanup_close int ns = -EBADF;
 	char path[64];
+	int r;
 
 	if (pod->spec->network.mode == NETNS_HOST || pod->adopting)
 		return 0;
@@ -472,15 +489,24 @@ static int attach_network(struct pod *pod, struct err *err)
 	ns = open(path, O_RDONLY | O_CLOEXEC);
 	if (ns < 0)
 		return err_sys(err, "open the pod's network namespace");
-	return pod->spec->network.mode == NETNS_NONE ? netns_loopback_up(ns, err) :
-						       netns_attach(&id, &pod->lease, ns, err);
+	r = none ? netns_loopback_up(ns, err) : netns_attach(&id, &pod->lease, ns, err);
+	return r < 0 ? err_about(err, r, none ? "Mode" : "Bridge", 0) : 0;
 }
 
+/* All by one child; where that fails, once more one by one, to know which it is. */
 static int write_sysctls(struct pod *pod, struct err *err)
 {
-	if (pod->adopting)
-		return 0;
-	return sysctl_write(pod->spec->sysctls, pod->pause.pidfd, &pod->pause.userns, err);
+	char *const *all = pod->spec->sysctls;
+	const int pidfd = pod->pause.pidfd;
+	int r = pod->adopting ? 0 : sysctl_write(all, pidfd, &pod->pause.userns, err);
+
+	for (unsigned i = 0; r < 0 && all[i]; i++) {
+		char *one[] = { all[i], NULL };
+
+		if (sysctl_write(one, pidfd, &pod->pause.userns, err) < 0)
+			return err_about(err, -err->code, "Sysctl", i);
+	}
+	return r;
 }
 
 /**
@@ -588,6 +614,19 @@ static const struct {
 	{ "drive", begin_or_resume },
 };
 
+/* Whose limit it was: that of the container which is being started, or the pod's. */
+static void blame_memory(const struct pod *pod, struct err *err)
+{
+	uint64_t ooms = 0;
+
+	for (unsigned i = 0; err->of && i < pod->member_n; i++)
+		if (strcmp(pod->members[i]->spec->run.name, err->of) == 0)
+			(void)cgroup_ooms(&pod->members[i]->cgroup, &ooms, NULL); /* as none */
+	if (!ooms)
+		err->of = NULL;
+	err->key = "MemoryMax"; /* whatever was being done when there was no more */
+}
+
 /**
  * pod_explain() - say more of a failed start
  * @err: what failed; where memory was short, only that there is none, or that a process
@@ -601,9 +640,17 @@ int pod_explain(const struct pod *pod, int r, struct err *err)
 	uint64_t ooms = 0;
 
 	if (!pod->adopting && pod->cgroup.dirfd >= 0 &&
-	    cgroup_ooms(&pod->cgroup, &ooms, NULL) == 0 && ooms > 0)
+	    cgroup_ooms(&pod->cgroup, &ooms, NULL) == 0 && ooms > 0) {
+		blame_memory(pod, err);
 		return err_wrap(err, r,
 				"out of memory: see MemoryMax= of the pod and its containers");
+	}
+	if (r == -EAGAIN && !err->key) { /* by a clone: fork(2) */
+		(void)err_about(err, r, "TasksMax", 0);
+		return strstr(err->msg, "TasksMax=") ? r :
+			err_wrap(err, r, "TasksMax= of the pod or a container is reached, or the "
+					 "host has no more processes");
+	}
 	if (pod->pause.pidfd >= 0 && poll(&ended, 1, 0) > 0)
 		return err_wrap(err, r, "the pause has ended");
 	return r;
