@@ -112,12 +112,20 @@ static void undo_members(struct pod *pod)
 	}
 }
 
-static int prepare(struct pod *pod, const struct pod_spec *spec, struct err *err)
+/* What is known before anything is changed. */
+static int check_spec(const struct pod *pod, const struct pod_spec *spec, struct err *err)
 {
 	int r = confine_check(pod, spec, err);
 
 	if (r == 0)
 		r = limits_check_memory(pod, spec, err);
+	return r < 0 ? r : limits_check(pod, spec, err);
+}
+
+static int prepare(struct pod *pod, const struct pod_spec *spec, struct err *err)
+{
+	int r = check_spec(pod, spec, err);
+
 	if (r == 0)
 		r = limits_enable(pod, spec, err);
 	if (r == 0)
@@ -255,6 +263,27 @@ int reload_check(const struct pod *pod, struct err *err)
 	return 0;
 }
 
+static int told_of(struct err *err, int r, const struct pod_spec *spec)
+{
+	(void)err_wrap(err, r, "reload");
+	return origin_tell(err, r, spec);
+}
+
+/**
+ * reload_rehearse() - whether reload_apply() would refuse a spec, as far as can be known
+ * without doing it
+ *
+ * Not whether now is the time for it.
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int reload_rehearse(const struct pod *pod, const struct pod_spec *spec, struct err *err)
+{
+	int r = check_spec(pod, spec, err);
+
+	return r < 0 ? told_of(err, r, spec) : 0;
+}
+
 /**
  * reload_apply() - put another spec of the same pod into force
  * @spec_take: the pod's from here on, freed on failure; of the same name
@@ -275,8 +304,7 @@ int reload_apply(struct pod *pod, struct pod_spec *spec_take, struct err *err)
 	if (r == 0)
 		r = prepare(pod, spec_take, err);
 	if (r < 0) {
-		(void)err_wrap(err, r, "reload");
-		(void)origin_tell(err, r, spec_take);
+		(void)told_of(err, r, spec_take);
 		pod_spec_free(spec_take);
 		return r;
 	}

@@ -42,6 +42,7 @@ struct reload {
 };
 
 int reload_check(const struct pod *pod, struct err *err);
+int reload_rehearse(const struct pod *pod, const struct pod_spec *spec, struct err *err);
 int reload_apply(struct pod *pod, struct pod_spec *spec_take, struct err *err);
 void reload_plan(struct plan *out, const struct pod *pod, const struct pod_spec *new);
 void reload_take_out(struct pod *pod);

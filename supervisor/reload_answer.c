@@ -77,19 +77,31 @@ static const char *result_of(const struct plan *plan, bool dry_run)
 		return "unchanged";
 	return dry_run ? "planned" : "applied";
 }
+static int rehearse(const struct pod *pod, struct pod_spec *spec_take, struct err *err)
+{
+	int r = reload_rehearse(pod, spec_take, err);
+
+	pod_spec_free(spec_take);
+	return r;
+}
 
 /* @plan is made, and carried out unless there is nothing to do, or not now. */
 static json_t *act(struct pod *pod, struct pod_spec *spec_take, struct plan *plan, bool dry_run,
 		   struct err *err)
 {
 	json_t *answer;
+	int r = 0;
 
 	reload_plan(plan, pod, spec_take);
 	/* Before it is done: the names are the old spec's too. */
 	answer = document(plan, result_of(plan, dry_run));
-	if (dry_run || plan->new_pod || !plan->any) {
+	if (plan->new_pod || !plan->any)
 		pod_spec_free(spec_take);
-	} else if (reload_apply(pod, spec_take, err) < 0) {
+	else if (dry_run)
+		r = rehearse(pod, spec_take, err);
+	else
+		r = reload_apply(pod, spec_take, err);
+	if (r < 0) {
 		json_decref(answer);
 		return NULL;
 	}

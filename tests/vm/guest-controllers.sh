@@ -123,13 +123,16 @@ t "every limit is changed by a reload, on pod and container, and taken back" liv
 
 # Less than what is in use would have the kernel kill who uses it.
 lower_than_use() {
+	local how
 	file '' 'MemoryMax=100M'
 	sed -i 's/^Exec=.*/Exec=sh -c "x=$(yes | head -c 8000000); echo up; while :; do sleep 1; done"/' \
 		"$root/etc/podd/web.pod"
 	pod_start web
 	log_wait web up
 	sed -i s/MemoryMax=100M/MemoryMax=2M/ "$root/etc/podd/web.pod"
-	like "$(! podctl reload web 2>&1)" "web.pod:[0-9]+:1: reload: container 'app': MemoryMax=: 2097152 bytes are less"
+	for how in --dry-run ''; do
+		like "$(! podctl reload $how web 2>&1)" "web.pod:[0-9]+:1: reload: container 'app': MemoryMax=: 2097152 bytes are less"
+	done
 	is "$(<"$group/web/c-app/memory.max")" 104857600
 	sed -i s/MemoryMax=2M/MemoryMax=50M/ "$root/etc/podd/web.pod"
 	podctl reload web
