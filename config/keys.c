@@ -54,13 +54,14 @@ static_assert(CONTAINER_WRITABLE_TMPFS == 0 && CONTAINER_WRITABLE_DISK == 1 &&
 	.object = CONFIG_IN_CONTAINER, .offset = offsetof(struct pod_container, m),             \
 	.size = sizeof(((struct pod_container *)0)->m)
 
-/* Keys of two sections: what differs is where they are stored, and how many tasks there
- * are if nothing is said. */
-#define LIMIT_KEYS(section_, member, who, ...)                                                  \
+/* Keys of two sections: what differs is where they are stored, with how few tasks nothing
+ * could ever run (a pod has its pause), and how many there are if nothing is said. */
+#define LIMIT_KEYS(section_, member, who, TASKS_MIN, ...)                                       \
 	{ "MemoryMax", section_, LIVE, &config_type_size, "SIZE|infinity", .min = "64K",        \
 	  .unit = "bytes",                                                                      \
 	  .infinity = LIMIT_MAX, .since = SINCE, member(limits.memory_max_bytes),               \
-	  .about = "Memory of " who ", page cache included; past it, a process is killed." },   \
+	  .about = "Memory of " who ", page cache included; past it, a container is killed, "   \
+		   "or a process of it: see OOMPolicy=." },                                     \
 	{ "MemoryHigh", section_, LIVE, &config_type_size, "SIZE|infinity", .min = "1",         \
 	  .unit = "bytes",                                                                      \
 	  .infinity = LIMIT_MAX, .since = SINCE, member(limits.memory_high_bytes),              \
@@ -70,14 +71,14 @@ static_assert(CONTAINER_WRITABLE_TMPFS == 0 && CONTAINER_WRITABLE_DISK == 1 &&
 	  member(limits.cpu_quota_usec),                                                        \
 	  .about = "CPU time of " who "; 100% is one CPU." },                                   \
 	{ "CPUWeight", section_, LIVE, &config_type_count, "N", .min = "1", .max = "10000",     \
-	  .since = SINCE, member(limits.cpu_weight),                                            \
-	  .about = "Share of the CPU against its siblings; the kernel's default is 100." },     \
-	{ "TasksMax", section_, LIVE, &config_type_count, "N|infinity", .min = "1",             \
+	  .unsaid = "100", .since = SINCE, member(limits.cpu_weight),                           \
+	  .about = "Share of the CPU against its siblings." },                                  \
+	{ "TasksMax", section_, LIVE, &config_type_count, "N|infinity", .min = TASKS_MIN,       \
 	  .max = "4194304", .infinity = LIMIT_MAX, .since = SINCE, member(limits.tasks_max),    \
 	  .about = "Processes and threads of " who ".", __VA_ARGS__ },                          \
 	{ "IOWeight", section_, LIVE, &config_type_count, "N", .min = "1", .max = "10000",      \
-	  .since = SINCE, member(limits.io_weight),                                             \
-	  .about = "Share of disk bandwidth against its siblings; the kernel's default is 100." }, \
+	  .unsaid = "100", .since = SINCE, member(limits.io_weight),                            \
+	  .about = "Share of disk bandwidth against its siblings." },                           \
 	{ "AllowedCPUs", section_, LIVE, &config_type_idset, "CPU|CPU-CPU...", .list = true,    \
 	  .since = SINCE, member(limits.cpus),                                                  \
 	  .about = "The CPUs that " who " may run on, as 0-3,8; all if not given." },           \
@@ -88,10 +89,10 @@ static_assert(CONTAINER_WRITABLE_TMPFS == 0 && CONTAINER_WRITABLE_DISK == 1 &&
 	  .list = true, .since = SINCE, member(limits.huge),                                    \
 	  .about = "Huge pages of " who ", for each size of page, as 2M:64M 1G:0." }
 
-#define RLIMIT_KEY(name_, kind, FORM, about_)                                                   \
+#define RLIMIT_KEY(name_, kind, FORM, UNIT, UNSAID, about_)                                     \
 	{ "Limit" #name_, CONFIG_CONTAINER, RESTART, &config_type_rlimit_##kind,                \
-	  FORM "|SOFT:HARD", .since = SINCE, CONTAINER_MEMBER(run.rlimits[RLIMIT_##name_]),     \
-	  .about = about_ }
+	  FORM "|SOFT:HARD|infinity", .unit = UNIT, .unsaid = UNSAID, .since = SINCE,           \
+	  CONTAINER_MEMBER(run.rlimits[RLIMIT_##name_]), .about = about_ }
 
 /* Keys that [Pod] sets for all containers: the container's rows have no default. */
 #define NON_ROOT_KEY(section_, FALLBACK)                                                        \
@@ -106,10 +107,12 @@ static_assert(CONTAINER_WRITABLE_TMPFS == 0 && CONTAINER_WRITABLE_DISK == 1 &&
 	  .about = "After which exits a container is started again." },                         \
 	{ "RestartSec", section_, LIVE, &config_type_duration, "DURATION", FALLBACK("10s"),     \
 	  .max = "1y", .unit = "seconds", .since = SINCE, CONTAINER_MEMBER(restart.first_ns),   \
-	  .about = "Delay of the second restart in a row; the first one comes at once." },      \
+	  .about = "Delay of the second restart in a row; the first one comes at once. Not "    \
+		   "longer than RestartMaxSec=." },                                             \
 	{ "RestartMaxSec", section_, LIVE, &config_type_duration, "DURATION", FALLBACK("5min"), \
 	  .max = "1y", .unit = "seconds", .since = SINCE, CONTAINER_MEMBER(restart.max_ns),     \
-	  .about = "The delay doubles with each further restart, up to this." },                \
+	  .about = "The delay doubles with each further restart, up to this. Not shorter than " \
+		   "RestartSec=." },                                                            \
 	{ "RestartResetSec", section_, LIVE, &config_type_duration, "DURATION|infinity",        \
 	  FALLBACK("10min"), .min = "1s", .max = "1y", .unit = "seconds",               \
 	  .infinity = UINT64_MAX,                                                      \
@@ -137,6 +140,7 @@ static_assert(CONTAINER_WRITABLE_TMPFS == 0 && CONTAINER_WRITABLE_DISK == 1 &&
 		   "dropped and counted; 0: no limit." }
 
 #define OWN(text)    .fallback = text
+#define AS_PODD	     "infinity, or podd's own hard limit if that is less"
 #define OF_POD(text) .inherit = true
 
 const struct config_key config_keys[] = {
@@ -167,7 +171,7 @@ const struct config_key config_keys[] = {
 		   "(podctl-image(1), SIGNATURES); any: no signature is asked for. The host's "
 		   "image-policy if not given; an empty value is refused." },
 	NON_ROOT_KEY(CONFIG_POD, OWN),
-	LIMIT_KEYS(CONFIG_POD, POD_MEMBER, "the pod", .fallback = NULL),
+	LIMIT_KEYS(CONFIG_POD, POD_MEMBER, "the pod", "2", .fallback = NULL),
 	SUPERVISION_KEYS(CONFIG_POD, OWN),
 
 	{ "Mode", CONFIG_NETWORK, NEW_POD, &config_type_choice, "bridge|none|host", mode_words,
@@ -238,31 +242,31 @@ const struct config_key config_keys[] = {
 	  .list = true, .since = SINCE, CONTAINER_MEMBER(run),
 	  .about = "A secret: a file of the host, or the files of a directory, as a file that only "
 		   "the container's user reads; see CREDENTIALS." },
-	RLIMIT_KEY(CPU, time, "DURATION",
+	RLIMIT_KEY(CPU, time, "DURATION", "seconds", AS_PODD,
 		   "CPU time of a process, in whole seconds; past the soft limit it gets SIGXCPU."),
-	RLIMIT_KEY(FSIZE, size, "SIZE",
+	RLIMIT_KEY(FSIZE, size, "SIZE", "bytes", AS_PODD,
 		   "Size of a file that a process may write."),
-	RLIMIT_KEY(DATA, size, "SIZE",
+	RLIMIT_KEY(DATA, size, "SIZE", "bytes", AS_PODD,
 		   "Data and heap of a process."),
-	RLIMIT_KEY(STACK, size, "SIZE",
-		   "Stack of a process; 8M:infinity if not given."),
-	RLIMIT_KEY(CORE, size, "SIZE",
-		   "Size of a core file; 0:infinity if not given."),
-	RLIMIT_KEY(NOFILE, count, "N",
-		   "One more than the highest descriptor of a process; 1024:524288 if not given."),
-	RLIMIT_KEY(AS, size, "SIZE",
+	RLIMIT_KEY(STACK, size, "SIZE", "bytes", "8M:infinity",
+		   "Stack of a process."),
+	RLIMIT_KEY(CORE, size, "SIZE", "bytes", "0:infinity",
+		   "Size of a core file."),
+	RLIMIT_KEY(NOFILE, count, "N", NULL, "1024:524288",
+		   "One more than the highest descriptor of a process."),
+	RLIMIT_KEY(AS, size, "SIZE", "bytes", AS_PODD,
 		   "Address space of a process."),
-	RLIMIT_KEY(NPROC, count, "N",
+	RLIMIT_KEY(NPROC, count, "N", NULL, "what the kernel makes of the host's memory",
 		   "Processes and threads of one user in the pod, "
 		   "whichever container they are in."),
-	RLIMIT_KEY(MEMLOCK, size, "SIZE",
-		   "Memory that a process may lock; 8M if not given."),
-	RLIMIT_KEY(SIGPENDING, count, "N",
+	RLIMIT_KEY(MEMLOCK, size, "SIZE", "bytes", "8M",
+		   "Memory that a process may lock."),
+	RLIMIT_KEY(SIGPENDING, count, "N", NULL, "what the kernel makes of the host's memory",
 		   "Signals that may be queued for a user."),
-	RLIMIT_KEY(MSGQUEUE, size, "SIZE",
-		   "POSIX message queues of a user; 800K if not given."),
-	RLIMIT_KEY(RTPRIO, count, "N",
-		   "Highest priority of real-time scheduling; 0 if not given."),
+	RLIMIT_KEY(MSGQUEUE, size, "SIZE", "bytes", "800K",
+		   "POSIX message queues of a user."),
+	RLIMIT_KEY(RTPRIO, count, "N", NULL, "0",
+		   "Highest priority of real-time scheduling."),
 	{ "AddCapability", CONFIG_CONTAINER, RESTART, &config_type_capabilities, "NAME...|all",
 	  .list = true, .since = SINCE, CONTAINER_MEMBER(run.capabilities.add),
 	  .about = "Capabilities beside the default ones (see CAPABILITIES); those of a user "
@@ -293,12 +297,11 @@ const struct config_key config_keys[] = {
 	{ "StopSignal", CONFIG_CONTAINER, LIVE, &config_type_signal, "SIGNAL",
 	  .since = SINCE, CONTAINER_MEMBER(stop_signal),
 	  .about = "Signal that asks the program to end; the image's, or SIGTERM." },
-	LIMIT_KEYS(CONFIG_CONTAINER, CONTAINER_MEMBER, "the container",
+	LIMIT_KEYS(CONFIG_CONTAINER, CONTAINER_MEMBER, "the container", "1",
 		   .fallback = "2048", .standard = LIMIT_STANDARD),
 	{ "OOMPolicy", CONFIG_CONTAINER, LIVE, &config_type_choice, "kill|continue", oom_words,
-	  .since = SINCE, CONTAINER_MEMBER(limits.oom_group),
-	  .about = "Whether an OOM kill takes the whole container, or one process of it; "
-		   "kill if not given." },
+	  .unsaid = "kill", .since = SINCE, CONTAINER_MEMBER(limits.oom_group),
+	  .about = "Whether an OOM kill takes the whole container, or one process of it." },
 	SUPERVISION_KEYS(CONFIG_CONTAINER, OF_POD),
 };
 

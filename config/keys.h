@@ -31,6 +31,8 @@ struct config_key {
 	const char *form;         /* how a value is written, for people */
 	const char *const *words; /* of a type that chooses: word i is stored as i */
 	const char *fallback;     /* the default, as it would be written; NULL: none */
+	const char *unsaid;       /* what the kernel or podd does without it, where that is no value
+				   * of its own; NULL: nothing to be told */
 	const char *min, *max;    /* as they would be written, NULL: no bound */
 	const char *unit;         /* of a bare number, or NULL */
 	unsigned restart_word;    /* number of a word that only a restart puts into force; or 0 */
@@ -56,6 +58,7 @@ extern const char *const config_section_names[CONFIG_SECTION_N];
 static inline const char *config_key_default(const struct config_key *key)
 {
 	return key->inherit ? "what [Pod] says" :
+	       key->unsaid  ? key->unsaid :
 	       key->fallback || !key->infinity ? key->fallback : "no limit of its own";
 }
 

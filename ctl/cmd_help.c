@@ -53,6 +53,8 @@ static bool print_key(const struct ctl *ctl, const char *name)
 		found = true;
 		fprintf(ctl->out, "[%s] %s=%s\n  %s\n", config_section_names[section], k->name,
 			k->form, k->about);
+		if (k->unit)
+			fprintf(ctl->out, "  A bare number is in %s\n", k->unit);
 		if (config_key_default(k))
 			fprintf(ctl->out, "  Default: %s\n", config_key_default(k));
 	}

@@ -153,6 +153,7 @@ static void usage__wrong_words__one_line_and_2(void **state)
 	o = podctl(f, "help", "TimeoutStopSec");
 	assert_string_equal(o->out, "[Pod] TimeoutStopSec=DURATION\n"
 				    "  Time between the stop signal and SIGKILL.\n"
+				    "  A bare number is in seconds\n"
 				    "  Default: 30s\n");
 	assert_int_equal(o->code, CTL_OK);
 	o = podctl(f, "help", "TimeoutStop");

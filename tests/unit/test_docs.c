@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "config/keys.h"
+#include "config/value.h"
 #include "ctl/ctl.h"
 #include "ctl/image_commands.h"
 
@@ -71,6 +72,18 @@ static void podd_pod__keys__are_those_of_the_table(void **state)
 	free(text);
 }
 
+static bool is_rlimit(const struct config_key *k)
+{
+	return k->section == CONFIG_CONTAINER && strncmp(k->name, "Limit", 5) == 0;
+}
+
+/* Something holds for each choice and each number, also when nothing is said. */
+static bool has_default(const struct config_key *k)
+{
+	return k->fallback || k->words || is_rlimit(k) ||
+	       k->type == &config_type_count || k->type == &config_type_percent;
+}
+
 /* What the page says of each key: since when it is there, its default, its unit. */
 static void podd_pod__keys__have_all_their_facts(void **state)
 {
@@ -90,7 +103,8 @@ static void podd_pod__keys__have_all_their_facts(void **state)
 		if (end)
 			*end = '\0';
 		if (!k->since || !strstr(entry, "\nSince podd ") ||
-		    (k->fallback && !strstr(entry, "\nDefault: ")) ||
+		    (has_default(k) && !strstr(entry, "\nDefault: ")) ||
+		    (is_rlimit(k) && !strstr(entry, "infinity")) ||
 		    (k->inherit && !strstr(entry, "\nDefault: what [Pod] says.")) ||
 		    (k->unit && !strstr(entry, "\nA bare number is in ")) ||
 		    (k->min && !strstr(entry, "\nAt least ")) ||

@@ -68,7 +68,7 @@ static const struct row {
 	{ CONFIG_POD, "MemoryHigh", "", "1M", POD, PLAN_UNCHANGED, false },
 	{ CONFIG_POD, "CPUQuota", "50%", "51%", POD, PLAN_UNCHANGED, false },
 	{ CONFIG_POD, "CPUWeight", "1", "2", POD, PLAN_UNCHANGED, false },
-	{ CONFIG_POD, "TasksMax", "1", "2", POD, PLAN_UNCHANGED, false },
+	{ CONFIG_POD, "TasksMax", "2", "3", POD, PLAN_UNCHANGED, false },
 	{ CONFIG_POD, "IOWeight", "1", "2", POD, PLAN_UNCHANGED, false },
 	{ CONFIG_POD, "AllowedCPUs", "0", "0-1", POD, PLAN_UNCHANGED, false },
 	{ CONFIG_POD, "AllowedMemoryNodes", "", "0", POD, PLAN_UNCHANGED, false },

@@ -113,9 +113,26 @@ done
 
 pod_too_small() {
 	{ printf '%s\n' '[Pod]' MemoryMax=64K; app 'exec sleep 1000'; } | pod web
-	refused 1 "out of memory: see MemoryMax= of the pod and its containers"
+	refused 1 "/web.pod:2:1: pod 'web': out of memory: see MemoryMax= of the pod and its containers"
 }
-t "[Pod] MemoryMax=64K is too small for a start: told" pod_too_small
+t "[Pod] MemoryMax=64K is too small for a start: told with its line" pod_too_small
+
+container_too_small() {
+	{ printf '%s\n' '[Pod]' MemoryMax=1G; app 'exec sleep 1000' MemoryMax=64K; } | pod web
+	refused 1 "/web.pod:$(grep -n =64K "$root/etc/podd/web.pod" | cut -d : -f 1):1: pod 'web': out of memory: .*container 'app'"
+}
+t "[Container] MemoryMax=64K is too small for a start: told with its line" container_too_small
+
+few_tasks() {
+	{ printf '%s\n' '[Pod]' TasksMax=2; app 'exec sleep 1000'; } | pod web
+	pod_start web
+	pod_stop web
+	{ printf '%s\n' '[Pod]' TasksMax=2; two | sed 's/^Exec=dd .*/Exec=sleep 1000/'; } | pod web
+	refused 1 "/web.pod:2:1: pod 'web': .*TasksMax= of "
+	{ printf '%s\n' '[Pod]' TasksMax=1; app 'exec sleep 1000'; } | pod web
+	refused 2 "/web.pod:2:10: TasksMax=: '1' is less than 2"
+}
+t "[Pod] TasksMax=: the pause and one process; too few are told with the line" few_tasks
 
 # Children of podd are in the group while its OOM killer works, on podd's memory.
 oom_storm() {
