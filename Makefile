@@ -241,7 +241,8 @@ races: all $(TEST_TOOLS) $(RACES)
 	$(Q)RACE_ROUNDS=$(or $(ROUNDS),10000) TEST_TIMEOUT=0 JOBS=1 V=1 tests/run $(abspath $(RACES))
 
 ## make install      into DESTDIR= PREFIX=/usr/local; make uninstall takes exactly that away
-# FROM:TO, with TO below PREFIX: all that there is to install.
+# FROM:TO, with TO below PREFIX: all that there is to install. bash and fish look for a
+# completion by the name of the command.
 EXAMPLES := $(shell find examples -type f ! -path examples/run | LC_ALL=C sort)
 FILES    := $(BUILD)/podd:bin/podd $(BUILD)/podctl:bin/podctl \
 	    $(BUILD)/pod-pause:lib/podd/pod-pause $(BUILD)/podd-image:lib/podd/podd-image \
@@ -249,9 +250,9 @@ FILES    := $(BUILD)/podd:bin/podd $(BUILD)/podctl:bin/podctl \
 	    $(BUILD)/docs/man/podd.pod.5:share/man/man5/podd.pod.5 \
 	    docs/man/podctl.1:share/man/man1/podctl.1 docs/man/podctl-image.1:share/man/man1/podctl-image.1 \
 	    docs/man/podd.8:share/man/man8/podd.8 \
-	    $(BUILD)/docs/completions/bash:share/bash-completion/completions/podctl \
+	    $(foreach f,podctl podd,$(BUILD)/docs/completions/bash:share/bash-completion/completions/$f) \
 	    $(BUILD)/docs/completions/zsh:share/zsh/site-functions/_podctl \
-	    $(BUILD)/docs/completions/fish:share/fish/vendor_completions.d/podctl.fish \
+	    $(foreach f,podctl podd,$(BUILD)/docs/completions/fish:share/fish/vendor_completions.d/$f.fish) \
 	    $(BUILD)/podd-generator:lib/systemd/system-generators/podd-generator \
 	    $(foreach f,$(wildcard systemd/*.service systemd/*.target),$f:lib/systemd/system/$(notdir $f)) \
 	    systemd/podd.conf:lib/tmpfiles.d/podd.conf \
