@@ -17,24 +17,15 @@
 /* Whether a word is good for the key; NULL: any value is. */
 typedef bool word_fn(const char *word);
 
-static bool ends_in(const char *word, const char *end)
-{
-	size_t n = strlen(word), m = strlen(end);
-
-	return n >= m && strcmp(word + n - m, end) == 0;
-}
-
-/* A unit that the generator makes, or of podd's templates. */
-static bool is_podds_unit(const char *word)
-{
-	return ends_in(word, ".pod.service") || ends_in(word, ".pod-orphan.service") ||
-	       strncmp(word, "pod@", 4) == 0 || strncmp(word, "pod-orphan@", 11) == 0;
-}
-
 /* The name of a pod's unit is no other one's. */
 static bool is_alias(const char *word)
 {
-	return config_unit_name_valid(word) && ends_in(word, ".service") && !is_podds_unit(word);
+	static const char service[] = ".service", pod[] = ".pod.service";
+	size_t n = strlen(word);
+
+	return config_unit_name_valid(word) && n >= strlen(service) &&
+	       strcmp(word + n - strlen(service), service) == 0 &&
+	       (n < strlen(pod) || strcmp(word + n - strlen(pod), pod) != 0);
 }
 
 static bool is_instance(const char *word)

@@ -2,7 +2,6 @@
 /* Another pod file for a pod that runs. */
 #include "supervisor/reload.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,11 +195,8 @@ static void tell(struct pod *pod, const struct member *m, enum pod_event_type ty
 /*
  * Tell each one what it is to do. By place: telling one may take it, or another
  * one, out of the order. A pod that ends meanwhile refuses the rest.
- *
- * After an edit that is taken back the file says again what the last root was made of:
- * who does not run is told by @redefined, a set of places.
  */
-static void tell_all(struct pod *pod, bool restart_outdated, uint32_t redefined)
+static void tell_all(struct pod *pod, bool restart_outdated)
 {
 	for (unsigned i = 0; i < POD_CONTAINERS_MAX; i++) { /* first: the pod shall not end */
 		struct member *m = &pod->pool[i];
@@ -213,19 +209,13 @@ static void tell_all(struct pod *pod, bool restart_outdated, uint32_t redefined)
 
 		if (m->host && !is_in_file(pod, m))
 			tell(pod, m, POD_EV_REMOVE);
-		else if (m->host && restart_outdated &&
-			 (m->outdated || (!m->pid && redefined & UINT32_C(1) << m->place)))
+		else if (m->host && m->outdated && restart_outdated)
 			tell(pod, m, POD_EV_RESTART);
 	}
 }
 
-/* Return: of whom a restart would make something else than by the spec until now; by place. */
-static uint32_t take_spec(struct pod *pod, struct pod_spec *spec_take)
+static void take_spec(struct pod *pod, struct pod_spec *spec_take)
 {
-	const struct pod_spec *was = pod->spec;
-	uint32_t redefined = 0;
-
-	static_assert(POD_CONTAINERS_MAX <= 32, "a bit for each place");
 	pod_spec_free(pod->former_spec);
 	pod->former_spec = pod->own_spec; /* NULL: the first one is the caller's, and stays */
 	pod->spec = pod->own_spec = spec_take;
@@ -235,13 +225,9 @@ static uint32_t take_spec(struct pod *pod, struct pod_spec *spec_take)
 		struct member *m = pod->members[i];
 		const struct pod_container *c = plan_find(spec_take, m->spec->run.name);
 
-		if (!c || m->spec == c)
-			continue;
-		if (plan_definition(was, m->spec) != plan_definition(spec_take, c))
-			redefined |= UINT32_C(1) << m->place;
-		member_respec(m, c);
+		if (c && m->spec != c)
+			member_respec(m, c);
 	}
-	return redefined;
 }
 
 /**
@@ -294,7 +280,6 @@ int reload_rehearse(const struct pod *pod, const struct pod_spec *spec, struct e
 int reload_apply(struct pod *pod, struct pod_spec *spec_take, struct err *err)
 {
 	int r = reload_check(pod, err);
-	uint32_t redefined;
 
 	if (r == 0 && plan_pod_definition(pod->spec) != plan_pod_definition(spec_take))
 		r = err_set(err, EXDEV,
@@ -308,11 +293,11 @@ int reload_apply(struct pod *pod, struct pod_spec *spec_take, struct err *err)
 		pod_spec_free(spec_take);
 		return r;
 	}
-	redefined = take_spec(pod, spec_take);
+	take_spec(pod, spec_take);
 	follow_file(pod);
 	hotplug_update(pod);
 	pod->update.overpinned = true;
-	tell_all(pod, true, redefined);
+	tell_all(pod, true);
 	update_note(pod);
 	update_let_go(pod); /* at once, where no container is started anew */
 	return 0;
@@ -485,6 +470,6 @@ int reload_adopted(struct pod *pod, struct err *err)
 		return 0;
 	follow_file(pod);
 	tell_outdated(pod);
-	tell_all(pod, false, 0);
+	tell_all(pod, false);
 	return 0;
 }

@@ -20,11 +20,6 @@ static void load__install_section__keys_and_names_are_checked(void **state)
 		{ "[Container c]\n" NEEDED "[Install]\nAlias=a.service b.pod.service c.target\n",
 		  "f.pod:5:17: Alias=: 'b.pod.service' is no other name of a pod's service\n"
 		  "f.pod:5:31: Alias=: 'c.target' is no other name of a pod's service\n" },
-		{ "[Container c]\n" NEEDED "[Install]\nAlias=b.pod-orphan.service pod@.service\n",
-		  "f.pod:5:7: Alias=: 'b.pod-orphan.service' is no other name of a pod's service\n"
-		  "f.pod:5:28: Alias=: 'pod@.service' is no other name of a pod's service\n" },
-		{ "[Container c]\n" NEEDED "[Install]\nAlias=pod@x.service\n",
-		  "f.pod:5:7: Alias=: 'pod@x.service' is no other name of a pod's service\n" },
 		{ "[Container c]\n" NEEDED "[Install]\nDefaultInstance=.a\n",
 		  "f.pod:5:17: DefaultInstance=: '.a' is no instance\n" },
 		{ "[Container c]\n" NEEDED "[Install]\nDefaultInstance=\"a\"\n",
