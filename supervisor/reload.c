@@ -59,6 +59,11 @@ void reload_plan(struct plan *out, const struct pod *pod, const struct pod_spec 
 		running[i] = m && m->definition ? m->definition : plan_definition(pod->spec, c);
 	}
 	plan_make(out, pod->spec, new, running);
+	for (unsigned i = 0; i < out->n; i++) { /* "runs what an earlier file said" */
+		const struct member *m = find_member(pod, out->containers[i].name);
+
+		out->containers[i].outdated &= m && m->pid;
+	}
 }
 
 /* --------------------------------------------------------- what can fail, first */
@@ -214,8 +219,23 @@ static void tell_all(struct pod *pod, bool restart_outdated)
 	}
 }
 
+/*
+ * Another definition for a container that has no process: what it was to run may never
+ * have run, when what ran before is not what it is compared with.
+ */
+static bool is_to_start(const struct member *m, const struct pod_spec *was, const struct pod_spec *is)
+{
+	const struct pod_container *before = plan_find(was, m->spec->run.name);
+	const struct pod_container *now = plan_find(is, m->spec->run.name);
+
+	return !m->pid && before && now &&
+	       plan_definition(was, before) != plan_definition(is, now);
+}
+
 static void take_spec(struct pod *pod, struct pod_spec *spec_take)
 {
+	const struct pod_spec *was = pod->spec;
+
 	pod_spec_free(pod->former_spec);
 	pod->former_spec = pod->own_spec; /* NULL: the first one is the caller's, and stays */
 	pod->spec = pod->own_spec = spec_take;
@@ -224,9 +244,11 @@ static void take_spec(struct pod *pod, struct pod_spec *spec_take)
 	for (unsigned i = 0; i < pod->member_n; i++) {
 		struct member *m = pod->members[i];
 		const struct pod_container *c = plan_find(spec_take, m->spec->run.name);
+		const bool to_start = is_to_start(m, was, spec_take);
 
 		if (c && m->spec != c)
 			member_respec(m, c);
+		m->outdated |= to_start;
 	}
 }
 
