@@ -17,15 +17,21 @@
 /* Whether a word is good for the key; NULL: any value is. */
 typedef bool word_fn(const char *word);
 
-/* The name of a pod's unit is no other one's. */
+static bool ends_in(const char *word, const char *end)
+{
+	size_t n = strlen(word), m = strlen(end);
+
+	return n >= m && strcmp(word + n - m, end) == 0;
+}
+
+/*
+ * The name of a pod's unit is no other one's, nor is that of the unit which stops it. With
+ * an @, as podd's own templates have it, systemd takes none for a unit that has no @.
+ */
 static bool is_alias(const char *word)
 {
-	static const char service[] = ".service", pod[] = ".pod.service";
-	size_t n = strlen(word);
-
-	return config_unit_name_valid(word) && n >= strlen(service) &&
-	       strcmp(word + n - strlen(service), service) == 0 &&
-	       (n < strlen(pod) || strcmp(word + n - strlen(pod), pod) != 0);
+	return config_unit_name_valid(word) && ends_in(word, ".service") && !strchr(word, '@') &&
+	       !ends_in(word, ".pod.service") && !ends_in(word, ".pod-orphan.service");
 }
 
 static bool is_instance(const char *word)

@@ -17,6 +17,15 @@ static void load__install_section__keys_and_names_are_checked(void **state)
 		{ "[Container c]\n" NEEDED "[Install]\nWantedBy=a.target %n.pod b \\\n c.pot\n",
 		  "f.pod:5:26: WantedBy=: 'b' is no name of a unit\n"
 		  "f.pod:6:2: WantedBy=: 'c.pot' is no name of a unit\n" },
+		/* All that systemd/ and the generator call their units, and what a plain unit
+		 * cannot be called. */
+		{ "[Container c]\n" NEEDED "[Install]\nAlias=a.service b.pod-orphan.service\n",
+		  "f.pod:5:17: Alias=: 'b.pod-orphan.service' is no other name of a pod's "
+		  "service\n" },
+		{ "[Container c]\n" NEEDED "[Install]\nAlias=pod@.service pod-orphan@b.service\n",
+		  "f.pod:5:7: Alias=: 'pod@.service' is no other name of a pod's service\n"
+		  "f.pod:5:20: Alias=: 'pod-orphan@b.service' is no other name of a pod's "
+		  "service\n" },
 		{ "[Container c]\n" NEEDED "[Install]\nAlias=a.service b.pod.service c.target\n",
 		  "f.pod:5:17: Alias=: 'b.pod.service' is no other name of a pod's service\n"
 		  "f.pod:5:31: Alias=: 'c.target' is no other name of a pod's service\n" },
