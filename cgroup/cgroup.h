@@ -167,6 +167,7 @@ int cgroup_limit_missing(const struct cgroup *cg, const struct cgroup_limits *li
 			 enum cgroup_limit limit, struct err *err);
 
 /* stats.c: what is counted */
+int cgroup_highs(const struct cgroup *cg, uint64_t *count, struct err *err);
 int cgroup_oom_kills(const struct cgroup *cg, uint64_t *count, struct err *err);
 int cgroup_ooms(const struct cgroup *cg, uint64_t *count, struct err *err);
 void cgroup_stats(const struct cgroup *cg, struct cgroup_stats *out);

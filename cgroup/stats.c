@@ -71,6 +71,17 @@ int cgroup_ooms(const struct cgroup *cg, uint64_t *count, struct err *err)
 }
 
 /**
+ * cgroup_highs() - did MemoryHigh= slow a group down?
+ * @count: times that it did, groups below included; 0 where memory is not controlled
+ *
+ * Return: 0 or -errno with @err filled.
+ */
+int cgroup_highs(const struct cgroup *cg, uint64_t *count, struct err *err)
+{
+	return read_event(cg, "high", count, err);
+}
+
+/**
  * cgroup_stats() - what a group uses now
  * @out: CGROUP_STAT_ABSENT for what nobody counts here
  */

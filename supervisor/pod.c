@@ -6,7 +6,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -613,48 +612,6 @@ static const struct {
 	{ "hotplug", hotplug_begin },
 	{ "drive", begin_or_resume },
 };
-
-/* Whose limit it was: that of the container which is being started, or the pod's. */
-static void blame_memory(const struct pod *pod, struct err *err)
-{
-	uint64_t ooms = 0;
-
-	for (unsigned i = 0; err->of && i < pod->member_n; i++)
-		if (strcmp(pod->members[i]->spec->run.name, err->of) == 0)
-			(void)cgroup_ooms(&pod->members[i]->cgroup, &ooms, NULL); /* as none */
-	if (!ooms)
-		err->of = NULL;
-	err->key = "MemoryMax"; /* whatever was being done when there was no more */
-}
-
-/**
- * pod_explain() - say more of a failed start
- * @err: what failed; where memory was short, only that there is none, or that a process
- *	 which the OOM killer took is not there
- *
- * Return: @r.
- */
-int pod_explain(const struct pod *pod, int r, struct err *err)
-{
-	struct pollfd ended = { .fd = pod->pause.pidfd, .events = POLLIN };
-	uint64_t ooms = 0;
-
-	if (!pod->adopting && pod->cgroup.dirfd >= 0 &&
-	    cgroup_ooms(&pod->cgroup, &ooms, NULL) == 0 && ooms > 0) {
-		blame_memory(pod, err);
-		return err_wrap(err, r,
-				"out of memory: see MemoryMax= of the pod and its containers");
-	}
-	if (r == -EAGAIN && !err->key) { /* by a clone: fork(2) */
-		(void)err_about(err, r, "TasksMax", 0);
-		return strstr(err->msg, "TasksMax=") ? r :
-			err_wrap(err, r, "TasksMax= of the pod or a container is reached, or the "
-					 "host has no more processes");
-	}
-	if (pod->pause.pidfd >= 0 && poll(&ended, 1, 0) > 0)
-		return err_wrap(err, r, "the pause has ended");
-	return r;
-}
 
 /**
  * pod_start() - make everything a pod needs and start its first container

@@ -425,6 +425,8 @@ static void cgroup_oom_kills_and_ooms__memory_events__the_counts(void **state)
 	assert_int_equal(n, 4);
 	assert_int_equal(cgroup_ooms(&f->cg, &n, NULL), 0);
 	assert_int_equal(n, 3);
+	assert_int_equal(cgroup_highs(&f->cg, &n, NULL), 0);
+	assert_int_equal(n, 1);
 }
 
 static void cgroup_stats__some_files__the_rest_absent(void **state)
