@@ -62,8 +62,7 @@ int pidns_child_call(int pause_pidfd, const struct child_args *args, child_fn *f
 			       "the child in the pod was killed, perhaps from inside of it");
 	if (r == -ETIMEDOUT)
 		return err_set(err, ETIMEDOUT, pause_pidfd < 0 ? "podd's child took too long" :
-			       "the child in the pod was stopped from inside of it, or had too "
-			       "little CPU time or memory (CPUQuota=, MemoryHigh=)");
+			       "the child in the pod was stopped, perhaps from inside of it");
 	if (r < 0)
 		return err_set(err, -r, "clone into the pod's namespaces: %s", strerror(-r));
 	return r;
