@@ -248,6 +248,6 @@ int mount_check_target(int target_fd, const char *path, struct err *err)
 		refused = refused || (is_below(place, own[i]) && !is_below(path, own[i]));
 	if (!refused)
 		return 0;
-	return err_set(err, EXDEV, "'%s' leads to '%s', which is podd's own in each container", path,
-		       place);
+	return err_set(err, EXDEV, "'%s' leads to '%s', which is podd's own in each container",
+		       path, place);
 }
