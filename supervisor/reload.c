@@ -223,7 +223,8 @@ static void tell_all(struct pod *pod, bool restart_outdated)
  * Another definition for a container that has no process: what it was to run may never
  * have run, when what ran before is not what it is compared with.
  */
-static bool is_to_start(const struct member *m, const struct pod_spec *was, const struct pod_spec *is)
+static bool is_to_start(const struct member *m, const struct pod_spec *was,
+			const struct pod_spec *is)
 {
 	const struct pod_container *before = plan_find(was, m->spec->run.name);
 	const struct pod_container *now = plan_find(is, m->spec->run.name);

@@ -213,6 +213,7 @@ static void number__bad__said_why(void **state)
 		{ 2, "CPUWeight=infinity", "11: CPUWeight=: must have an end, not 'infinity'" },
 		{ 2, "MemoryMax=1K", "11: MemoryMax=: '1K' is less than 64K" },
 		{ 2, "IOWeight=0", "10: IOWeight=: '0' is less than 1" },
+		{ 2, "TasksMax=0", "10: TasksMax=: '0' is less than 1" },
 		{ 0, "TasksMax=1", "10: TasksMax=: '1' is less than 2" }, /* the pause is one */
 		{ 2, "CPUQuota=50", "12: CPUQuota=: '50' is no percentage, such as 50% or 150%" },
 		{ 2, "CPUQuota=0.99%", "10: CPUQuota=: '0.99%' is less than 1%" },
