@@ -212,10 +212,12 @@ int lease_choose(int dirfd, const struct netns_spec *spec, uint32_t gateway, uin
 {
 	uint32_t last = (spec->subnet | ~ipv4_mask(spec->prefix_len)) - 1;
 	char text[IPV4_TEXT_SIZE];
+	int r;
 
 	if (spec->address) {
 		*address = spec->address;
-		return check_static(dirfd, spec, gateway, err);
+		r = check_static(dirfd, spec, gateway, err);
+		return r < 0 ? err_about(err, r, "Address", 0) : 0;
 	}
 	if (is_host(spec, *address) && *address != gateway && is_free(dirfd, *address))
 		return 0;
@@ -225,9 +227,10 @@ int lease_choose(int dirfd, const struct netns_spec *spec, uint32_t gateway, uin
 		*address = a;
 		return 0;
 	}
-	return err_set(err, ENOSPC, "no address is free in %s/%u of bridge '%s': all %u are leased",
-		       ipv4_text(spec->subnet, text), spec->prefix_len, spec->bridge,
-		       last - spec->subnet - 1);
+	r = err_set(err, ENOSPC, "no address is free in %s/%u of bridge '%s': all %u are leased",
+		    ipv4_text(spec->subnet, text), spec->prefix_len, spec->bridge,
+		    last - spec->subnet - 1);
+	return err_about(err, r, "Subnet", 0);
 }
 
 static int write_record(int fd, const char *pod, const struct netns_lease *l)

@@ -311,8 +311,9 @@ int link_ipv4_check_free(int sock, const struct netns_spec *spec, struct err *er
 	if (r < 0 || !o.address)
 		return r;
 	(void)if_indextoname((unsigned)o.index, name); /* "?" when it is gone */
-	return err_set(err, EADDRINUSE,
-		       "subnet %s/%u of bridge '%s' overlaps %s/%u of '%s': set another Subnet=",
-		       ipv4_text(spec->subnet, wanted), spec->prefix_len, spec->bridge,
-		       ipv4_text(o.address, used), o.prefix_len, name);
+	r = err_set(err, EADDRINUSE,
+		    "subnet %s/%u of bridge '%s' overlaps %s/%u of '%s': set another Subnet=",
+		    ipv4_text(spec->subnet, wanted), spec->prefix_len, spec->bridge,
+		    ipv4_text(o.address, used), o.prefix_len, name);
+	return err_about(err, r, "Subnet", 0);
 }

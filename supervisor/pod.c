@@ -378,14 +378,6 @@ static int acquire_address(struct pod *pod, struct err *err)
 	return netns_acquire(&pod->lease, &id, &pod->spec->network, err);
 }
 
-/* netns/ knows no keys, but tells which one to set. */
-static const char *network_key(int r, const struct err *err)
-{
-	if (r == -ENOSPC || strstr(err->msg, "Subnet="))
-		return "Subnet";
-	return r == -EADDRINUSE || r == -EINVAL ? "Address" : "Bridge";
-}
-
 static int lease_address(struct pod *pod, struct err *err)
 {
 	int r = acquire_address(pod, err);
@@ -396,7 +388,7 @@ static int lease_address(struct pod *pod, struct err *err)
 	} else if (r == 0) {
 		collect_former_network(pod);
 	}
-	return r < 0 ? err_about(err, r, network_key(r, err), 0) : 0;
+	return r < 0 ? err_about(err, r, "Bridge", 0) : 0;
 }
 
 /* Somebody may have removed it; the pause was found all the same. */
