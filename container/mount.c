@@ -226,8 +226,8 @@ static bool is_below(const char *path, const char *dir)
  * @target_fd: of mount_open_target()
  * @path: the target, in the pod file's words, which are checked where they are read
  *
- * The caller is rooted in the container's root, with podd's own /proc in it. Over that, /sys
- * and /dev nothing of an image or a volume may lie: podd itself goes by what is there.
+ * The caller is rooted in the container's root, with podd's own /proc in it. In that, /sys
+ * and /dev only what the file names itself may be mounted on: podd goes by what is there.
  *
  * Return: 0 or -errno with @err filled (EXDEV: it may not).
  */
@@ -245,7 +245,7 @@ int mount_check_target(int target_fd, const char *path, struct err *err)
 	place[n] = '\0';
 	refused = strcmp(place, "/") == 0;
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
-		refused = refused || (is_below(place, own[i]) && !is_below(path, own[i]));
+		refused = refused || (is_below(place, own[i]) && strcmp(place, path) != 0);
 	if (!refused)
 		return 0;
 	return err_set(err, EXDEV, "'%s' leads to '%s', which is podd's own in each container",

@@ -14,9 +14,6 @@
 #include "base/fd.h"
 #include "base/io.h"
 
-/* One write(2) of so much into a pipe that poll(2) calls writable does not block. */
-#define PIECE_SIZE 4096
-
 #define OUTPUT_SIZE 65536 /* what a pipe holds, pipe(7) */
 
 static int replace(struct relay_end *end, int fd, struct err *err)
@@ -27,6 +24,9 @@ static int replace(struct relay_end *end, int fd, struct err *err)
 		return err_sys(err, "make a pipe");
 	end->passed = p[fd == STDIN_FILENO ? 0 : 1];
 	end->pipe = p[fd == STDIN_FILENO ? 1 : 0];
+	/* Of our end alone: each has a description of its own. */
+	if (fd == STDIN_FILENO && fcntl(end->pipe, F_SETFL, O_NONBLOCK) < 0)
+		return err_sys(err, "make a pipe not block");
 	return 0;
 }
 
@@ -59,6 +59,7 @@ int relay_open(struct relay *out, bool interactive, struct err *err)
 	int r = 0;
 
 	out->room = false;
+	out->held_n = out->held_at = 0;
 	out->unread = -EBADF;
 	for (int fd = 0; fd < 3; fd++)
 		out->ends[fd] = (struct relay_end){ fd, -EBADF };
@@ -152,27 +153,50 @@ static bool hears_command(const struct relay *r)
 	return r->ends[STDOUT_FILENO].pipe >= 0 || r->ends[STDERR_FILENO].pipe >= 0;
 }
 
+/* As much as the pipe takes. */
+static void pass_held(struct relay *r)
+{
+	struct relay_end *in = &r->ends[STDIN_FILENO];
+	ssize_t n = write(in->pipe, r->held + r->held_at, r->held_n - r->held_at);
+
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		close_fd(&in->pipe); /* nobody reads it */
+	if (n > 0)
+		r->held_at += (size_t)n;
+	if (r->held_at == r->held_n)
+		r->held_at = r->held_n = 0;
+}
+
 /* What is typed waits in the terminal until the pipe has room for it. */
 static void carry_typed(struct relay *r, short revents)
 {
-	struct relay_end *in = &r->ends[STDIN_FILENO];
+	ssize_t n;
 
 	if (!revents)
 		return;
-	if (!r->room)
+	if (r->held_n == 0 && !r->room) {
 		r->room = true;
-	else if (carry(STDIN_FILENO, in->pipe, PIECE_SIZE) > 0)
+		return;
+	}
+	if (r->held_n == 0) {
+		n = read(STDIN_FILENO, r->held, sizeof(r->held));
+		if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
+			close_fd(&r->ends[STDIN_FILENO].pipe); /* Ctrl-D */
+		if (n <= 0)
+			return;
+		r->held_n = (size_t)n;
 		r->room = false;
-	else
-		close_fd(&in->pipe); /* Ctrl-D, or nobody reads it */
+	}
+	pass_held(r);
 }
 
 static int turn(struct relay *r, int sock, bool *answered, struct err *err)
 {
 	const struct relay_end *e = r->ends;
+	const bool reads = r->room && r->held_n == 0;
 	struct pollfd fds[] = {
-		{ .fd = r->room && e[0].pipe >= 0 ? STDIN_FILENO : e[0].pipe,
-		  .events = r->room ? POLLIN : POLLOUT },
+		{ .fd = reads && e[0].pipe >= 0 ? STDIN_FILENO : e[0].pipe,
+		  .events = reads ? POLLIN : POLLOUT },
 		{ .fd = e[1].pipe, .events = POLLIN },
 		{ .fd = e[2].pipe, .events = POLLIN },
 		{ .fd = sock, .events = POLLIN },
@@ -233,8 +257,8 @@ void relay_close(struct relay *r)
 	int n = 0;
 
 	relay_passed(r);
-	if (r->unread >= 0 && ioctl(r->unread, FIONREAD, &n) == 0 && n > 0)
-		(void)lseek(STDIN_FILENO, -(off_t)n, SEEK_CUR); /* it could be sought in before */
+	if (r->unread >= 0 && ioctl(r->unread, FIONREAD, &n) == 0) /* it could be sought in */
+		(void)lseek(STDIN_FILENO, -(off_t)((size_t)n + r->held_n - r->held_at), SEEK_CUR);
 	close_fd(&r->unread);
 	for (int fd = 0; fd < 3; fd++)
 		close_fd(&r->ends[fd].pipe);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/err.h"
 #include "ctl/conn.h"
@@ -17,8 +18,10 @@
  * others have written there, or have it not block for them; of a device, /dev/null too, the
  * mode and the times are its to change if it has the host's ids.
  * What of a file nobody has read when the command is over is put back, for who reads next;
- * of a pipe, up to 64 KiB may be gone.
+ * of a pipe, up to 128 KiB may be gone.
  */
+#define RELAY_HELD_MAX 65536 /* what a pipe holds, pipe(7) */
+
 struct relay_end {
 	int passed; /* what the command gets, owned; or a directory of ours, to be refused */
 	int pipe;   /* our end, or negative: nothing is carried */
@@ -27,6 +30,8 @@ struct relay_end {
 struct relay {
 	struct relay_end ends[3]; /* standard input, output, error */
 	bool room;                /* the pipe of standard input takes more */
+	char held[RELAY_HELD_MAX]; /* of standard input, on its way there */
+	size_t held_n, held_at;
 	int unread;               /* its reading end, where a file gives what goes in; or -EBADF */
 };
 
