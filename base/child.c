@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -339,7 +340,7 @@ struct birth {
 	uint64_t flags;
 	child_fn *fn;
 	void *arg;
-	pid_t pid;
+	pid_t caller, pid;
 };
 
 /* Only a child's child is born in the PID namespace that its parent has joined: setns(2). */
@@ -347,7 +348,10 @@ static int give_birth(void *arg)
 {
 	struct birth *b = arg;
 
-	if (setns(b->args->namespaces_pidfd, b->args->namespaces) < 0)
+	/* Of a caller that is killed nothing may be born. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != b->caller)
+		b->pid = -ESRCH;
+	else if (setns(b->args->namespaces_pidfd, b->args->namespaces) < 0)
 		b->pid = -errno;
 	else
 		b->pid = clone_on(b->stack, CHILD_STACK_SIZE, b->args, b->flags | CLONE_PARENT,
@@ -391,7 +395,7 @@ child_call_bounded(const struct child_args *args, unsigned timeout_ms, child_fn 
 
 	with.flags |= CLONE_FILES | CLONE_PIDFD;
 	with.pidfd = &pidfd;
-	b = (struct birth){ stack, &with, with.copy ? 0 : CLONE_VM, fn, arg, -EINVAL };
+	b = (struct birth){ stack, &with, with.copy ? 0 : CLONE_VM, fn, arg, getpid(), -EINVAL };
 	pid = with.namespaces ? clone_elsewhere(&b) :
 				clone_on(stack, CHILD_STACK_SIZE, &with, b.flags, fn, arg);
 	if (pid < 0)

@@ -3,12 +3,14 @@
 #include "container/pidns.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 
 #include "base/fault.h"
+#include "base/sys.h"
 
 /* A root on a slow disk or network takes its time to mount; a start is never this slow. */
 #define CHILD_TIMEOUT_MS 10000
@@ -16,15 +18,29 @@
 struct member_call {
 	child_fn *fn;
 	void *arg;
+	int podd_pidfd;
 };
 
-/* Of a podd that is killed nothing may be left at work, nor hold its lock. */
+/*
+ * Of a podd that is killed nothing may be left at work, nor hold its lock. From inside the
+ * pod, whose parents outside all have the number 0, only its pidfd says whether it lives.
+ */
 static int run_as_member(void *arg)
 {
 	const struct member_call *call = arg;
+	struct pollfd gone = { .fd = call->podd_pidfd, .events = POLLIN };
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* fails only for a wrong signal */
-	return call->fn(call->arg);
+	return poll(&gone, 1, 0) == 0 ? call->fn(call->arg) : 1;
+}
+
+static int own_pidfd(void)
+{
+	static int fd = -EBADF;
+
+	if (fd < 0)
+		fd = sys_pidfd_open(getpid(), 0);
+	return fd;
 }
 
 /**
@@ -42,10 +58,12 @@ static int run_as_member(void *arg)
 int pidns_child_call(int pause_pidfd, const struct child_args *args, child_fn *fn, void *arg,
 		     struct err *err)
 {
-	struct member_call call = { fn, arg };
+	struct member_call call = { fn, arg, own_pidfd() };
 	struct child_args with = args ? *args : (struct child_args){ 0 };
 	int r;
 
+	if (call.podd_pidfd < 0)
+		return err_sys(err, "open podd's pidfd");
 	if (pause_pidfd >= 0)
 		with.namespaces = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC |
 				  CLONE_NEWUTS;
