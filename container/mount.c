@@ -221,21 +221,33 @@ static bool is_below(const char *path, const char *dir)
 	return strncmp(path, dir, n) == 0 && (!path[n] || path[n] == '/');
 }
 
+/* Which the words of a pod file cannot name: config/paths.c. */
+static bool is_reserved(const char *place)
+{
+	return strcmp(place, "/") == 0 || strcmp(place, "/dev") == 0 ||
+	       strcmp(place, "/sys") == 0 || is_below(place, "/proc");
+}
+
+/* /dev/shm is the pod's, and images have links there. */
+static bool is_podds(const char *place)
+{
+	return (is_below(place, "/dev") && !is_below(place, "/dev/shm")) || is_below(place, "/sys");
+}
+
 /**
  * mount_check_target() - whether links have led a target to where none may be mounted
  * @target_fd: of mount_open_target()
- * @path: the target, in the pod file's words, which are checked where they are read
+ * @path: the target, in the pod file's words
  *
- * The caller is rooted in the container's root, with podd's own /proc in it. In that, /sys
- * and /dev only what the file names itself may be mounted on: podd goes by what is there.
+ * The caller is rooted in the container's root, with podd's own /proc in it. Over that nothing
+ * of an image or a volume may lie, and elsewhere in /sys and /dev only what the file names
+ * itself: podd goes by what is there.
  *
  * Return: 0 or -errno with @err filled (EXDEV: it may not).
  */
 int mount_check_target(int target_fd, const char *path, struct err *err)
 {
-	static const char *const own[] = { "/proc", "/sys", "/dev" };
 	char link[64], place[PATH_MAX];
-	bool refused;
 	ssize_t n;
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", target_fd);
@@ -243,10 +255,7 @@ int mount_check_target(int target_fd, const char *path, struct err *err)
 	if (n < 0)
 		return err_sys(err, "look where '%s' leads", path);
 	place[n] = '\0';
-	refused = strcmp(place, "/") == 0;
-	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
-		refused = refused || (is_below(place, own[i]) && strcmp(place, path) != 0);
-	if (!refused)
+	if (!is_reserved(place) && (!is_podds(place) || strcmp(place, path) == 0))
 		return 0;
 	return err_set(err, EXDEV, "'%s' leads to '%s', which is podd's own in each container",
 		       path, place);

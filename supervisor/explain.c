@@ -25,16 +25,20 @@ static void blame_memory(const struct pod *pod, struct err *err)
 	err->key = "MemoryMax"; /* whatever was being done when there was no more */
 }
 
-/* The limit that keeps a group waiting, or NULL. */
+/* As much as a child that ran out of its time has been kept waiting: container/pidns.c. */
+#define BRAKED_USEC  5000000
+#define BRAKED_TIMES 100
+
+/* The limit that has kept a group waiting, or NULL. */
 static const char *find_brake(const struct cgroup *cg)
 {
 	struct cgroup_stats stats;
 	uint64_t highs = 0;
 
 	cgroup_stats(cg, &stats);
-	if (stats.throttled_usec != CGROUP_STAT_ABSENT && stats.throttled_usec)
+	if (stats.throttled_usec != CGROUP_STAT_ABSENT && stats.throttled_usec >= BRAKED_USEC)
 		return "CPUQuota";
-	return cgroup_highs(cg, &highs, NULL) == 0 && highs ? "MemoryHigh" : NULL;
+	return cgroup_highs(cg, &highs, NULL) == 0 && highs >= BRAKED_TIMES ? "MemoryHigh" : NULL;
 }
 
 /* Which of podd's times ran out because the kernel let nobody in there work. */

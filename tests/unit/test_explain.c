@@ -126,13 +126,13 @@ static void pod_explain__too_slow__what_slowed_it_down(void **state)
 
 	(void)state;
 	rig_init(&rig);
-	counted(&rig.pod->cgroup, "cpu.stat", "throttled_usec 0\n");
+	counted(&rig.pod->cgroup, "cpu.stat", "throttled_usec 4000000\n");
 	fail_with(&rig, ETIMEDOUT);
 	assert_says(&rig, "container 'app': no", NULL, "app");
-	counted(&rig.pod->cgroup, "cpu.stat", "throttled_usec 7\n");
+	counted(&rig.pod->cgroup, "cpu.stat", "throttled_usec 9000000\n");
 	fail_with(&rig, ETIMEDOUT);
 	assert_says(&rig, quota, "CPUQuota", NULL);
-	counted(&rig.pod->pool[0].cgroup, "memory.events", "high 1\noom 0\n");
+	counted(&rig.pod->pool[0].cgroup, "memory.events", "high 100\noom 0\n");
 	fail_with(&rig, ETIMEDOUT);
 	assert_says(&rig, "MemoryHigh= of the pod or a container leaves no time for a start: "
 			  "container 'app': no", "MemoryHigh", "app");
