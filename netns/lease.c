@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "netns/link.h"
 
 /* "VERSION BRIDGE ADDRESS/PREFIX GATEWAY POD\n" */
+#define LOCK_SLICE_MS  10
 #define RECORD_VERSION 1
 #define RECORD_SIZE (12 + IFNAMSIZ + 2 * IPV4_TEXT_SIZE + 4 + NETNS_POD_NAME_SIZE)
 
@@ -49,6 +51,25 @@ int lease_lock(int net_dirfd, struct err *err)
 	while (flock(fd, LOCK_EX) < 0)
 		if (errno != EINTR)
 			return err_sys(err, "lock lease directory");
+	return take_fd(&fd);
+}
+
+/**
+ * lease_lock_soon() - lease_lock() for what can be left undone
+ *
+ * Return: as lease_lock(); -EWOULDBLOCK: somebody has had it for @timeout_ms.
+ */
+int lease_lock_soon(int net_dirfd, unsigned timeout_ms, struct err *err)
+{
+	cleanup_close int fd = openat(net_dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(err, "open lease directory");
+	for (unsigned ms = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; ms += LOCK_SLICE_MS) {
+		if (errno != EWOULDBLOCK || ms >= timeout_ms)
+			return err_sys(err, "lock lease directory");
+		(void)poll(NULL, 0, LOCK_SLICE_MS);
+	}
 	return take_fd(&fd);
 }
 

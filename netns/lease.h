@@ -30,6 +30,7 @@ struct lease_survey {
 };
 
 int lease_lock(int net_dirfd, struct err *err);
+int lease_lock_soon(int net_dirfd, unsigned timeout_ms, struct err *err);
 int lease_survey(int dirfd, const char *pod, struct lease_survey *out, struct err *err);
 int lease_check(const struct lease_survey *survey, const struct netns_spec *spec, const char *pod,
 		struct err *err);

@@ -22,6 +22,7 @@
 #include "netns/veth.h"
 
 #define EXIT_ENTER 1
+#define RESTORE_TIMEOUT_MS 500 /* a pod waits to be taken over */
 #define IPV6_CONF  "/proc/sys/net/ipv6/conf/"
 
 /* Of eth0, and of a device that somebody adds to the pod later. */
@@ -185,7 +186,7 @@ int netns_adopt(struct netns_lease *out, int lock_fd_take, struct err *err)
  * @lease: of netns_adopt()
  *
  * The firewall table of its bridge: one that is not there, or that an older podd made.
- * Waits for other pods' starts and stops that are under way.
+ * Waits for other pods' starts and stops that are under way, but not for long.
  *
  * Return: 0 or -errno with @err filled; the pod goes on as it is.
  */
@@ -196,9 +197,9 @@ int netns_restore(const struct netns_pod *pod, const struct netns_lease *lease, 
 
 	if (!lease->bridge[0])
 		return 0;
-	lock = lease_lock(pod->net_dirfd, err);
+	lock = lease_lock_soon(pod->net_dirfd, RESTORE_TIMEOUT_MS, err);
 	if (lock < 0)
-		return lock;
+		return err_wrap(err, lock, "look after the firewall of bridge '%s'", lease->bridge);
 	(void)snprintf(spec.bridge, sizeof(spec.bridge), "%s", lease->bridge);
 	spec.subnet = lease->address & ipv4_mask(lease->prefix_len);
 	return bridge_restore(&spec, pod->owner, err);
