@@ -310,6 +310,8 @@ check "unit: starts, and is ready when the pod runs" starts
 check "unit: podd is bounded, its containers have what they have elsewhere" is_bounded
 check "unit: its status names the containers" status_names_containers
 check "unit: the pod is in its group, in the unit where it can be" in_its_group
+in_unit || skip "unit: notify-reload, podd's leaf and the pod in the unit's group" \
+	"systemd 254 can do that, this is $(systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')"
 check "unit: reload puts the file into force, or fails" reloads
 check "unit: a restart by podctl is not the unit's end" podctl_restarts
 check "unit: a podd that was killed comes back and adopts its pod" killed_podd_adopts
