@@ -91,8 +91,8 @@ static bool is_writable(int fd)
 
 /*
  * By the container's path; what is not there needs no rule. Links that a container has made
- * in a volume may lead the path of one below it to anywhere, so on a mount that is read-only
- * nothing more than to read.
+ * in a volume may lead the path of one below it to anywhere, or nowhere, so on a mount that
+ * is read-only nothing more than to read.
  */
 static int allow(const struct ruleset *r, const char *path, uint64_t rights)
 {
@@ -104,7 +104,7 @@ static int allow(const struct ruleset *r, const char *path, uint64_t rights)
 	cleanup_close int fd = root < 0 ? -1 : sys_openat2(root, path, &how);
 	int e;
 
-	if (fd < 0 && root >= 0 && errno == ENOENT)
+	if (fd < 0 && root >= 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
 		return 0;
 	if (fd >= 0 && !is_writable(fd))
 		rights &= FS_READ;
