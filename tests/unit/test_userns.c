@@ -67,6 +67,7 @@ static void put(const struct place *p, const char *name, const char *text)
 	close(fd);
 }
 
+/* Of pods that nobody else has: ranges of those that run are passed over. */
 static uint32_t take(const struct place *p, const char *pod)
 {
 	struct err err = { 0 };
@@ -80,24 +81,24 @@ static uint32_t take(const struct place *p, const char *pod)
 static void range__same_pod__same_range(void **state)
 {
 	const struct place *p = *state;
-	uint32_t web = take(p, "web"), shop = take(p, "shop");
+	uint32_t web = take(p, "unit-web"), shop = take(p, "unit-shop");
 
 	assert_int_not_equal(web, shop);
-	assert_int_equal(take(p, "web"), web);
-	assert_int_equal(take(p, "shop"), shop);
+	assert_int_equal(take(p, "unit-web"), web);
+	assert_int_equal(take(p, "unit-shop"), shop);
 	assert_int_equal(unlinkat(p->registry.dirfd, "userns", 0), 0);
-	assert_int_equal(take(p, "shop"), shop); /* in whatever order */
-	assert_int_equal(take(p, "web"), web);
+	assert_int_equal(take(p, "unit-shop"), shop); /* in whatever order */
+	assert_int_equal(take(p, "unit-web"), web);
 }
 
 static void range__another_instance_of_podd__another_range(void **state)
 {
 	struct place *p = *state;
-	uint32_t web = take(p, "web");
+	uint32_t web = take(p, "unit-web");
 
 	assert_int_equal(unlinkat(p->registry.dirfd, "userns", 0), 0);
 	p->registry.owner = "/srv/other";
-	assert_int_not_equal(take(p, "web"), web);
+	assert_int_not_equal(take(p, "unit-web"), web);
 }
 
 static void range__ids_of_the_host__passed_over(void **state)
@@ -121,7 +122,7 @@ static void range__ids_of_the_host__passed_over(void **state)
 		{ "subuid", "\n::\na:1:100\nb:100000:65536\nc:%u:70000", 9, true },
 	};
 	const struct place *p = *state;
-	uint32_t web = take(p, "web");
+	uint32_t web = take(p, "unit-web");
 	char text[128];
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -129,12 +130,12 @@ static void range__ids_of_the_host__passed_over(void **state)
 
 		snprintf(text, sizeof(text), rows[i].line, web + rows[i].at);
 		put(p, rows[i].file, text);
-		now = take(p, "web");
+		now = take(p, "unit-web");
 		if ((now != web) != rows[i].hit)
 			fail_msg("row %zu: %s", i, text);
 		assert_int_equal(unlinkat(p->registry.dirfd, rows[i].file, 0), 0);
 		assert_int_equal(unlinkat(p->registry.dirfd, "userns", 0), 0);
-		assert_int_equal(take(p, "web"), web);
+		assert_int_equal(take(p, "unit-web"), web);
 	}
 }
 
@@ -146,7 +147,7 @@ static void range__subordinate_ids_across_borders__all_of_them(void **state)
 
 	snprintf(text, sizeof(text), "a:0:%u\n", LAST); /* leaves the last one */
 	put(p, "subuid", text);
-	assert_int_equal(take(p, "web"), LAST);
+	assert_int_equal(take(p, "unit-web"), LAST);
 	put(p, "subuid", "a:2147483647:2147483648\n"); /* podman's advice: above all of ours */
 	web = take(p, "new");
 	snprintf(text, sizeof(text), "a:%u:2\n", web + USERNS_RANGE - 1);
@@ -164,7 +165,7 @@ static void range__all_taken__said(void **state)
 	uint32_t first;
 
 	put(p, "subgid", "a:0:4294967295\n");
-	assert_int_equal(userns_range_take(&first, &p->registry, "web", &err), -ENOSPC);
+	assert_int_equal(userns_range_take(&first, &p->registry, "unit-web", &err), -ENOSPC);
 	assert_string_equal(err.msg,
 			    "all 2245 ranges of ids are taken: by users and /etc/subuid of the "
 			    "host, or by lines of pods that are no more in podd's file 'userns'");
@@ -176,7 +177,7 @@ static void range__a_fifo_for_a_file__not_waited_for(void **state)
 	const struct place *p = *state;
 
 	assert_int_equal(mkfifoat(p->registry.dirfd, "passwd", 0600), 0);
-	(void)take(p, "web");
+	(void)take(p, "unit-web");
 }
 
 static void find__own_process__the_hosts(void **state)
@@ -193,7 +194,7 @@ static void find__own_process__the_hosts(void **state)
 static void range__ids_that_somebody_runs_with__passed_over(void **state)
 {
 	const struct place *p = *state;
-	uint32_t web = take(p, "web");
+	uint32_t web = take(p, "unit-web");
 	char text[128], lines[16384];
 	size_t n;
 	unsigned lines_n = 0;
@@ -202,9 +203,9 @@ static void range__ids_that_somebody_runs_with__passed_over(void **state)
 	snprintf(text, sizeof(text),
 		 "         0       1000          1\n         1 %10u      65535\n", web);
 	put(p, "17/uid_map", text);
-	assert_int_equal(take(p, "web"), web);
+	assert_int_equal(take(p, "unit-web"), web);
 	assert_int_equal(unlinkat(p->registry.dirfd, "userns", 0), 0);
-	assert_int_not_equal(take(p, "web"), web);
+	assert_int_not_equal(take(p, "unit-web"), web);
 	assert_int_equal(unlinkat(p->registry.dirfd, "userns", 0), 0);
 	/* As many lines as there can be. */
 	for (n = 0; n < sizeof(lines) - 40 && lines_n < 339; lines_n++)
@@ -212,17 +213,17 @@ static void range__ids_that_somebody_runs_with__passed_over(void **state)
 				      lines_n, lines_n, 1u);
 	(void)snprintf(lines + n, sizeof(lines) - n, "%10u %10u %10u\n", lines_n, web, 1u);
 	put(p, "17/uid_map", lines);
-	assert_int_not_equal(take(p, "web"), web);
+	assert_int_not_equal(take(p, "unit-web"), web);
 	assert_int_equal(unlinkat(p->registry.dirfd, "userns", 0), 0);
 	put(p, "17/uid_map", "         0          0 4294967295\n");
-	assert_int_equal(take(p, "web"), web);
+	assert_int_equal(take(p, "unit-web"), web);
 }
 
 /* The line is this instance's, the pause that runs another one's. */
 static void range__pause_of_another_instance__passed_over(void **state)
 {
 	const struct place *p = *state;
-	uint32_t web = take(p, "web"), id = web + USERNS_IDS, other;
+	uint32_t web = take(p, "unit-web"), id = web + USERNS_IDS, other;
 	pid_t pid;
 
 	if (geteuid() != 0)
@@ -237,11 +238,11 @@ static void range__pause_of_another_instance__passed_over(void **state)
 	errno = 0;
 	while (getpriority(PRIO_USER, id) == -1 && errno == ESRCH)
 		errno = 0;
-	other = take(p, "web");
+	other = take(p, "unit-web");
 	assert_int_not_equal(other, web);
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	assert_int_equal(take(p, "web"), other);
+	assert_int_equal(take(p, "unit-web"), other);
 }
 
 int main(void)
