@@ -502,7 +502,7 @@ static int seal_root(struct builder *b)
 	return 0;
 }
 
-/* Volumes late: they may lie over what podd has put there. */
+/* Volumes late: they may lie over the files that podd has put there. */
 static const struct {
 	const char *name;
 	int (*run)(struct builder *b);

@@ -93,6 +93,11 @@ static void load__unit_section__names_and_booleans_are_checked(void **state)
 
 	(void)state;
 	expect_all_faults(faults, ARRAY_SIZE(faults));
+}
+
+static void load__unit_section__what_systemd_takes_is_good(void **state)
+{
+	(void)state;
 	pod_spec_free(good("[Unit]\nAfter=\n"
 			   "Before=\"a.pod\" 'b.service' c%n.target %j dev-x\\x2dy.device\n"
 			   "Wants=a@b.service x@.service\nAllowIsolate=Y\n"
@@ -141,6 +146,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(load__install_section__keys_and_names_are_checked),
 		cmocka_unit_test(load__unit_section__names_and_booleans_are_checked),
+		cmocka_unit_test(load__unit_section__what_systemd_takes_is_good),
 		cmocka_unit_test(load__unit_section__unknown_keys_are_warnings),
 	};
 

@@ -272,83 +272,83 @@ static unsigned score_of_profile(const char *text)
 	"\"op\":\"SCMP_CMP_MASKED_EQ\"}"
 
 /* Calls that podd's own profile refuses, or allows only with some args, are named. */
+static const struct {
+	const char *text, *keys, *calls;
+	unsigned score;
+} profiles[] = {
+	{ PROFILE(ALLOW("\"read\",\"openat\"")), "", "", 5 },
+	{ PROFILE(ALLOW("\"read\",\"bpf\",\"io_uring_setup\"") "," ALLOW("\"bpf\"")), "",
+	  ": bpf io_uring_setup", 11 },
+	{ PROFILE("{\"action\":\"SCMP_ACT_ALLOW\",\"name\":\"bpf\"}"), "", ": bpf", 8 },
+	{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"architectures\":[\"SCMP_ARCH_X86_64\","
+	  "\"SCMP_ARCH_X32\"]}", "", ": SCMP_ARCH_X32", 8 },
+	{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"archMap\":["
+	  "{\"architecture\":\"SCMP_ARCH_X86_64\","
+	  "\"subArchitectures\":[\"SCMP_ARCH_X86\",\"SCMP_ARCH_X32\"]},"
+	  "{\"architecture\":\"SCMP_ARCH_S390X\","
+	  "\"subArchitectures\":[\"SCMP_ARCH_S390\"]}]}",
+	  "", ": SCMP_ARCH_X32", 8 },
+	{ PROFILE(ALLOW("\"bpf\"")), "AddCapability=BPF\n", "", 5 },
+	{ PROFILE("{\"action\":\"SCMP_ACT_ERRNO\",\"names\":[\"bpf\"]}"), "", "", 5 },
+	{ PROFILE(ALLOW("\"clone\"")), "", ": clone", 8 },
+	{ PROFILE("{\"action\":\"SCMP_ACT_ALLOW\",\"names\":[\"clone\"],"
+		  "\"args\":[{\"index\":0,\"value\":2114060288,\"valueTwo\":0,"
+		  "\"op\":\"SCMP_CMP_MASKED_EQ\"}]}"),
+	  "", "", 5 },
+	{ PROFILE(ALLOW_IF("\"personality\"", ARG(0, 8, "EQ"))), "", "", 5 },
+	{ PROFILE(ALLOW_IF("\"personality\"", ARG(0, 9, "EQ"))), "", ": personality", 8 },
+	{ PROFILE(ALLOW_IF("\"personality\"", ARG(1, 8, "EQ"))), "", ": personality", 8 },
+	{ PROFILE(ALLOW_IF("\"socket\"", ARG(0, 40, "NE"))), "", ": socket", 8 },
+	{ PROFILE("{\"action\":\"SCMP_ACT_ALLOW\",\"names\":[\"bpf\"],"
+		  "\"includes\":{\"caps\":[\"CAP_BPF\"]}}"), "", "", 5 },
+	{ PROFILE("{\"action\":\"SCMP_ACT_LOG\",\"names\":[\"ptrace\"],"
+		  "\"includes\":{\"caps\":[\"CAP_CHOWN\"]}}"), "", ": ptrace", 8 },
+	/* One rule does not apply, or is within podd's own; the next is not. */
+	{ PROFILE("{\"action\":\"SCMP_ACT_ALLOW\",\"names\":[\"mount\"],"
+		  "\"includes\":{\"caps\":[\"CAP_SYS_ADMIN\"]}}," ALLOW("\"mount\"")), "",
+	  ": mount", 8 },
+	{ PROFILE(ALLOW_IF("\"socket\"", ARG(0, 1, "EQ")) "," ALLOW("\"socket\"")), "",
+	  ": socket", 8 },
+	{ PROFILE(DENY("\"mount\"") "," ALLOW("\"mount\"")), "", ": mount", 8 },
+	{ PROFILE(DENY_AS("\"mount\"", 38) "," ALLOW("\"mount\"")), "", "", 5 },
+	{ PROFILE(ALLOW("\"mount\"") "," DENY_AS("\"mount\"", 38)), "", ": mount", 8 },
+	/* What podd's own denies of a call, the file must deny before. */
+	{ PROFILE(ALLOW("\"ioctl\",\"socketcall\"")), "", ": ioctl socketcall", 11 },
+	{ PROFILE(ALLOW_IF("\"ioctl\"", ARG(1, 21505, "EQ"))), "", "", 5 },
+	{ PROFILE(ALLOW_IF("\"ioctl\"", ARG(1, 21522, "EQ"))), "", ": ioctl", 8 },
+	{ PROFILE(ALLOW_IF("\"socketcall\"", ARG(0, 3, "EQ"))), "", "", 5 },
+	{ PROFILE(DENY_IF("\"ioctl\"", MASKED(1, 21522) "," MASKED(1, 21532)) ","
+		  ALLOW("\"ioctl\"")), "", "", 5 },
+	{ PROFILE(DENY_IF("\"ioctl\"", MASKED(1, 21522)) "," ALLOW("\"ioctl\"")), "",
+	  ": ioctl", 8 },
+	{ PROFILE(ALLOW("\"ioctl\"") ","
+		  DENY_IF("\"ioctl\"", MASKED(1, 21522) "," MASKED(1, 21532))), "",
+	  ": ioctl", 8 },
+	{ PROFILE(DENY_IF("\"ioctl\"", ARG(1, 21522, "EQ") "," ARG(1, 21532, "EQ")) ","
+		  ALLOW("\"ioctl\"")), "", ": ioctl", 8 }, /* CVE-2019-10063 */
+	{ PROFILE(ALLOW_IF("\"socket\"", ARG(0, 16, "EQ"))), "", ": socket", 8 },
+	{ PROFILE(ALLOW_IF("\"socket\"", ARG(0, 16, "EQ"))),
+	  "AddCapability=AUDIT_WRITE\n", "", 5 },
+	{ PROFILE(ALLOW_IF("\"socket\"", ARG(0, 16, "EQ") "," ARG(2, 0, "EQ"))), "", "", 5 },
+	{ PROFILE(DENY_IF("\"socket\"", MASKED(0, 16) "," MASKED(2, 9)) ","
+		  ALLOW_IF("\"socket\"", ARG(0, 2, "EQ") "," ARG(0, 16, "EQ"))), "", "", 5 },
+	{ PROFILE(ALLOW_IF("\"clone\"", "{\"index\":1,\"value\":2114060288,"
+		  "\"valueTwo\":0,\"op\":\"SCMP_CMP_MASKED_EQ\"}")), "", ": clone", 8 },
+	{ PROFILE(ALLOW("\"add_key\",\"bpf\",\"delete_module\",\"finit_module\","
+			"\"init_module\",\"kexec_file_load\",\"kexec_load\",\"keyctl\","
+			"\"mount\",\"open_by_handle_at\",\"perf_event_open\","
+			"\"pivot_root\",\"process_vm_writev\",\"ptrace\"")), "",
+	  ": add_key bpf delete_module finit_module init_module kexec_file_load "
+	  "kexec_load keyctl mount open_by_handle_at perf_event_open pivot_root "
+	  "and 2 more", 30 },
+};
+
 static void judge__profile__by_what_it_allows_beyond_podds_own(void **state)
 {
-	static const struct {
-		const char *text, *keys, *calls;
-		unsigned score;
-	} cases[] = {
-		{ PROFILE(ALLOW("\"read\",\"openat\"")), "", "", 5 },
-		{ PROFILE(ALLOW("\"read\",\"bpf\",\"io_uring_setup\"") "," ALLOW("\"bpf\"")), "",
-		  ": bpf io_uring_setup", 11 },
-		{ PROFILE("{\"action\":\"SCMP_ACT_ALLOW\",\"name\":\"bpf\"}"), "", ": bpf", 8 },
-		{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"architectures\":[\"SCMP_ARCH_X86_64\","
-		  "\"SCMP_ARCH_X32\"]}", "", ": SCMP_ARCH_X32", 8 },
-		{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"archMap\":["
-		  "{\"architecture\":\"SCMP_ARCH_X86_64\","
-		  "\"subArchitectures\":[\"SCMP_ARCH_X86\",\"SCMP_ARCH_X32\"]},"
-		  "{\"architecture\":\"SCMP_ARCH_S390X\","
-		  "\"subArchitectures\":[\"SCMP_ARCH_S390\"]}]}",
-		  "", ": SCMP_ARCH_X32", 8 },
-		{ PROFILE(ALLOW("\"bpf\"")), "AddCapability=BPF\n", "", 5 },
-		{ PROFILE("{\"action\":\"SCMP_ACT_ERRNO\",\"names\":[\"bpf\"]}"), "", "", 5 },
-		{ PROFILE(ALLOW("\"clone\"")), "", ": clone", 8 },
-		{ PROFILE("{\"action\":\"SCMP_ACT_ALLOW\",\"names\":[\"clone\"],"
-			  "\"args\":[{\"index\":0,\"value\":2114060288,\"valueTwo\":0,"
-			  "\"op\":\"SCMP_CMP_MASKED_EQ\"}]}"),
-		  "", "", 5 },
-		{ PROFILE(ALLOW_IF("\"personality\"", ARG(0, 8, "EQ"))), "", "", 5 },
-		{ PROFILE(ALLOW_IF("\"personality\"", ARG(0, 9, "EQ"))), "", ": personality", 8 },
-		{ PROFILE(ALLOW_IF("\"personality\"", ARG(1, 8, "EQ"))), "", ": personality", 8 },
-		{ PROFILE(ALLOW_IF("\"socket\"", ARG(0, 40, "NE"))), "", ": socket", 8 },
-		{ PROFILE("{\"action\":\"SCMP_ACT_ALLOW\",\"names\":[\"bpf\"],"
-			  "\"includes\":{\"caps\":[\"CAP_BPF\"]}}"), "", "", 5 },
-		{ PROFILE("{\"action\":\"SCMP_ACT_LOG\",\"names\":[\"ptrace\"],"
-			  "\"includes\":{\"caps\":[\"CAP_CHOWN\"]}}"), "", ": ptrace", 8 },
-		/* One rule does not apply, or is within podd's own; the next is not. */
-		{ PROFILE("{\"action\":\"SCMP_ACT_ALLOW\",\"names\":[\"mount\"],"
-			  "\"includes\":{\"caps\":[\"CAP_SYS_ADMIN\"]}}," ALLOW("\"mount\"")), "",
-		  ": mount", 8 },
-		{ PROFILE(ALLOW_IF("\"socket\"", ARG(0, 1, "EQ")) "," ALLOW("\"socket\"")), "",
-		  ": socket", 8 },
-		{ PROFILE(DENY("\"mount\"") "," ALLOW("\"mount\"")), "", ": mount", 8 },
-		{ PROFILE(DENY_AS("\"mount\"", 38) "," ALLOW("\"mount\"")), "", "", 5 },
-		{ PROFILE(ALLOW("\"mount\"") "," DENY_AS("\"mount\"", 38)), "", ": mount", 8 },
-		/* What podd's own denies of a call, the file must deny before. */
-		{ PROFILE(ALLOW("\"ioctl\",\"socketcall\"")), "", ": ioctl socketcall", 11 },
-		{ PROFILE(ALLOW_IF("\"ioctl\"", ARG(1, 21505, "EQ"))), "", "", 5 },
-		{ PROFILE(ALLOW_IF("\"ioctl\"", ARG(1, 21522, "EQ"))), "", ": ioctl", 8 },
-		{ PROFILE(ALLOW_IF("\"socketcall\"", ARG(0, 3, "EQ"))), "", "", 5 },
-		{ PROFILE(DENY_IF("\"ioctl\"", MASKED(1, 21522) "," MASKED(1, 21532)) ","
-			  ALLOW("\"ioctl\"")), "", "", 5 },
-		{ PROFILE(DENY_IF("\"ioctl\"", MASKED(1, 21522)) "," ALLOW("\"ioctl\"")), "",
-		  ": ioctl", 8 },
-		{ PROFILE(ALLOW("\"ioctl\"") ","
-			  DENY_IF("\"ioctl\"", MASKED(1, 21522) "," MASKED(1, 21532))), "",
-		  ": ioctl", 8 },
-		{ PROFILE(DENY_IF("\"ioctl\"", ARG(1, 21522, "EQ") "," ARG(1, 21532, "EQ")) ","
-			  ALLOW("\"ioctl\"")), "", ": ioctl", 8 }, /* CVE-2019-10063 */
-		{ PROFILE(ALLOW_IF("\"socket\"", ARG(0, 16, "EQ"))), "", ": socket", 8 },
-		{ PROFILE(ALLOW_IF("\"socket\"", ARG(0, 16, "EQ"))),
-		  "AddCapability=AUDIT_WRITE\n", "", 5 },
-		{ PROFILE(ALLOW_IF("\"socket\"", ARG(0, 16, "EQ") "," ARG(2, 0, "EQ"))), "", "", 5 },
-		{ PROFILE(DENY_IF("\"socket\"", MASKED(0, 16) "," MASKED(2, 9)) ","
-			  ALLOW_IF("\"socket\"", ARG(0, 2, "EQ") "," ARG(0, 16, "EQ"))), "", "", 5 },
-		{ PROFILE(ALLOW_IF("\"clone\"", "{\"index\":1,\"value\":2114060288,"
-			  "\"valueTwo\":0,\"op\":\"SCMP_CMP_MASKED_EQ\"}")), "", ": clone", 8 },
-		{ PROFILE(ALLOW("\"add_key\",\"bpf\",\"delete_module\",\"finit_module\","
-				"\"init_module\",\"kexec_file_load\",\"kexec_load\",\"keyctl\","
-				"\"mount\",\"open_by_handle_at\",\"perf_event_open\","
-				"\"pivot_root\",\"process_vm_writev\",\"ptrace\"")), "",
-		  ": add_key bpf delete_module finit_module init_module kexec_file_load "
-		  "kexec_load keyctl mount open_by_handle_at perf_event_open pivot_root "
-		  "and 2 more", 30 },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		assert_int_equal(score_of_profile_with(cases[i].text, cases[i].calls,
-						       cases[i].keys), cases[i].score);
+	for (size_t i = 0; i < sizeof(profiles) / sizeof(*profiles); i++)
+		assert_int_equal(score_of_profile_with(profiles[i].text, profiles[i].calls,
+						       profiles[i].keys), profiles[i].score);
 }
 
 static void judge__podds_own_profile_as_a_file__nothing_beyond_it(void **state)
